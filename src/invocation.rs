@@ -1,0 +1,107 @@
+//! WHAT WE WERE ASKED: argv, environment, directory and process, captured once.
+//!
+//! The only room that asks the process about itself. Everything after it is handed an [`Invocation`].
+#![expect(clippy::disallowed_methods, reason = "this is where the process is asked about itself, once")]
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::path::PathBuf;
+
+use nix::unistd::{Pid, Uid, User};
+
+/// One start, as it came. Arguments and environment may hold prompts and keys, so `Debug` shows neither.
+#[derive(Clone)]
+pub struct Invocation {
+    /// What follows `argv[0]`, byte for byte.
+    pub args: Vec<OsString>,
+    /// The environment; of a name that stands twice the first, as `getenv` has it.
+    pub env: BTreeMap<OsString, OsString>,
+    /// The directory we were started in; `None` where it is gone.
+    pub cwd: Option<PathBuf>,
+    /// Asks the user database for this user's home: only where `$HOME` does not answer, for it can be a network away.
+    pub user_database: fn() -> Option<PathBuf>,
+    /// The file this program was started from, as the system names it; `None` where it cannot say.
+    pub program: Option<PathBuf>,
+    /// Our process, which becomes codex.
+    pub pid: u32,
+}
+
+impl Invocation {
+    /// Asks the process, once.
+    #[must_use]
+    pub fn capture() -> Self {
+        let mut env = BTreeMap::new();
+        for (name, value) in std::env::vars_os() {
+            env.entry(name).or_insert(value);
+        }
+        Self {
+            args: std::env::args_os().skip(1).collect(),
+            env,
+            cwd: std::env::current_dir().ok(),
+            user_database: home_in_user_database,
+            program: std::env::current_exe().ok(),
+            pid: Pid::this().as_raw().unsigned_abs(),
+        }
+    }
+
+    /// A variable that is set and not empty.
+    #[must_use]
+    pub fn var(&self, name: &str) -> Option<&OsStr> {
+        self.env.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
+    }
+
+    /// Whether a variable is set to something other than white space.
+    #[must_use]
+    pub fn is_not_blank(&self, name: &str) -> bool {
+        self.var(name).is_some_and(|value| !value.to_string_lossy().trim().is_empty())
+    }
+
+    /// The injected home: `CODEX_HOME` where codex would use it. Unset, empty or not UTF-8 it is `None`, for codex
+    /// then falls back to its default (codex 0.118.0–0.169.0).
+    #[must_use]
+    pub fn codex_home(&self) -> Option<PathBuf> {
+        let value = self.var("CODEX_HOME")?.to_str()?;
+        Some(self.absolute(value.into()))
+    }
+
+    /// `path` against the directory we were started in, as codex resolves it.
+    #[must_use]
+    pub fn absolute(&self, path: PathBuf) -> PathBuf {
+        match &self.cwd {
+            Some(cwd) => cwd.join(path),
+            None => path,
+        }
+    }
+
+    /// The person's home directory: `$HOME`, unless it is unset, empty, relative or inside the injected home, as
+    /// OpenClaw 2026.5.2–2026.5.7 sets it; then the one in the user database.
+    #[must_use]
+    pub fn person_home(&self) -> Option<PathBuf> {
+        let home = self.var("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
+        let injected = self.codex_home();
+        match home {
+            Some(home) if !injected.is_some_and(|injected| home.starts_with(injected)) => Some(home),
+            _ => (self.user_database)(),
+        }
+    }
+}
+
+/// This user's home, where the user database has an absolute one. A static build asks `/etc/passwd` alone; no entry
+/// there is a fact.
+fn home_in_user_database() -> Option<PathBuf> {
+    let user = User::from_uid(Uid::current()).ok().flatten()?;
+    user.dir.is_absolute().then_some(user.dir)
+}
+
+impl fmt::Debug for Invocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Invocation")
+            .field("args", &self.args.len())
+            .field("env", &self.env.keys())
+            .field("cwd", &self.cwd)
+            .field("program", &self.program)
+            .field("pid", &self.pid)
+            .finish_non_exhaustive()
+    }
+}

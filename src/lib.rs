@@ -1,0 +1,111 @@
+//! The map of codex-home-shim: a launcher that gives codex a home that can log in.
+//!
+//! One start is one walk, front to back:
+//!
+//! ```text
+//! invocation ─▶ settings, start ─▶ survey ─▶ verdict ─▶ plan ─▶ repair ─▶ launch
+//! what we       what we were told,  what is   what is    what to  the only  the only
+//! were asked    which start it is   there     right      do       writes    exec
+//! (the process) (pure)              (disk)    (pure)     (pure)
+//! ```
+//!
+//! | the line…                                        | lives in                                     |
+//! |--------------------------------------------------|----------------------------------------------|
+//! | asks the process: argv, environment, user, cwd   | [`invocation`]                               |
+//! | knows codex's command line                       | [`start`]                                    |
+//! | knows our own variables                          | [`settings`]                                 |
+//! | reads a home, asks the clock                     | [`survey`]                                   |
+//! | knows a file inside a home, or the path of one   | [`home`]                                     |
+//! | says what an `auth.json` is good for             | [`home::auth`], [`home::claims`]             |
+//! | says where a home keeps its login                | [`home::config`]                             |
+//! | handles a token as text                          | [`home::completion`], and nowhere else       |
+//! | compares two facts and prefers one               | [`verdict`]                                  |
+//! | turns that into a step and into words            | [`plan`]                                     |
+//! | writes                                           | [`repair`], and nowhere else                 |
+//! | looks for codex                                  | [`codex`]                                    |
+//! | executes                                         | [`launch`], and nowhere else                 |
+//! | names a reason                                   | [`reason`]                                   |
+//! | stops us                                         | [`failure`]                                  |
+//! | shows a path or a value somebody else chose      | [`words`]                                    |
+//! | writes to stderr                                 | [`journal`], and nowhere else                |
+//!
+//! What is deliberately absent: a network, a child, a thread, a memory of earlier starts, anything on stdout, and any
+//! way by which an access or refresh token could get from one home into another.
+
+pub mod codex;
+pub mod failure;
+pub mod home;
+pub mod invocation;
+pub mod journal;
+pub mod launch;
+pub mod plan;
+pub mod reason;
+pub mod repair;
+pub mod settings;
+pub mod start;
+pub mod survey;
+pub mod verdict;
+pub mod words;
+
+use std::convert::Infallible;
+use std::path::PathBuf;
+
+use tracing::Level;
+
+use crate::failure::Failure;
+use crate::invocation::Invocation;
+use crate::launch::Launch;
+use crate::plan::{Plan, Step};
+use crate::reason::{Because, Reason};
+use crate::repair::Unmended;
+use crate::settings::{Settings, Strategy};
+use crate::start::Start;
+
+/// How often a bridge is judged anew because somebody rewrote it while it was being repaired.
+const ATTEMPTS: u32 = 8;
+
+/// One start. Only failures come back.
+///
+/// # Errors
+/// Whatever keeps codex from being started.
+pub fn run(invocation: &Invocation) -> Result<Infallible, Failure> {
+    let settings = Settings::read(invocation)?;
+    let codex = codex::find(invocation, &settings)?;
+    let home = if settings.strategy == Strategy::Off { None } else { settle(invocation, &settings)? };
+    launch::become_codex(&Launch { codex, home }, invocation, &settings)
+}
+
+/// Settles which home codex gets: `None` is the one it was given, mended where that was right.
+fn settle(invocation: &Invocation, settings: &Settings) -> Result<Option<PathBuf>, Failure> {
+    let start = Start::read(&invocation.args);
+    let mut facts = survey::look(invocation, settings, &start);
+    let mut attempts = 0..ATTEMPTS;
+    loop {
+        let plan = Plan::of(verdict::judge(&facts), &facts, settings);
+        let home = match plan.step {
+            Step::Start => None,
+            Step::StartIn(home) => Some(home),
+            Step::Stop(failure) => return Err(failure),
+            Step::Mend { path, judged, completion } => {
+                match repair::replace_auth(&path, &judged, &completion.bytes, invocation.pid) {
+                    Ok(()) => None,
+                    Err(Unmended::Changed) if attempts.next().is_some() => {
+                        facts = survey::look(invocation, settings, &start);
+                        continue;
+                    }
+                    Err(unmended) => {
+                        let shown = words::short_path(&path, settings.person_home.as_deref());
+                        journal::say(Level::WARN, &format!("`{shown}/auth.json` is not completed: {unmended}"));
+                        let detail = format!("auth.json could not be completed: {unmended}");
+                        facts.completion = Err(Because::of(Reason::RepairFailed, detail));
+                        continue;
+                    }
+                }
+            }
+        };
+        for (level, text) in &plan.says {
+            journal::say(*level, text);
+        }
+        return Ok(home);
+    }
+}

@@ -1,0 +1,165 @@
+//! WHAT TO DO: [`Verdict`] → [`Plan`], and in what words it is said.
+//!
+//! Pure, and printable before it is done. Prefers nothing: what is right was settled by the verdict.
+
+use std::path::{Path, PathBuf};
+
+use tracing::Level;
+
+use crate::failure::Failure;
+use crate::home::completion::{Completion, IdTokenFrom, Sealed};
+use crate::home::{Home, Kind};
+use crate::reason::{Because, Reason};
+use crate::settings::Settings;
+use crate::survey::Facts;
+use crate::verdict::{Refusal, Verdict};
+use crate::words::{shell_word, short_path};
+
+/// What to do, and what to say of it.
+#[derive(Debug)]
+pub struct Plan {
+    /// The one thing to do.
+    pub step: Step,
+    /// What is said once it is done, each at its level.
+    pub says: Vec<(Level, String)>,
+}
+
+/// The one thing to do.
+#[derive(Debug)]
+pub enum Step {
+    /// Start codex with the home it was given.
+    Start,
+    /// Start codex with this home.
+    StartIn(PathBuf),
+    /// Write this over the `auth.json` of the home in `path`, then start codex with the home it was given.
+    Mend {
+        /// The bridge.
+        path: PathBuf,
+        /// Its `auth.json` as it was judged.
+        judged: Sealed,
+        /// Its `auth.json` as it should be.
+        completion: Completion,
+    },
+    /// Start nothing.
+    Stop(Failure),
+}
+
+impl Plan {
+    /// Turns a verdict on `facts` into what is to be done.
+    #[must_use]
+    pub fn of(verdict: Verdict, facts: &Facts, settings: &Settings) -> Self {
+        let shown = |home: &Home| short_path(&home.path, settings.person_home.as_deref());
+        match (verdict, &facts.injected, &facts.personal, &facts.completion) {
+            (Verdict::Redirect(because), Some(injected), Some(personal), _) => {
+                let mut says = vec![(
+                    Level::INFO,
+                    format!("using `{}`: {} `{}`: {because}", shown(personal), facts.kind.name(), shown(injected)),
+                )];
+                let is_chatgpt = personal.auth().is_some_and(|auth| auth.because.reason == Reason::OkChatgpt);
+                if is_chatgpt && !personal.auth.can_be_renewed {
+                    says.push((
+                        Level::WARN,
+                        format!(
+                            "`{}/auth.json` cannot be written in place (read-only, or hard-linked): codex loses this \
+                             login when it renews it",
+                            shown(personal)
+                        ),
+                    ));
+                }
+                Self { step: Step::StartIn(personal.path.clone()), says }
+            }
+            (Verdict::Repair(because), Some(injected), _, Ok(completion)) => {
+                let from = match completion.id_token {
+                    IdTokenFrom::Itself => "its own `id_token`",
+                    IdTokenFrom::Personal => "the identity token of the personal home, the account being the same",
+                    IdTokenFrom::AccessToken => "the claims of its own `access_token`",
+                };
+                let said = format!("completed `{}/auth.json` from {from}: {because}", shown(injected));
+                let (path, judged) = (injected.path.clone(), injected.auth.bytes.clone());
+                let step = Step::Mend { path, judged, completion: completion.clone() };
+                Self { step, says: vec![(Level::INFO, said)] }
+            }
+            (Verdict::Refuse(refusal), Some(injected), personal, _) => {
+                let failure = no_usable_home(&refusal, injected, personal.as_ref(), settings);
+                Self { step: Step::Stop(failure), says: Vec::new() }
+            }
+            (Verdict::Trust(because), injected, ..) => {
+                let home = injected.as_ref().map(shown);
+                let said = match &home {
+                    Some(home) => format!("leaving {} `{home}` as it is: {because}", facts.kind.name()),
+                    None => format!("leaving the home as it is: {because}"),
+                };
+                Self { step: Step::Start, says: vec![(loudness(&because, facts), said)] }
+            }
+            // A verdict speaks of homes that were looked at; without them there is nothing to do.
+            (Verdict::Redirect(_) | Verdict::Repair(_) | Verdict::Refuse(_), ..) => {
+                Self { step: Step::Start, says: Vec::new() }
+            }
+        }
+    }
+}
+
+/// How loud a home is left alone: a warning where codex will fail and somebody meant it not to.
+fn loudness(because: &Because, facts: &Facts) -> Level {
+    match (because.reason, facts.kind) {
+        (Reason::Observed, _) => Level::WARN,
+        // Perhaps nobody meant this home to log in.
+        (Reason::AuthMissing | Reason::HomeMissing | Reason::HomeNotDirectory, Kind::Other) => Level::INFO,
+        (Reason::NotUnderstood | Reason::MaySignOut, _) => Level::INFO,
+        (Reason::LinkedToPersonal, _) => Level::WARN,
+        _ if facts.injected.as_ref().is_some_and(|home| home.can_log_in().1 == *because) => {
+            match facts.injected.as_ref().map(|home| home.can_log_in().0) {
+                Some(crate::home::auth::Usable::No) => Level::WARN,
+                _ => Level::DEBUG,
+            }
+        }
+        _ => Level::DEBUG,
+    }
+}
+
+fn no_usable_home(refusal: &Refusal, injected: &Home, personal: Option<&Home>, settings: &Settings) -> Failure {
+    let shown = |path: &Path| short_path(path, settings.person_home.as_deref());
+    Failure::NoUsableHome {
+        reason: refusal.reason(),
+        bridge: shown(&injected.path),
+        bridge_because: format!("{} ({})", refusal.bridge, refusal.bridge.reason),
+        personal: personal.map_or_else(|| "~/.codex".to_owned(), |home| shown(&home.path)),
+        personal_because: format!("{} ({})", refusal.personal, refusal.personal.reason),
+        help: help(refusal, injected, personal, settings),
+    }
+}
+
+/// The one thing to do about it.
+fn help(refusal: &Refusal, injected: &Home, personal: Option<&Home>, settings: &Settings) -> String {
+    let word = |path: &Path| shell_word(path, settings.person_home.as_deref());
+    let default = settings.person_home.as_ref().map(|home| home.join(".codex"));
+    let Some(personal) = personal else {
+        return "set `CODEX_HOME_SHIM_PERSONAL_HOME` to the home you log in with".to_owned();
+    };
+    let login = if default.as_ref() == Some(&personal.path) {
+        "codex login".to_owned()
+    } else {
+        format!("CODEX_HOME={} codex login", word(&personal.path))
+    };
+    let config = word(&personal.path.join("config.toml"));
+    let auth = word(&personal.path.join("auth.json"));
+    match refusal.personal.reason {
+        Reason::HomeNotDirectory => format!("move `{}` away, run `{login}`", word(&personal.path)),
+        Reason::HomeUnreadable | Reason::HomeNotWritable => format!("run `chmod u+rwx {}`", word(&personal.path)),
+        Reason::ConfigUnreadable | Reason::ConfigInvalid => format!("correct `{config}`, then send the message again"),
+        Reason::AuthUnreadable | Reason::LoginNotRenewable => {
+            format!("make `{auth}` a file of yours that has no second link: `chmod u+rw {auth}`")
+        }
+        Reason::AuthNotRegularFile => format!("move `{auth}` away, run `{login}`"),
+        Reason::AccountsDiffer => {
+            format!("run `{login}` with the account of the bridge, or give the host the other account")
+        }
+        Reason::LoginsDiffer => format!("run `{login}` with the kind of login that the host uses"),
+        Reason::LoginForbidden => format!("run `{login}` with a login that `{config}` allows"),
+        Reason::CustomProvider | Reason::KeyringStore | Reason::EphemeralStore | Reason::OtherAuth => {
+            format!("log the host in again, so that it writes a whole `{}`", word(&injected.path.join("auth.json")))
+        }
+        Reason::StrategyForbids => "set `CODEX_HOME_SHIM_STRATEGY=auto`, then send the message again".to_owned(),
+        _ => format!("run `{login}`, then send the message again"),
+    }
+}

@@ -1,0 +1,120 @@
+//! WHAT WE WERE TOLD: the `CODEX_HOME_SHIM_*` variables → [`Settings`].
+//!
+//! Pure. A value that is wrong is an error that names it: a launcher that went on without `CODEX_HOME_SHIM_CODEX`
+//! would start a program that nobody asked for.
+
+use std::ffi::OsStr;
+use std::path::{Component, Path, PathBuf};
+
+use crate::failure::Failure;
+use crate::invocation::Invocation;
+use crate::words::plain_text;
+
+/// What may be done about a home that cannot log in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Strategy {
+    /// Redirect where that is right, else repair.
+    #[default]
+    Auto,
+    /// Never repair.
+    Redirect,
+    /// Never redirect.
+    Repair,
+    /// Do nothing, say what would be done.
+    Observe,
+    /// Do not even look.
+    Off,
+}
+
+impl Strategy {
+    /// Every strategy.
+    pub const ALL: [Self; 5] = [Self::Auto, Self::Redirect, Self::Repair, Self::Observe, Self::Off];
+
+    /// As it is written in settings and messages.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Redirect => "redirect",
+            Self::Repair => "repair",
+            Self::Observe => "observe",
+            Self::Off => "off",
+        }
+    }
+}
+
+/// What we were told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// `CODEX_HOME_SHIM_STRATEGY`.
+    pub strategy: Strategy,
+    /// `CODEX_HOME_SHIM_CODEX`: the codex to start.
+    pub codex: Option<PathBuf>,
+    /// `CODEX_HOME_SHIM_PERSONAL_HOME`, else `.codex` in the person's home; `None` where that is not known.
+    pub personal_home: Option<PathBuf>,
+    /// The person's home directory, which messages write as `~`.
+    pub person_home: Option<PathBuf>,
+    /// `CODEX_HOME_SHIM_BRIDGES`, paths parted by colons: homes to treat as bridges.
+    pub bridges: Vec<PathBuf>,
+    /// `CODEX_HOME_SHIM_LEAVE`, paths parted by colons: homes to leave alone; stronger than `bridges`.
+    pub leave: Vec<PathBuf>,
+}
+
+impl Settings {
+    /// Reads the settings out of the environment. A variable that is set but empty is not set.
+    ///
+    /// # Errors
+    /// [`Failure::Setting`] for a value that is not one of its variable's.
+    pub fn read(invocation: &Invocation) -> Result<Self, Failure> {
+        let person_home = invocation.person_home();
+        let path = |name: &'static str| {
+            let value = invocation.var(name);
+            value.map(|value| absolute(name, Path::new(value), person_home.as_deref())).transpose()
+        };
+        let paths = |name: &'static str| {
+            let list = std::env::split_paths(invocation.var(name).unwrap_or_default());
+            let list = list.filter(|path| !path.as_os_str().is_empty());
+            list.map(|path| absolute(name, &path, person_home.as_deref())).collect::<Result<Vec<_>, _>>()
+        };
+        Ok(Self {
+            strategy: strategy(invocation.var("CODEX_HOME_SHIM_STRATEGY"))?,
+            codex: path("CODEX_HOME_SHIM_CODEX")?,
+            personal_home: path("CODEX_HOME_SHIM_PERSONAL_HOME")?
+                .or_else(|| person_home.as_ref().map(|home| home.join(".codex"))),
+            bridges: paths("CODEX_HOME_SHIM_BRIDGES")?,
+            leave: paths("CODEX_HOME_SHIM_LEAVE")?,
+            person_home,
+        })
+    }
+}
+
+fn strategy(value: Option<&OsStr>) -> Result<Strategy, Failure> {
+    let Some(value) = value else { return Ok(Strategy::default()) };
+    Strategy::ALL.into_iter().find(|strategy| value == strategy.name()).ok_or_else(|| Failure::Setting {
+        name: "CODEX_HOME_SHIM_STRATEGY",
+        value: plain_text(value),
+        rule: "one of `auto`, `redirect`, `repair`, `observe`, `off`",
+    })
+}
+
+/// A path of the settings: absolute, or under `~`.
+fn absolute(name: &'static str, path: &Path, person_home: Option<&Path>) -> Result<PathBuf, Failure> {
+    let expanded = match (path.strip_prefix("~"), person_home) {
+        (Ok(rest), Some(home)) => home.join(rest),
+        _ => path.to_owned(),
+    };
+    if expanded.is_absolute() {
+        return Ok(plain(&expanded));
+    }
+    Err(Failure::Setting {
+        name,
+        value: plain_text(path.as_os_str()),
+        rule: "an absolute path, or one that begins with `~/`",
+    })
+}
+
+/// `path` without trailing slashes and `.` parts, so that two spellings of one place compare as equal.
+#[must_use]
+pub fn plain(path: &Path) -> PathBuf {
+    path.components().filter(|part| *part != Component::CurDir).collect()
+}

@@ -1,0 +1,218 @@
+//! WHAT IS THERE: the only reader of homes → [`Facts`].
+//!
+//! Total: what cannot be read is a fact. Looks at each thing once, opens nothing that could block, changes nothing and
+//! prefers nothing. Where a home that can log in settles the matter, no other home is opened.
+#![expect(clippy::disallowed_methods, reason = "this is the one room that reads the disk and asks the clock")]
+
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, ErrorKind, Read as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::Path;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use nix::fcntl::OFlag;
+use nix::unistd::{AccessFlags, access};
+
+use crate::home::auth::{Auth, Usable};
+use crate::home::completion::{Completion, Sealed, complete};
+use crate::home::config::Config;
+use crate::home::{AUTH_FILE, AuthFile, CONFIG_FILE, FileId, Home, Kind};
+use crate::invocation::Invocation;
+use crate::reason::{Because, Reason};
+use crate::settings::{Settings, Strategy, plain};
+use crate::start::{Overrides, Start};
+use crate::words::cause;
+
+/// The largest `auth.json` that is read, in bytes. codex has no limit (50 MiB were tried); a larger one is not judged.
+const AUTH_LIMIT: u64 = 64 << 20;
+/// The largest `config.toml` that is read, in bytes.
+const CONFIG_LIMIT: u64 = 4 << 20;
+/// How long a file that may be half written is given, once.
+const SECOND_LOOK: Duration = Duration::from_millis(75);
+
+/// Everything that a verdict rests on. Holds no secret that could be printed.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// What was asked for.
+    pub start: Start,
+    /// What may be done.
+    pub strategy: Strategy,
+    /// Whose home the injected one is.
+    pub kind: Kind,
+    /// The injected home, where the kind does not settle the matter.
+    pub injected: Option<Home>,
+    /// The personal home, where the injected one does not settle the matter; `None` also where there is none known.
+    pub personal: Option<Home>,
+    /// `CODEX_ACCESS_TOKEN` is not blank: from codex 0.136 it is stronger than any home.
+    pub access_token_in_environment: bool,
+    /// `CODEX_API_KEY` is not blank: `codex exec` prefers it to any home.
+    pub api_key_in_environment: bool,
+    /// What the injected `auth.json` would be if it were completed.
+    pub completion: Result<Completion, Because>,
+}
+
+/// Looks at everything that this start depends on, once.
+#[must_use]
+pub fn look(invocation: &Invocation, settings: &Settings, start: &Start) -> Facts {
+    let mut facts = Facts {
+        start: start.clone(),
+        strategy: settings.strategy,
+        kind: Kind::Personal,
+        injected: None,
+        personal: None,
+        access_token_in_environment: invocation.is_not_blank("CODEX_ACCESS_TOKEN"),
+        api_key_in_environment: invocation.is_not_blank("CODEX_API_KEY"),
+        completion: Err(Reason::NotCompletable.into()),
+    };
+    let (Start::Judged { overrides, .. }, Some(path)) = (start, invocation.codex_home()) else { return facts };
+    facts.kind = kind(&path, settings, overrides);
+    if !matches!(facts.kind, Kind::Bridge | Kind::Other) || facts.access_token_in_environment {
+        return facts;
+    }
+    let now = Utc::now();
+    let injected = home(&plain(&path), overrides, now);
+    if injected.can_log_in().0 == Usable::No {
+        facts.personal = settings.personal_home.as_deref().map(|path| home(path, overrides, now));
+        if facts.kind == Kind::Bridge {
+            let personal = facts.personal.as_ref().map(|personal| &personal.auth.bytes);
+            facts.completion = complete(&injected.auth.bytes, personal, now);
+        }
+    }
+    facts.injected = Some(injected);
+    facts
+}
+
+/// Whose home `path` is; the first that applies.
+fn kind(path: &Path, settings: &Settings, overrides: &Overrides) -> Kind {
+    let id = fs::metadata(path).ok().map(|metadata| file_id(&metadata));
+    let is = |other: &Path| {
+        plain(other) == plain(path)
+            || id.is_some_and(|id| fs::metadata(other).is_ok_and(|metadata| file_id(&metadata) == id))
+    };
+    if settings.leave.iter().any(|other| is(other)) {
+        Kind::LeftAlone
+    } else if settings.personal_home.as_deref().is_some_and(is) {
+        Kind::Personal
+    } else if overrides.get("cli_auth_credentials_store").and_then(toml::Value::as_str) == Some("ephemeral") {
+        Kind::HostLogin
+    } else if settings.bridges.iter().any(|other| is(other)) {
+        Kind::Bridge
+    } else {
+        Kind::of_path(path)
+    }
+}
+
+/// Looks at one home.
+#[must_use]
+pub fn home(path: &Path, overrides: &Overrides, now: DateTime<Utc>) -> Home {
+    let directory = directory(path);
+    let (config, auth) = if directory.is_ok() {
+        (config(&path.join(CONFIG_FILE), overrides), auth_file(&path.join(AUTH_FILE), now))
+    } else {
+        (Ok(Config::default()), AuthFile::unread(Reason::AuthMissing))
+    };
+    Home { path: path.to_owned(), directory, config, auth }
+}
+
+/// What codex would say to a directory: it must be there, and codex must be able to write into it.
+fn directory(path: &Path) -> Result<FileId, Because> {
+    let metadata = fs::metadata(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => Reason::HomeMissing,
+        _ => Reason::HomeUnreadable,
+    })?;
+    if !metadata.is_dir() {
+        return Err(Reason::HomeNotDirectory.into());
+    }
+    if access(path, AccessFlags::X_OK | AccessFlags::W_OK).is_err() {
+        let can_enter = access(path, AccessFlags::X_OK).is_ok();
+        return Err(if can_enter { Reason::HomeNotWritable } else { Reason::HomeUnreadable }.into());
+    }
+    Ok(file_id(&metadata))
+}
+
+fn config(path: &Path, overrides: &Overrides) -> Result<Config, Because> {
+    match read(path, CONFIG_LIMIT) {
+        Ok((bytes, _)) => Config::read(Some(&bytes), overrides),
+        Err(Unread::Missing) => Config::read(None, overrides),
+        Err(Unread::NotRegular) => Err(Because::of(Reason::ConfigUnreadable, "config.toml is not a regular file")),
+        Err(Unread::TooLarge) => Err(Because::of(Reason::ConfigUnreadable, "config.toml is larger than 4 MiB")),
+        Err(Unread::Denied(error)) => {
+            Err(Because::of(Reason::ConfigUnreadable, format!("config.toml cannot be read: {error}")))
+        }
+    }
+}
+
+fn auth_file(path: &Path, now: DateTime<Utc>) -> AuthFile {
+    let first = auth_file_once(path, now);
+    match &first.read {
+        Ok(auth) if auth.may_be_torn() => {
+            std::thread::sleep(SECOND_LOOK);
+            auth_file_once(path, now)
+        }
+        _ => first,
+    }
+}
+
+fn auth_file_once(path: &Path, now: DateTime<Utc>) -> AuthFile {
+    match read(path, AUTH_LIMIT) {
+        Ok((bytes, metadata)) => AuthFile {
+            read: Ok(Auth::read(&bytes, now)),
+            id: Some(file_id(&metadata)),
+            can_be_renewed: metadata.nlink() == 1 && access(path, AccessFlags::W_OK).is_ok(),
+            bytes: Sealed(bytes),
+        },
+        Err(Unread::Missing) => AuthFile::unread(Reason::AuthMissing),
+        Err(Unread::NotRegular) => AuthFile::unread(Reason::AuthNotRegularFile),
+        Err(Unread::TooLarge) => AuthFile::unread(Reason::AuthTooLarge),
+        Err(Unread::Denied(error)) => {
+            AuthFile::unread(Because::of(Reason::AuthUnreadable, format!("auth.json cannot be read: {error}")))
+        }
+    }
+}
+
+/// Why a file was not read.
+enum Unread {
+    Missing,
+    NotRegular,
+    TooLarge,
+    Denied(String),
+}
+
+impl From<io::Error> for Unread {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::NotFound => Self::Missing,
+            _ => Self::Denied(cause(&error)),
+        }
+    }
+}
+
+/// Reads a regular file, links followed. Asks what it is before it opens it, for opening a FIFO can wait for ever;
+/// and opens it so that it would not wait if it became one in between.
+fn read(path: &Path, limit: u64) -> Result<(Vec<u8>, Metadata), Unread> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(Unread::NotRegular);
+    }
+    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(Unread::NotRegular);
+    }
+    if metadata.len() > limit {
+        return Err(Unread::TooLarge);
+    }
+    Ok((read_all(file, metadata.len(), limit)?, metadata))
+}
+
+/// Reads to the end, which may be further than `size` where somebody is writing.
+fn read_all(file: File, size: u64, limit: u64) -> Result<Vec<u8>, Unread> {
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default().saturating_add(1));
+    file.take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit { Err(Unread::TooLarge) } else { Ok(bytes) }
+}
+
+fn file_id(metadata: &Metadata) -> FileId {
+    FileId { device: metadata.dev(), inode: metadata.ino() }
+}

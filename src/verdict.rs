@@ -1,0 +1,229 @@
+//! WHAT IS RIGHT: `judge(&Facts) -> Verdict`, each with its reason.
+//!
+//! Pure: the same facts, the same verdict, whatever happened at earlier starts. Holds the policy and no mechanism. Three
+//! things it never does, whatever the facts: touch a home that can log in, send one account's work to another's login,
+//! or guess without saying so.
+
+use crate::home::auth::{Ownership, Usable};
+use crate::home::config::{Provider, Store};
+use crate::home::{Home, Kind};
+use crate::reason::{Because, Reason};
+use crate::settings::Strategy;
+use crate::start::{Start, Subcommand};
+use crate::survey::Facts;
+
+/// What is to be done about the injected home.
+#[must_use]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Use the home we were given as it is; why.
+    Trust(Because),
+    /// Complete its `auth.json`, then use it; why it cannot log in as it is.
+    Repair(Because),
+    /// Use the personal home instead; why the injected one cannot log in.
+    Redirect(Because),
+    /// Start nothing: codex could only fail later, and less clearly.
+    Refuse(Refusal),
+}
+
+/// Why there is no way out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why the bridge cannot log in.
+    pub bridge: Because,
+    /// Why the personal home cannot stand in.
+    pub personal: Because,
+    /// Whether the personal home could log in by itself, so that it is the two homes that do not go together.
+    pub personal_can: bool,
+    /// Why the bridge cannot be completed.
+    pub repair: Because,
+}
+
+impl Refusal {
+    /// The one reason that stands for the refusal: the personal home's where it can log in, else the bridge's.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        if self.personal_can { self.personal.reason } else { self.bridge.reason }
+    }
+}
+
+impl Verdict {
+    /// As it is written in messages and JSON.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Trust(_) => "trust",
+            Self::Repair(_) => "repair",
+            Self::Redirect(_) => "redirect",
+            Self::Refuse(_) => "refuse",
+        }
+    }
+}
+
+/// Judges a start.
+pub fn judge(facts: &Facts) -> Verdict {
+    match facts.strategy {
+        Strategy::Off => Verdict::Trust(Reason::StrategyOff.into()),
+        Strategy::Observe => match decide(facts, Strategy::Auto) {
+            trust @ Verdict::Trust(_) => trust,
+            other => {
+                let because = match &other {
+                    Verdict::Refuse(refusal) => &refusal.bridge,
+                    Verdict::Trust(because) | Verdict::Repair(because) | Verdict::Redirect(because) => because,
+                };
+                let text = format!("the strategy is `observe`; `auto` would {}: {because}", other.name());
+                Verdict::Trust(Because::of(Reason::Observed, text))
+            }
+        },
+        strategy => decide(facts, strategy),
+    }
+}
+
+/// The table, row by row.
+fn decide(facts: &Facts, strategy: Strategy) -> Verdict {
+    let (injected, because) = match settled(facts) {
+        Ok(trust) => return Verdict::Trust(trust),
+        Err(broken) => broken,
+    };
+    let redirect = redirect(facts, injected, strategy);
+    if facts.kind == Kind::Other {
+        // Not a machine's file: it is never repaired, and left only for what is certainly the same login.
+        let is_auth = injected.directory.is_ok() && injected.config.is_ok() && because.reason != Reason::AuthMissing;
+        let is_same = facts.personal.as_ref().is_some_and(|personal| injected.ownership(personal) == Ownership::Same);
+        return if is_auth && is_same && redirect.is_ok() {
+            Verdict::Redirect(because)
+        } else {
+            Verdict::Trust(because)
+        };
+    }
+    let personal = match redirect {
+        Ok(()) => return Verdict::Redirect(because),
+        Err(obstacle) => obstacle,
+    };
+    let repair = match repair(facts, injected, strategy) {
+        Ok(()) => return Verdict::Repair(because),
+        Err(obstacle) => obstacle,
+    };
+    if redirect_to_keyring(facts, injected, strategy) {
+        return Verdict::Redirect(because);
+    }
+    let personal_can = facts.personal.as_ref().is_some_and(|personal| personal.can_log_in().0 == Usable::Yes);
+    Verdict::Refuse(Refusal { bridge: because, personal, personal_can, repair })
+}
+
+/// `Ok` where the start is to be trusted; else the injected home, and why it cannot log in.
+fn settled(facts: &Facts) -> Result<Because, (&Home, Because)> {
+    let subcommand = match &facts.start {
+        Start::Passed(because) => return Ok(because.clone()),
+        Start::Judged { subcommand, .. } => *subcommand,
+    };
+    match facts.kind {
+        Kind::LeftAlone => return Ok(Reason::LeftAlone.into()),
+        Kind::Personal => return Ok(Reason::PersonalHome.into()),
+        Kind::HostLogin => return Ok(Reason::HostLogsIn.into()),
+        Kind::Bridge | Kind::Other => {}
+    }
+    if facts.access_token_in_environment {
+        return Ok(Reason::AccessTokenInEnvironment.into());
+    }
+    if facts.api_key_in_environment && subcommand == Subcommand::Exec {
+        return Ok(Reason::ApiKeyInEnvironment.into());
+    }
+    let Some(injected) = &facts.injected else { return Ok(Reason::NotJudged.into()) };
+    let because = match injected.can_log_in() {
+        (Usable::Yes | Usable::Unknown, because) => return Ok(because),
+        (Usable::No, because) => because,
+    };
+    if facts.personal.as_ref().is_some_and(|personal| injected.is_linked_to(personal)) {
+        return Ok(Reason::LinkedToPersonal.into());
+    }
+    Err((injected, because))
+}
+
+/// Whether the personal home may stand in, by what its files say.
+fn redirect(facts: &Facts, injected: &Home, strategy: Strategy) -> Result<(), Because> {
+    let personal = facts.personal.as_ref().ok_or(Reason::HomeUnknown)?;
+    let (usable, because) = personal.can_log_in();
+    if usable != Usable::Yes {
+        return Err(because);
+    }
+    goes_with(injected, personal)?;
+    if strategy == Strategy::Repair {
+        return Err(Because::of(Reason::StrategyForbids, "the strategy `repair` does not use it"));
+    }
+    Ok(())
+}
+
+/// Whether the personal home may stand in although its login is in the keyring, where no file tells of it.
+fn redirect_to_keyring(facts: &Facts, injected: &Home, strategy: Strategy) -> bool {
+    let Some(personal) = &facts.personal else { return false };
+    let in_keyring =
+        personal.directory.is_ok() && personal.config.as_ref().is_ok_and(|config| config.store.may_be_keyring());
+    // What a login must be cannot be checked where the login cannot be seen.
+    let forced = personal.config.as_ref().is_ok_and(|config| config.forced.is_any());
+    strategy != Strategy::Repair && in_keyring && !forced && goes_with(injected, personal).is_ok()
+}
+
+/// Whether work meant for the one home may go to the other: same kind of login, no other account, the default provider,
+/// and a login that is not lost by being used.
+fn goes_with(injected: &Home, personal: &Home) -> Result<(), Because> {
+    let config = personal.config.as_ref().map_err(Because::clone)?;
+    if config.provider != Provider::OpenAi {
+        return Err(Because::of(Reason::CustomProvider, "its model provider is not the default one"));
+    }
+    let Some(auth) = personal.auth() else { return Ok(()) };
+    if injected.login() != auth.login {
+        return Err(Reason::LoginsDiffer.into());
+    }
+    if injected.ownership(personal) == Ownership::Differs {
+        return Err(accounts_differ(injected, personal));
+    }
+    if !config.forced.allows(auth) {
+        return Err(Reason::LoginForbidden.into());
+    }
+    if auth.stale && !personal.auth.can_be_renewed {
+        return Err(Reason::LoginNotRenewable.into());
+    }
+    Ok(())
+}
+
+/// Names both accounts, as far as may be.
+fn accounts_differ(injected: &Home, personal: &Home) -> Because {
+    let account = |home: &Home| home.auth().and_then(|auth| auth.owners.accounts.first().cloned());
+    match (account(injected), account(personal)) {
+        (Some(bridge), Some(personal)) if bridge != personal => Because::of(
+            Reason::AccountsDiffer,
+            format!("it is logged in as account {personal}, the bridge is for account {bridge}"),
+        ),
+        _ => Because::of(Reason::AccountsDiffer, "it is logged in as somebody else than the bridge is for"),
+    }
+}
+
+/// Whether the injected home may be completed.
+fn repair(facts: &Facts, injected: &Home, strategy: Strategy) -> Result<(), Because> {
+    if strategy == Strategy::Redirect {
+        return Err(Because::of(Reason::StrategyForbids, "the strategy `redirect` does not repair"));
+    }
+    // Completing mends auth.json and nothing else.
+    injected.directory.as_ref().map_err(Because::clone)?;
+    injected.config.as_ref().map_err(Because::clone)?;
+    facts.completion.as_ref().map_err(Because::clone)?;
+    let Some(personal) = &facts.personal else { return Ok(()) };
+    if injected.shares_refresh_token(personal) {
+        return Err(Reason::SharedRefreshToken.into());
+    }
+    let holds_login = personal.auth().is_some_and(|auth| auth.refresh.is_some())
+        || personal.config.as_ref().is_ok_and(|config| config.store.may_be_keyring());
+    let is_stale = injected.auth().is_some_and(|auth| auth.stale);
+    if is_stale && holds_login && injected.ownership(personal) != Ownership::Differs {
+        return Err(Reason::StaleBesidePersonal.into());
+    }
+    Ok(())
+}
+
+impl Store {
+    /// Whether the login may be in the keyring.
+    const fn may_be_keyring(self) -> bool {
+        matches!(self, Self::Keyring | Self::Auto)
+    }
+}
