@@ -144,6 +144,9 @@ impl Home {
             Ok(config) => config,
             Err(because) => return (Usable::No, because.clone()),
         };
+        if config.selects_profile {
+            return (Usable::Unknown, Reason::ConfigProfile.into());
+        }
         if config.provider == Provider::Own {
             return (Usable::Unknown, Reason::CustomProvider.into());
         }

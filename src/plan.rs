@@ -105,7 +105,7 @@ fn loudness(because: &Because, facts: &Facts) -> Level {
         (Reason::Observed, _) => Level::WARN,
         // Perhaps nobody meant this home to log in.
         (Reason::AuthMissing | Reason::HomeMissing | Reason::HomeNotDirectory, Kind::Other) => Level::INFO,
-        (Reason::NotUnderstood | Reason::MaySignOut, _) => Level::INFO,
+        (Reason::NotUnderstood | Reason::MaySignOut | Reason::ProfileSelected, _) => Level::INFO,
         (Reason::LinkedToPersonal, _) => Level::WARN,
         _ if facts.injected.as_ref().is_some_and(|home| home.can_log_in().1 == *because) => {
             match facts.injected.as_ref().map(|home| home.can_log_in().0) {
@@ -156,6 +156,7 @@ fn help(refusal: &Refusal, injected: &Home, personal: Option<&Home>, settings: &
         }
         Reason::LoginsDiffer => format!("run `{login}` with the kind of login that the host uses"),
         Reason::LoginForbidden => format!("run `{login}` with a login that `{config}` allows"),
+        Reason::ConfigProfile => format!("take `profile` out of `{config}`, then send the message again"),
         Reason::CustomProvider | Reason::KeyringStore | Reason::EphemeralStore | Reason::OtherAuth => {
             format!("log the host in again, so that it writes a whole `{}`", word(&injected.path.join("auth.json")))
         }

@@ -70,10 +70,12 @@ reasons! {
     OtherAuth "other-auth" "it holds a login that cannot be judged from its files",
     KeyringStore "keyring-store" "its login is kept in the keyring",
     EphemeralStore "ephemeral-store" "its config.toml keeps logins in memory only",
+    ConfigProfile "config-profile" "its config.toml selects a profile, and codex versions differ in what that means",
     CustomProvider "custom-provider" "its model provider does not use the OpenAI login",
     // Starts whose home does not matter, or is not ours to judge.
     NotJudged "not-judged" "this start does not use a login",
     NotUnderstood "not-understood" "the arguments are not ones this launcher knows",
+    ProfileSelected "profile-selected" "the arguments select a configuration profile, whose file may say anything about the login",
     MaySignOut "may-sign-out" "the arguments force a login method, and codex may sign out the home it is given",
     StrategyOff "strategy-off" "the strategy is `off`",
     Observed "observed" "the strategy is `observe`",

@@ -62,8 +62,6 @@ pub enum Start {
 pub struct Overrides {
     /// `-c key=value`: the dotted key and its value.
     values: Vec<(String, toml::Value)>,
-    /// `-p name`: the configuration profile.
-    pub profile: Option<String>,
     /// `--ignore-user-config`: `config.toml` is not read (`exec` only).
     pub ignores_config: bool,
 }
@@ -78,7 +76,7 @@ impl Overrides {
     /// Whether argv overrides nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.values.is_empty() && self.profile.is_none()
+        self.values.is_empty()
     }
 
     /// Lays the overrides over `config` as codex does: each dotted key makes the tables on its way, and takes the
@@ -108,7 +106,6 @@ impl fmt::Debug for Overrides {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Overrides")
             .field("values", &self.values.iter().map(|(name, _)| name).collect::<Vec<_>>())
-            .field("profile", &self.profile.is_some())
             .field("ignores_config", &self.ignores_config)
             .finish()
     }
@@ -200,9 +197,6 @@ impl Start {
     #[must_use]
     pub fn read(args: &[OsString]) -> Self {
         match Reading::default().read(args) {
-            Ok((_, overrides)) if SIGN_OUT_KEYS.iter().any(|key| overrides.get(key).is_some()) => {
-                Self::Passed(Reason::MaySignOut.into())
-            }
             Ok((subcommand, overrides)) => Self::Judged { subcommand, overrides },
             Err(because) => Self::Passed(because),
         }
@@ -213,6 +207,8 @@ impl Start {
 struct Reading<'a> {
     overrides: Overrides,
     oss: bool,
+    /// A configuration profile was selected.
+    profile: bool,
     /// What stands between the options.
     positionals: Vec<&'a OsStr>,
     /// The subcommand, once one was met.
@@ -266,6 +262,14 @@ impl<'a> Reading<'a> {
             Some(subcommand) => subcommand,
             None => Subcommand::Interactive,
         };
+        if SIGN_OUT_KEYS.iter().any(|key| self.overrides.get(key).is_some()) {
+            return Err(Reason::MaySignOut.into());
+        }
+        // `-p name` lays `name.config.toml` over the home's config.toml (0.169.0), and what that file forces a login to
+        // be signs the home out as well.
+        if self.profile || self.overrides.get("profile").is_some() {
+            return Err(Reason::ProfileSelected.into());
+        }
         if self.oss {
             // A provider of one's own machine, stronger than any `-c`.
             self.overrides.values.push(("model_provider".to_owned(), toml::Value::String("oss".to_owned())));
@@ -290,7 +294,7 @@ impl<'a> Reading<'a> {
                 }
                 self.overrides.values.push((key.trim().to_owned(), toml_value(value)));
             }
-            "profile" => self.overrides.profile = Some(value.to_str().ok_or_else(not_understood)?.to_owned()),
+            "profile" => self.profile = true,
             _ => {}
         }
         Ok(())

@@ -168,6 +168,9 @@ fn redirect_to_keyring(facts: &Facts, injected: &Home, strategy: Strategy) -> bo
 /// and a login that is not lost by being used.
 fn goes_with(injected: &Home, personal: &Home) -> Result<(), Because> {
     let config = personal.config.as_ref().map_err(Because::clone)?;
+    if config.selects_profile {
+        return Err(Reason::ConfigProfile.into());
+    }
     if config.provider != Provider::OpenAi {
         return Err(Because::of(Reason::CustomProvider, "its model provider is not the default one"));
     }

@@ -65,7 +65,7 @@ struct Profile {
 }
 
 #[derive(Deserialize)]
-#[expect(dead_code, reason = "the plan is typed as codex types it")]
+#[expect(dead_code, reason = "plan and FedRAMP mark are typed as codex types them")]
 struct AuthClaims {
     #[serde(default)]
     chatgpt_plan_type: Option<String>,
@@ -75,6 +75,9 @@ struct AuthClaims {
     user_id: Option<String>,
     #[serde(default)]
     chatgpt_account_id: Option<String>,
+    /// A boolean or absent: with `null` or a string here codex 0.123.0 and 0.169.0 send no credential.
+    #[serde(default)]
+    chatgpt_account_is_fedramp: bool,
 }
 
 /// Whose token it is, as far as its claims say.

@@ -5,6 +5,7 @@
 use toml::{Table, Value};
 
 use crate::home::auth::{Auth, Login};
+use crate::home::claims::Id;
 use crate::reason::{Because, Reason};
 use crate::start::{Overrides, SIGN_OUT_KEYS};
 
@@ -43,13 +44,15 @@ pub struct Config {
     pub provider: Provider,
     /// What `forced_login_method` and `forced_chatgpt_workspace_id` demand.
     pub forced: Forced,
+    /// Whether it selects a profile. Up to some version that may change the provider; 0.169.0 starts no thread for it.
+    pub selects_profile: bool,
 }
 
 /// What a login must be; codex signs a home out whose login is another (0.123.0, 0.169.0, `exec`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Forced {
     method: Option<Login>,
-    accounts: Option<Vec<crate::home::claims::Id>>,
+    accounts: Option<Vec<Id>>,
 }
 
 impl Forced {
@@ -94,10 +97,10 @@ impl Config {
             Because::of(Reason::ConfigInvalid, format!("config.toml is not valid TOML at {line}:{column}"))
         })?;
         overrides.apply(&mut table);
-        Self::of(&table, overrides.profile.as_deref())
+        Self::of(&table)
     }
 
-    fn of(table: &Table, profile: Option<&str>) -> Result<Self, Because> {
+    fn of(table: &Table) -> Result<Self, Because> {
         let store = match string(table, "cli_auth_credentials_store")? {
             None | Some("file") => Store::File,
             Some("keyring") => Store::Keyring,
@@ -110,21 +113,17 @@ impl Config {
                 ));
             }
         };
-        Ok(Self { store, provider: provider(table, profile)?, forced: forced(table)? })
+        Ok(Self {
+            store,
+            provider: provider(table)?,
+            forced: forced(table)?,
+            selects_profile: string(table, "profile")?.is_some(),
+        })
     }
 }
 
-fn provider(table: &Table, profile: Option<&str>) -> Result<Provider, Because> {
-    let profile = profile.or(string(table, "profile")?);
-    let from_profile =
-        profile.and_then(|profile| table.get("profiles")?.get(profile)?.get("model_provider")).and_then(Value::as_str);
-    let name = match from_profile {
-        Some(name) => name,
-        None => match string(table, "model_provider")? {
-            None => return Ok(Provider::OpenAi),
-            Some(name) => name,
-        },
-    };
+fn provider(table: &Table) -> Result<Provider, Because> {
+    let Some(name) = string(table, "model_provider")? else { return Ok(Provider::OpenAi) };
     if name == "openai" {
         return Ok(Provider::OpenAi);
     }
@@ -159,7 +158,7 @@ fn forced(table: &Table) -> Result<Forced, Because> {
     // One id, or a list of them (0.169.0).
     let accounts = table.get(account_key).map(|value| {
         let ids = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
-        ids.iter().filter_map(|id| crate::home::claims::Id::new(id.as_str()?.to_owned())).collect()
+        ids.iter().filter_map(|id| Id::new(id.as_str()?.to_owned())).collect()
     });
     Ok(Forced { method, accounts })
 }
