@@ -1,0 +1,245 @@
+//! A stand-in for OpenAI on the loopback: answers a turn with "pong" and remembers who asked.
+//!
+//! It is the HTTP proxy of the programs under test as well, so that a request meant for anybody else ends
+//! here, refused and on record.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+/// A client that stops talking in the middle of a request does not keep a thread for ever.
+const SILENCE: Duration = Duration::from_secs(20);
+
+/// One request as it came in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// `GET`, `POST`, … or `CONNECT` for what was meant to leave the machine.
+    pub method: String,
+    /// The path, without the query.
+    pub path: String,
+    /// The whole value of `Authorization`.
+    pub authorization: Option<String>,
+    /// The value of `chatgpt-account-id`.
+    pub account: Option<String>,
+}
+
+/// Listens from birth to drop.
+pub struct Backend {
+    address: SocketAddr,
+    seen: Arc<Mutex<Vec<Request>>>,
+    closing: Arc<AtomicBool>,
+}
+
+impl Backend {
+    /// On a port of its own.
+    pub fn start() -> Backend {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let backend =
+            Backend { address: listener.local_addr().unwrap(), seen: Arc::default(), closing: Arc::default() };
+        let seen = Arc::clone(&backend.seen);
+        let closing = Arc::clone(&backend.closing);
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                if closing.load(Ordering::SeqCst) {
+                    break;
+                }
+                let seen = Arc::clone(&seen);
+                if let Ok(stream) = stream {
+                    // A client that hangs up in the middle is no failure of the test.
+                    thread::spawn(move || serve(&stream, &seen));
+                }
+            }
+        });
+        backend
+    }
+
+    /// Everything, in order of arrival.
+    pub fn requests(&self) -> Vec<Request> {
+        self.seen.lock().unwrap().clone()
+    }
+
+    /// What each turn's `POST /v1/responses` carried; `None` is the bug.
+    pub fn bearers(&self) -> Vec<Option<String>> {
+        self.requests()
+            .into_iter()
+            .filter(|request| request.is_turn())
+            .map(|request| request.bearer().map(str::to_owned))
+            .collect()
+    }
+
+    /// The `-c` arguments and the environment that send codex here and nowhere else.
+    pub fn attach(&self, command: &mut Command) {
+        let here = format!("http://{}", self.address);
+        command
+            .args(["-c", &format!("openai_base_url=\"{here}/v1\"")])
+            .args(["-c", &format!("chatgpt_base_url=\"{here}/backend-api\"")])
+            .env("CODEX_REFRESH_TOKEN_URL_OVERRIDE", format!("{here}/oauth/token"));
+        self.fence(command);
+    }
+
+    /// Only the environment that keeps codex on this machine, for commands that take no `-c`.
+    pub fn fence(&self, command: &mut Command) {
+        let here = format!("http://{}", self.address);
+        for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+            command.env(name, &here).env(name.to_lowercase(), &here);
+        }
+        for name in ["NO_PROXY", "no_proxy"] {
+            command.env(name, "127.0.0.1");
+        }
+    }
+}
+
+impl Drop for Backend {
+    fn drop(&mut self) {
+        self.closing.store(true, Ordering::SeqCst);
+        // Wakes the listener, which then sees that it is over.
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+impl Request {
+    fn is_turn(&self) -> bool {
+        self.method == "POST" && self.path == "/v1/responses"
+    }
+
+    /// The token of `Authorization: Bearer …`; a blank one is none.
+    pub fn bearer(&self) -> Option<&str> {
+        let token = self.authorization.as_deref()?.strip_prefix("Bearer ")?;
+        Some(token.trim()).filter(|token| !token.is_empty())
+    }
+}
+
+fn serve(stream: &TcpStream, seen: &Mutex<Vec<Request>>) -> io::Result<()> {
+    stream.set_read_timeout(Some(SILENCE))?;
+    stream.set_write_timeout(Some(SILENCE))?;
+    let mut reader = BufReader::new(stream);
+    let Some((method, path, headers)) = read_head(&mut reader)? else {
+        return Ok(());
+    };
+    // Unread bytes at closing time would reach the client as a reset instead of the answer.
+    read_body(&mut reader, &headers)?;
+    let request = Request {
+        method,
+        path,
+        authorization: headers.get("authorization").cloned(),
+        account: headers.get("chatgpt-account-id").cloned(),
+    };
+    let (status, kind, body) = answer(&request, headers.contains_key("upgrade"));
+    seen.lock().unwrap().push(request);
+    let head = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
+    let mut out = stream;
+    out.write_all(head.as_bytes())?;
+    out.write_all(body.as_bytes())?;
+    out.flush()?;
+    stream.shutdown(Shutdown::Write)
+}
+
+type Head = (String, String, BTreeMap<String, String>);
+
+/// Method, path and headers (names in lower case); `None` when the client left without a word.
+fn read_head(reader: &mut impl BufRead) -> io::Result<Option<Head>> {
+    let mut line = String::new();
+    if reader.read_line(&mut line)? == 0 {
+        return Ok(None);
+    }
+    let mut words = line.split_whitespace();
+    let method = words.next().unwrap_or_default().to_owned();
+    let target = words.next().unwrap_or_default();
+    let path = target.split('?').next().unwrap_or_default().to_owned();
+    let mut headers = BTreeMap::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        let Some((name, value)) = line.split_once(':') else {
+            return Ok(Some((method, path, headers)));
+        };
+        headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
+    }
+}
+
+fn read_body(reader: &mut impl BufRead, headers: &BTreeMap<String, String>) -> io::Result<()> {
+    let chunked = headers.get("transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"));
+    if chunked {
+        return read_chunks(reader);
+    }
+    let length = headers.get("content-length");
+    let length = length.and_then(|text| text.parse().ok()).unwrap_or(0);
+    skip(reader, length)
+}
+
+fn read_chunks(reader: &mut impl BufRead) -> io::Result<()> {
+    loop {
+        let mut size = String::new();
+        reader.read_line(&mut size)?;
+        let digits = size.split(';').next().unwrap_or_default().trim();
+        let size = u64::from_str_radix(digits, 16).map_err(io::Error::other)?;
+        skip(reader, size)?;
+        reader.read_line(&mut String::new())?;
+        if size == 0 {
+            return Ok(());
+        }
+    }
+}
+
+fn skip(reader: &mut impl BufRead, length: u64) -> io::Result<()> {
+    io::copy(&mut reader.take(length), &mut io::sink()).map(|_| ())
+}
+
+fn answer(request: &Request, upgrade: bool) -> (&'static str, &'static str, String) {
+    const JSON: &str = "application/json";
+    if upgrade {
+        let body = refusal("websockets are not spoken here");
+        return ("426 Upgrade Required", JSON, body);
+    }
+    if !request.is_turn() {
+        return ("404 Not Found", JSON, refusal("nothing is here"));
+    }
+    if request.bearer().is_none() {
+        // The words of the original: people search for them.
+        let body = refusal("Missing bearer or basic authentication in header");
+        return ("401 Unauthorized", JSON, body);
+    }
+    ("200 OK", "text/event-stream", pong())
+}
+
+fn refusal(message: &str) -> String {
+    json!({"error": {"message": message, "type": "invalid_request_error", "code": null}}).to_string()
+}
+
+/// The shortest turn codex takes for a whole one.
+fn pong() -> String {
+    let message = json!({
+        "type": "message",
+        "id": "msg_1",
+        "role": "assistant",
+        "content": [{"type": "output_text", "text": "pong", "annotations": []}],
+    });
+    let usage = json!({
+        "input_tokens": 1, "input_tokens_details": {"cached_tokens": 0},
+        "output_tokens": 1, "output_tokens_details": {"reasoning_tokens": 0},
+        "total_tokens": 2,
+    });
+    [
+        json!({"type": "response.created", "response": {"id": "resp_1"}}),
+        json!({"type": "response.output_item.done", "output_index": 0, "item": message}),
+        json!({"type": "response.completed", "response": {"id": "resp_1", "usage": usage}}),
+    ]
+    .iter()
+    .map(event)
+    .collect()
+}
+
+fn event(data: &Value) -> String {
+    let name = data.get("type").and_then(Value::as_str).unwrap_or_default();
+    format!("event: {name}\ndata: {data}\n\n")
+}
