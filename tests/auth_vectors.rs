@@ -3,7 +3,13 @@
 //! `vectors/auth-homes.json` holds 96 files, what nine codex versions (0.118.0–0.169.0) did with each, and the verdict
 //! that follows. Every file is laid into a scratch home and looked at as a start would, with a fixed clock.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "a test stops where it fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test stops where it fails, and lays its own files"
+)]
 
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _, symlink};

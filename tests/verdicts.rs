@@ -1,6 +1,6 @@
 //! The verdict table: row by row as sentences, and once over every combination of facts.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops where it fails")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops where it fails")]
 
 use std::path::PathBuf;
 

@@ -36,6 +36,14 @@ pub fn codex(version: &str) -> Result<PathBuf, String> {
     })
 }
 
+/// What was fetched before, newest name last: for those who would rather use none than fetch one.
+pub fn kept() -> Option<PathBuf> {
+    let platform = platform().ok()?;
+    let mut kept: Vec<_> = fs::read_dir(cache().ok()?).ok()?.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    kept.sort();
+    kept.iter().rev().find_map(|prefix| native(prefix, platform))
+}
+
 /// `apart` is npm's own home and cache: the person's stay as they are, and this one goes when we do.
 fn install(version: &str, into: &Path, apart: &Path) -> Result<(), String> {
     let mut npm = Command::new("npm");
@@ -58,9 +66,10 @@ fn install(version: &str, into: &Path, apart: &Path) -> Result<(), String> {
 
 /// `<target>/npm-cache`, wherever the build directory is.
 fn cache() -> Result<PathBuf, String> {
-    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let target = scratch.parent().ok_or_else(|| format!("{} has no parent", scratch.display()))?;
-    Ok(target.join("npm-cache"))
+    // `<target>/<profile>/deps/<test>`, `<target>/<profile>/examples/<example>`; or with a target triple before the profile.
+    let program = std::env::current_exe().map_err(|error| format!("where we are: {error}"))?;
+    let target = program.ancestors().find(|path| path.join("CACHEDIR.TAG").is_file());
+    Ok(target.ok_or_else(|| format!("{} is not in a build directory", program.display()))?.join("npm-cache"))
 }
 
 #[derive(Clone, Copy)]
