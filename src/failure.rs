@@ -1,14 +1,25 @@
 //! WHAT CAN STOP US: every end that is not codex, with what to do about it and the exit code.
 //!
-//! Pure. A text names the path, the cause and the command that mends it, in three lines at most. It holds none of the
-//! words that OpenClaw and ACP adapters act upon (`401`, `expired`, `timeout`, `log out`, …), for it may end up in a
-//! chat window.
+//! Pure. A text names the path, the cause and the command that mends it, as one line for a chat window or as a few for a
+//! terminal, and holds none of the words in [`ROUTED`](crate::words::ROUTED).
 
-/// Why no codex was started. Paths are held as messages show them.
-#[derive(Debug, thiserror::Error)]
+use std::fmt;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use crate::home::Kind;
+use crate::home::auth::Usable;
+use crate::reason::{Because, Reason};
+use crate::words::{tail, unrouted};
+
+/// The longest one-line message, in characters: what a chat window shows without folding it.
+const LIMIT: usize = 400;
+
+/// Why no codex was started. Paths are held as messages show them, except in [`Ailing`].
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// A setting of ours is wrong.
-    #[error("`{name}` is `{value}`, not {rule}\n  help: correct `{name}` or unset it, where the gateway is started")]
     Setting {
         /// The variable.
         name: &'static str,
@@ -17,28 +28,9 @@ pub enum Failure {
         /// What it may hold.
         rule: &'static str,
     },
-
     /// No home can log in.
-    #[error(
-        "no usable Codex home: bridge `{bridge}`: {bridge_because}\n  personal `{personal}`: {personal_because}\n  help: {help}"
-    )]
-    NoUsableHome {
-        /// The id of what stood in the way.
-        reason: crate::reason::Reason,
-        /// The injected home.
-        bridge: String,
-        /// Why it cannot log in.
-        bridge_because: String,
-        /// The personal home.
-        personal: String,
-        /// Why it cannot stand in.
-        personal_because: String,
-        /// What to do.
-        help: String,
-    },
-
+    NoUsableHome(Box<NoUsableHome>),
     /// The codex that the settings name is not one we could start.
-    #[error("`{name}` is `{path}`, and {cause}\n  help: set `{name}` to the absolute path of codex, or unset it")]
     CodexSetting {
         /// The variable.
         name: &'static str,
@@ -49,31 +41,19 @@ pub enum Failure {
         /// Whether there is something at that path.
         is_there: bool,
     },
-
     /// There is no codex.
-    #[error(
-        "codex is not found: no executable `codex` other than this launcher in {looked}\n  help: run `npm i -g @openai/codex`, or set `CODEX_HOME_SHIM_CODEX` to its absolute path"
-    )]
     CodexNotFound {
         /// Where was looked.
         looked: String,
     },
-
     /// The codex we started has started us again, in the same process.
-    #[error(
-        "`{codex}` starts this launcher (`{launcher}`) again, and so no codex ever starts\n  help: set `CODEX_HOME_SHIM_CODEX` to the absolute path of the real codex"
-    )]
     Loop {
         /// What we started.
         codex: String,
         /// What it started.
         launcher: String,
     },
-
     /// The system would not execute codex.
-    #[error(
-        "`{codex}` cannot be executed: {cause}{remark}\n  help: reinstall it, or set `CODEX_HOME_SHIM_CODEX` to another codex"
-    )]
     Exec {
         /// What was to be executed.
         codex: String,
@@ -86,17 +66,162 @@ pub enum Failure {
     },
 }
 
+/// Both homes, and why neither will do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoUsableHome {
+    /// What stood in the way.
+    pub reason: Reason,
+    /// The injected home.
+    pub bridge: Ailing,
+    /// The personal home; `None` where none is known.
+    pub personal: Option<Ailing>,
+    /// What to do.
+    pub help: String,
+}
+
+/// A home, and what is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ailing {
+    /// Its path.
+    pub home: PathBuf,
+    /// Its path as a message shows it.
+    pub shown: String,
+    /// Whose it is.
+    pub kind: Kind,
+    /// Whether it could log in by itself.
+    pub usable: Usable,
+    /// Why it will not do.
+    pub because: Because,
+}
+
+impl Ailing {
+    fn text(&self, path_limit: usize) -> String {
+        format!("{} `{}`: {}", self.kind.name(), tail(&self.shown, path_limit), self.because)
+    }
+
+    fn to_json(&self) -> Value {
+        json!({
+            "home": self.home.to_string_lossy(),
+            "kind": self.kind.name(),
+            "usable": self.usable.name(),
+            "reason": self.because.reason.id(),
+            "detail": self.because.to_string(),
+        })
+    }
+}
+
 impl Failure {
     /// As shells have it: 127 where codex is not found, 126 where it cannot be executed; else 78, `EX_CONFIG` of
     /// `sysexits.h`.
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::Setting { .. } | Self::NoUsableHome { .. } => 78,
+            Self::Setting { .. } | Self::NoUsableHome(_) => 78,
             Self::CodexNotFound { .. }
             | Self::CodexSetting { is_there: false, .. }
             | Self::Exec { is_there: false, .. } => 127,
             Self::Loop { .. } | Self::CodexSetting { .. } | Self::Exec { .. } => 126,
         }
     }
+
+    /// The stable reason.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        match self {
+            Self::Setting { .. } => Reason::SettingInvalid,
+            Self::NoUsableHome(homes) => homes.reason,
+            Self::CodexSetting { .. } => Reason::CodexSettingInvalid,
+            Self::CodexNotFound { .. } => Reason::CodexNotFound,
+            Self::Loop { .. } => Reason::ExecLoop,
+            Self::Exec { .. } => Reason::CodexNotExecutable,
+        }
+    }
+
+    /// What to do about it: one command, or one thing to set.
+    #[must_use]
+    pub fn help(&self) -> String {
+        match self {
+            Self::Setting { name, .. } => format!("correct `{name}` or unset it, where the gateway is started"),
+            Self::NoUsableHome(homes) => homes.help.clone(),
+            Self::CodexSetting { name, .. } => format!("set `{name}` to the absolute path of codex, or unset it"),
+            Self::CodexNotFound { .. } => {
+                "run `npm i -g @openai/codex`, or set `CODEX_HOME_SHIM_CODEX` to the absolute path of codex".to_owned()
+            }
+            Self::Loop { .. } => "set `CODEX_HOME_SHIM_CODEX` to the absolute path of the real codex".to_owned(),
+            Self::Exec { .. } => "reinstall codex, or set `CODEX_HOME_SHIM_CODEX` to another one".to_owned(),
+        }
+    }
+
+    /// What is wrong, a thought a piece, no path longer than `path_limit` characters.
+    fn pieces(&self, path_limit: usize) -> Vec<String> {
+        let short = |path: &String| tail(path, path_limit);
+        match self {
+            Self::Setting { name, value, rule } => vec![format!("`{name}` is `{}`, not {rule}", short(value))],
+            Self::NoUsableHome(homes) => {
+                let personal = homes.personal.as_ref().map_or_else(
+                    || format!("personal home: {}", Reason::HomeUnknown.text()),
+                    |home| home.text(path_limit),
+                );
+                vec![format!("no usable Codex home: {}", homes.bridge.text(path_limit)), personal]
+            }
+            Self::CodexSetting { name, path, cause, .. } => vec![format!("`{name}` is `{}`, and {cause}", short(path))],
+            Self::CodexNotFound { looked } => {
+                vec![format!("codex is not found: no executable `codex` other than this launcher in {}", short(looked))]
+            }
+            Self::Loop { codex, launcher } => vec![format!(
+                "`{}` starts this launcher (`{}`) again, so that no codex ever starts",
+                short(codex),
+                short(launcher)
+            )],
+            Self::Exec { codex, cause, remark, .. } => {
+                vec![format!("`{}` cannot be executed: {cause}{remark}", short(codex))]
+            }
+        }
+    }
+
+    /// One line of at most 400 characters, made for a chat window.
+    #[must_use]
+    pub fn message(&self) -> String {
+        let with_paths_of = |limit| {
+            let mut pieces = self.pieces(limit);
+            pieces.push(self.help());
+            unrouted(&pieces.join("; "))
+        };
+        let fits = |text: &String| text.chars().count() <= LIMIT;
+        [usize::MAX, 80, 48, 24].into_iter().map(with_paths_of).find(fits).unwrap_or_else(|| {
+            // A home whose own path in the command is longer than all of the message may be.
+            with_paths_of(24).chars().take(LIMIT - 1).chain(['…']).collect()
+        })
+    }
+
+    /// What stands under `error.data` where the reason is answered over JSON-RPC.
+    #[must_use]
+    pub fn data(&self) -> Value {
+        let (bridge, personal) = match self {
+            Self::NoUsableHome(homes) => {
+                (homes.bridge.to_json(), homes.personal.as_ref().map_or(Value::Null, Ailing::to_json))
+            }
+            _ => (Value::Null, Value::Null),
+        };
+        json!({
+            "source": "codex-home-shim",
+            "reason": self.reason().id(),
+            "bridge": bridge,
+            "personal": personal,
+            "help": self.help(),
+        })
+    }
 }
+
+impl fmt::Display for Failure {
+    /// A few lines for a terminal: what is wrong, and the help.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for piece in self.pieces(usize::MAX) {
+            writeln!(f, "{}", unrouted(&piece))?;
+            f.write_str("  ")?;
+        }
+        write!(f, "help: {}", unrouted(&self.help()))
+    }
+}
+
+impl std::error::Error for Failure {}

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use nix::unistd::{Pid, Uid, User};
 
@@ -25,12 +26,15 @@ pub struct Invocation {
     pub program: Option<PathBuf>,
     /// Our process, which becomes codex.
     pub pid: u32,
+    /// When we were asked.
+    pub since: Instant,
 }
 
 impl Invocation {
     /// Asks the process, once.
     #[must_use]
     pub fn capture() -> Self {
+        let since = Instant::now();
         let mut env = BTreeMap::new();
         for (name, value) in std::env::vars_os() {
             env.entry(name).or_insert(value);
@@ -42,6 +46,18 @@ impl Invocation {
             user_database: home_in_user_database,
             program: std::env::current_exe().ok(),
             pid: Pid::this().as_raw().unsigned_abs(),
+            since,
+        }
+    }
+
+    /// The directory for what programs note down: `$XDG_STATE_HOME` or `~/.local/state`, on macOS
+    /// `~/Library/Application Support`; under the person's real home also where `$HOME` was rewritten.
+    #[must_use]
+    pub fn state_directory(&self) -> Option<PathBuf> {
+        let directory = dirs::state_dir().or_else(dirs::data_local_dir)?;
+        match self.var("HOME").and_then(|home| directory.strip_prefix(home).ok()) {
+            Some(below) => Some(self.person_home()?.join(below)),
+            None => Some(directory),
         }
     }
 

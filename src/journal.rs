@@ -1,34 +1,59 @@
-//! WHAT WE SAY: `tracing` to stderr, by level.
+//! WHAT WE SAY: `tracing`, to stderr by level and to the journal one line a judged start.
 //!
-//! The only room that writes to stderr. Silence is success: by default only warnings are said. A stderr that is closed
-//! or full costs nothing.
-#![expect(clippy::disallowed_methods, reason = "this is the one room that writes to stderr")]
+//! The only room that writes to stderr, and the only writer of the journal. Silence is success: by default stderr gets
+//! warnings only. Hosts hide stderr, which is what the journal is for. Neither is worth a start: what cannot be written is
+//! let go, and nothing is waited for.
+#![expect(clippy::disallowed_methods, reason = "this is the one room that writes to stderr and to the journal")]
 
+use std::ffi::OsStr;
 use std::fmt::{self, Write as _};
+use std::fs::{DirBuilder, File};
 use std::io::{self, Write as _};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
 
+use chrono::{SecondsFormat, Utc};
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, Flock, FlockArg, OFlag, openat, renameat};
+use nix::sys::stat::Mode;
+use nix::unistd::Uid;
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Metadata, Subscriber};
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
 use crate::failure::Failure;
+use crate::home::Kind;
 use crate::invocation::Invocation;
-use crate::words::plain_text;
+use crate::reason::Reason;
+use crate::settings::{Journal, Settings};
+use crate::words::{cause, plain_text};
 
-/// The variable that sets the level.
+/// The variable that sets the level of stderr.
 const SETTING: &str = "CODEX_HOME_SHIM_LOG";
-/// The name every line begins with.
+/// The name every line on stderr begins with.
 const NAME: &str = "codex-home-shim";
+/// What marks an event as a line of the journal.
+const TARGET: &str = "codex_home::journal::line";
+/// The journal, in its directory.
+const FILE: &str = "journal.jsonl";
+/// The one before it.
+const OLDER: &str = "journal.1.jsonl";
+/// How large the journal grows, in bytes, before it becomes the older one.
+const LIMIT: u64 = 512 << 10;
 
-/// Starts saying things, at the level of `CODEX_HOME_SHIM_LOG` (`error`, `warn`, `info`, `debug`, `trace`).
+/// Starts saying things: to stderr at the level of `CODEX_HOME_SHIM_LOG` (`error`, `warn`, `info`, `debug`, `trace`), and to
+/// the journal where the settings could be read and name one.
 ///
 /// A level that is none of these is said and costs nothing else: no bot falls silent over it.
-pub fn open(invocation: &Invocation) {
+pub fn open(invocation: &Invocation, settings: Option<&Settings>) {
     let asked = invocation.var(SETTING);
     let level = asked.map(|asked| level(asked.to_str().unwrap_or_default()));
-    let subscriber = tracing_subscriber::registry().with(Stderr { level: level.flatten().unwrap_or(Level::WARN) });
+    let stderr = Stderr { level: level.flatten().unwrap_or(Level::WARN) };
+    let lines = Lines { path: settings.and_then(|settings| path(invocation, &settings.journal)) };
     // Somebody who calls us twice in one process has the first one's.
-    let _ = tracing::subscriber::set_global_default(subscriber);
+    let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(stderr).with(lines));
     if let (Some(asked), Some(None)) = (asked, level) {
         let asked = plain_text(asked);
         tracing::warn!("`{SETTING}` is `{asked}`, not one of `error`, `warn`, `info`, `debug`, `trace`: using `warn`");
@@ -39,6 +64,16 @@ fn level(name: &str) -> Option<Level> {
     [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE]
         .into_iter()
         .find(|level| level.as_str().eq_ignore_ascii_case(name))
+}
+
+/// Where the journal is; `None` where there is none.
+#[must_use]
+pub fn path(invocation: &Invocation, journal: &Journal) -> Option<PathBuf> {
+    match journal {
+        Journal::Off => None,
+        Journal::File(path) => Some(path.clone()),
+        Journal::Default => Some(invocation.state_directory()?.join(NAME).join(FILE)),
+    }
 }
 
 /// Says `text` at a level that is known only now.
@@ -52,9 +87,46 @@ pub fn say(level: Level, text: &str) {
     }
 }
 
-/// Says why nothing was started.
-pub fn report(failure: &Failure) {
-    tracing::error!("{failure}");
+/// One judged start, as the journal has it. Paths and stable ids only.
+#[derive(Clone, Debug, Default)]
+pub struct Record {
+    /// As it is written on the command line; empty for the interactive program.
+    pub subcommand: &'static str,
+    /// Whose home the injected one is.
+    pub kind: Option<Kind>,
+    /// The injected home.
+    pub home: Option<PathBuf>,
+    /// What was decided.
+    pub verdict: Option<&'static str>,
+    /// Why.
+    pub reason: Option<Reason>,
+    /// The home codex gets, where it is started in one that is named.
+    pub effective_home: Option<PathBuf>,
+    /// The codex that is started.
+    pub codex: Option<PathBuf>,
+}
+
+impl Record {
+    /// Writes the line; `failure` is what kept codex from being started.
+    pub fn write(&self, invocation: &Invocation, failure: Option<&Failure>) {
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        let error = failure.map(|failure| format!("{}: {}", failure.reason(), failure.message()));
+        tracing::info!(
+            target: TARGET,
+            time = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true),
+            pid = invocation.pid,
+            version = env!("CARGO_PKG_VERSION"),
+            subcommand = self.subcommand,
+            kind = self.kind.map(Kind::name),
+            home = self.home.as_deref().map(text),
+            verdict = self.verdict,
+            reason = self.reason.map(Reason::id),
+            effective_home = self.effective_home.as_deref().map(text),
+            codex = self.codex.as_deref().map(text),
+            took_us = u64::try_from(invocation.since.elapsed().as_micros()).unwrap_or(u64::MAX),
+            error,
+        );
+    }
 }
 
 /// One line a message on stderr.
@@ -63,13 +135,13 @@ struct Stderr {
 }
 
 impl<S: Subscriber> Layer<S> for Stderr {
-    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
-        *metadata.level() <= self.level
-    }
-
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let metadata = event.metadata();
+        if metadata.target() == TARGET || *metadata.level() > self.level {
+            return;
+        }
         let mut line = NAME.to_owned();
-        match *event.metadata().level() {
+        match *metadata.level() {
             Level::WARN => line.push_str(": warning"),
             Level::DEBUG => line.push_str(": debug"),
             Level::TRACE => line.push_str(": trace"),
@@ -91,4 +163,114 @@ impl Visit for Message<'_> {
             let _ = write!(self.0, ": {value:?}");
         }
     }
+}
+
+/// One line of JSON a record, in the journal.
+struct Lines {
+    path: Option<PathBuf>,
+}
+
+impl<S: Subscriber> Layer<S> for Lines {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        if event.metadata().target() != TARGET {
+            return;
+        }
+        let Some(path) = &self.path else { return };
+        let mut fields = Fields(Vec::new());
+        event.record(&mut fields);
+        let Ok(mut line) = serde_json::to_vec(&fields) else { return };
+        line.push(b'\n');
+        if let Err(error) = append(path, &line) {
+            let path = plain_text(path.as_os_str());
+            tracing::debug!("the journal `{path}` cannot be written: {}", cause(&error));
+        }
+    }
+}
+
+/// The fields of an event, in their order.
+struct Fields(Vec<(&'static str, serde_json::Value)>);
+
+impl Visit for Fields {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.push((field.name(), value.into()));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.0.push((field.name(), value.into()));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0.push((field.name(), format!("{value:?}").into()));
+    }
+}
+
+impl Serialize for Fields {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, value) in &self.0 {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+/// Appends one line to the journal, in one write.
+///
+/// Neither the file nor the directory made for it may be a link; a file that is not a regular one of this user's is left
+/// alone. Opened so that a FIFO does not wait for a reader.
+fn append(path: &Path, line: &[u8]) -> io::Result<()> {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    let directory = directory(parent)?;
+    let file = open_journal(&directory, name)?;
+    let size = file.metadata()?.len();
+    let mut file = if size + line.len() as u64 > LIMIT && set_aside(&directory, name, &file)? {
+        open_journal(&directory, name)?
+    } else {
+        file
+    };
+    file.write_all(line)
+}
+
+/// Opens the journal's directory, and makes it where it is not there.
+fn directory(path: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    match openat(AT_FDCWD, path, flags, Mode::empty()) {
+        Err(Errno::ENOENT) => {
+            DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+            Ok(openat(AT_FDCWD, path, flags, Mode::empty())?)
+        }
+        opened => Ok(opened?),
+    }
+}
+
+fn open_journal(directory: impl AsFd, name: &OsStr) -> io::Result<File> {
+    let flags = OFlag::O_WRONLY
+        | OFlag::O_APPEND
+        | OFlag::O_CREAT
+        | OFlag::O_NOFOLLOW
+        | OFlag::O_NONBLOCK
+        | OFlag::O_NOCTTY
+        | OFlag::O_CLOEXEC;
+    let file = File::from(openat(directory, name, flags, Mode::S_IRUSR | Mode::S_IWUSR)?);
+    let metadata = file.metadata()?;
+    if metadata.is_file() && metadata.uid() == Uid::effective().as_raw() && metadata.nlink() <= 1 {
+        Ok(file)
+    } else {
+        Err(io::Error::new(io::ErrorKind::PermissionDenied, "not a regular file of this user's"))
+    }
+}
+
+/// Makes a full journal the older one. Of many starts that find it full one does it; the others write on where they are.
+/// Returns whether there is a new one to be opened.
+fn set_aside(directory: &OwnedFd, name: &OsStr, full: &File) -> io::Result<bool> {
+    let Ok(_lock) = Flock::lock(full.try_clone()?, FlockArg::LockExclusiveNonblock) else { return Ok(false) };
+    let is_current = open_journal(directory, name)?.metadata()?.ino() == full.metadata()?.ino();
+    if is_current {
+        let older =
+            if name == FILE { OsStr::new(OLDER).to_owned() } else { [name, OsStr::new(".1")].into_iter().collect() };
+        renameat(directory, name, directory, older.as_os_str())?;
+    }
+    Ok(true)
 }

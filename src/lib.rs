@@ -21,16 +21,17 @@
 //! | handles a token as text                          | [`home::completion`], and nowhere else       |
 //! | compares two facts and prefers one               | [`verdict`]                                  |
 //! | turns that into a step and into words            | [`plan`]                                     |
-//! | writes                                           | [`repair`], and nowhere else                 |
+//! | writes                                           | [`repair`]; the journal: [`journal`]         |
 //! | looks for codex                                  | [`codex`]                                    |
 //! | executes                                         | [`launch`], and nowhere else                 |
 //! | names a reason                                   | [`reason`]                                   |
 //! | stops us                                         | [`failure`]                                  |
+//! | answers a host that no codex will answer         | [`refusal`], the only one to write to stdout |
 //! | shows a path or a value somebody else chose      | [`words`]                                    |
-//! | writes to stderr                                 | [`journal`], and nowhere else                |
+//! | writes to stderr, notes a start down             | [`journal`], and nowhere else                |
 //!
-//! What is deliberately absent: a network, a child, a thread, a memory of earlier starts, anything on stdout, and any
-//! way by which an access or refresh token could get from one home into another.
+//! What is deliberately absent: a network, a child, a thread, a memory of earlier starts, anything on stdout while
+//! there is a codex to come, and any way by which an access or refresh token could get from one home into another.
 
 pub mod codex;
 pub mod failure;
@@ -40,6 +41,7 @@ pub mod journal;
 pub mod launch;
 pub mod plan;
 pub mod reason;
+pub mod refusal;
 pub mod repair;
 pub mod settings;
 pub mod start;
@@ -54,6 +56,7 @@ use tracing::Level;
 
 use crate::failure::Failure;
 use crate::invocation::Invocation;
+use crate::journal::Record;
 use crate::launch::Launch;
 use crate::plan::{Plan, Step};
 use crate::reason::{Because, Reason};
@@ -69,19 +72,52 @@ const ATTEMPTS: u32 = 8;
 /// # Errors
 /// Whatever keeps codex from being started.
 pub fn run(invocation: &Invocation) -> Result<Infallible, Failure> {
-    let settings = Settings::read(invocation)?;
-    let codex = codex::find(invocation, &settings)?;
-    let home = if settings.strategy == Strategy::Off { None } else { settle(invocation, &settings)? };
-    launch::become_codex(&Launch { codex, home }, invocation, &settings)
+    let settings = Settings::read(invocation);
+    journal::open(invocation, settings.as_ref().ok());
+    let settings = settings?;
+    let start = Start::read(&invocation.args);
+    let mut record = Record { subcommand: start.name(), ..Record::default() };
+    // Only a start that is judged is worth a line.
+    let note = |record: &Record, failure: Option<&Failure>| {
+        if settings.strategy != Strategy::Off && matches!(start, Start::Judged { .. }) {
+            record.write(invocation, failure);
+        }
+    };
+    let launch = prepare(invocation, &settings, &start, &mut record);
+    note(&record, launch.as_ref().err());
+    launch::become_codex(&launch?, invocation, &settings).inspect_err(|failure| note(&record, Some(failure)))
+}
+
+/// Settles which codex is started, and in which home.
+fn prepare(
+    invocation: &Invocation,
+    settings: &Settings,
+    start: &Start,
+    record: &mut Record,
+) -> Result<Launch, Failure> {
+    let codex = codex::find(invocation, settings)?;
+    record.codex = Some(codex.path.clone());
+    let home = if settings.strategy == Strategy::Off { None } else { settle(invocation, settings, start, record)? };
+    record.effective_home = home.clone().or_else(|| record.home.clone()).or_else(|| settings.personal_home.clone());
+    Ok(Launch { codex, home })
 }
 
 /// Settles which home codex gets: `None` is the one it was given, mended where that was right.
-fn settle(invocation: &Invocation, settings: &Settings) -> Result<Option<PathBuf>, Failure> {
-    let start = Start::read(&invocation.args);
-    let mut facts = survey::look(invocation, settings, &start);
+fn settle(
+    invocation: &Invocation,
+    settings: &Settings,
+    start: &Start,
+    record: &mut Record,
+) -> Result<Option<PathBuf>, Failure> {
+    let mut facts = survey::look(invocation, settings, start);
+    record.home = invocation.codex_home();
+    record.kind = Some(facts.kind);
     let mut attempts = 0..ATTEMPTS;
     loop {
-        let plan = Plan::of(verdict::judge(&facts), &facts, settings);
+        let verdict = verdict::judge(&facts);
+        record.verdict = Some(verdict.name());
+        record.reason = Some(verdict.reason());
+        let plan = Plan::of(verdict, &facts, settings);
         let home = match plan.step {
             Step::Start => None,
             Step::StartIn(home) => Some(home),
@@ -90,7 +126,7 @@ fn settle(invocation: &Invocation, settings: &Settings) -> Result<Option<PathBuf
                 match repair::replace_auth(&path, &judged, &completion.bytes, invocation.pid) {
                     Ok(()) => None,
                     Err(Unmended::Changed) if attempts.next().is_some() => {
-                        facts = survey::look(invocation, settings, &start);
+                        facts = survey::look(invocation, settings, start);
                         continue;
                     }
                     Err(unmended) => {
@@ -107,5 +143,16 @@ fn settle(invocation: &Invocation, settings: &Settings) -> Result<Option<PathBuf
             journal::say(*level, text);
         }
         return Ok(home);
+    }
+}
+
+/// Says why nothing was started, and in the way that the host of this start listens to.
+pub fn refuse(failure: &Failure, invocation: &Invocation) {
+    if start::serves_stdio(&invocation.args) {
+        journal::say(Level::ERROR, &failure.message());
+        refusal::answer(failure);
+    } else {
+        journal::say(Level::ERROR, &failure.to_string());
+        refusal::drain();
     }
 }

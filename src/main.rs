@@ -3,15 +3,13 @@
 use std::process::ExitCode;
 
 use codex_home::invocation::Invocation;
-use codex_home::journal;
 
 fn main() -> ExitCode {
     let invocation = Invocation::capture();
-    journal::open(&invocation);
     match codex_home::run(&invocation) {
         Ok(never) => match never {},
         Err(failure) => {
-            journal::report(&failure);
+            codex_home::refuse(&failure, &invocation);
             ExitCode::from(failure.exit_code())
         }
     }

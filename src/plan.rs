@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tracing::Level;
 
-use crate::failure::Failure;
+use crate::failure::{Ailing, Failure, NoUsableHome};
 use crate::home::completion::{Completion, IdTokenFrom, Sealed};
 use crate::home::{Home, Kind};
 use crate::reason::{Because, Reason};
@@ -118,15 +118,19 @@ fn loudness(because: &Because, facts: &Facts) -> Level {
 }
 
 fn no_usable_home(refusal: &Refusal, injected: &Home, personal: Option<&Home>, settings: &Settings) -> Failure {
-    let shown = |path: &Path| short_path(path, settings.person_home.as_deref());
-    Failure::NoUsableHome {
+    let ailing = |home: &Home, kind: Kind, because: &Because| Ailing {
+        home: home.path.clone(),
+        shown: short_path(&home.path, settings.person_home.as_deref()),
+        kind,
+        usable: home.can_log_in().0,
+        because: because.clone(),
+    };
+    Failure::NoUsableHome(Box::new(NoUsableHome {
         reason: refusal.reason(),
-        bridge: shown(&injected.path),
-        bridge_because: format!("{} ({})", refusal.bridge, refusal.bridge.reason),
-        personal: personal.map_or_else(|| "~/.codex".to_owned(), |home| shown(&home.path)),
-        personal_because: format!("{} ({})", refusal.personal, refusal.personal.reason),
+        bridge: ailing(injected, Kind::Bridge, &refusal.bridge),
+        personal: personal.map(|home| ailing(home, Kind::Personal, &refusal.personal)),
         help: help(refusal, injected, personal, settings),
-    }
+    }))
 }
 
 /// The one thing to do about it.

@@ -96,6 +96,12 @@ reasons! {
     NotCompletable "not-completable" "auth.json holds nothing it could be completed from",
     RepairFailed "repair-failed" "auth.json could not be completed",
     StrategyForbids "strategy-forbids" "the strategy does not allow it",
+    // What stops us before any home does.
+    SettingInvalid "setting-invalid" "a setting of this launcher is wrong",
+    CodexSettingInvalid "codex-setting-invalid" "the codex that the settings name cannot be started",
+    CodexNotFound "codex-not-found" "codex is not found",
+    CodexNotExecutable "codex-not-executable" "codex cannot be executed",
+    ExecLoop "exec-loop" "codex starts this launcher again",
 }
 
 impl fmt::Display for Reason {

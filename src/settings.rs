@@ -58,6 +58,20 @@ pub struct Settings {
     pub bridges: Vec<PathBuf>,
     /// `CODEX_HOME_SHIM_LEAVE`, paths parted by colons: homes to leave alone; stronger than `bridges`.
     pub leave: Vec<PathBuf>,
+    /// `CODEX_HOME_SHIM_JOURNAL`: where starts are noted down.
+    pub journal: Journal,
+}
+
+/// Where starts are noted down.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Journal {
+    /// In `codex-home-shim/journal.jsonl` of the state directory.
+    #[default]
+    Default,
+    /// Nowhere.
+    Off,
+    /// In this file.
+    File(PathBuf),
 }
 
 impl Settings {
@@ -83,6 +97,10 @@ impl Settings {
                 .or_else(|| person_home.as_ref().map(|home| home.join(".codex"))),
             bridges: paths("CODEX_HOME_SHIM_BRIDGES")?,
             leave: paths("CODEX_HOME_SHIM_LEAVE")?,
+            journal: match invocation.var("CODEX_HOME_SHIM_JOURNAL") {
+                Some(value) if value == "off" => Journal::Off,
+                _ => path("CODEX_HOME_SHIM_JOURNAL")?.map_or_else(Journal::default, Journal::File),
+            },
             person_home,
         })
     }

@@ -196,11 +196,27 @@ impl Start {
     /// Reads what follows `argv[0]`.
     #[must_use]
     pub fn read(args: &[OsString]) -> Self {
-        match Reading::default().read(args) {
+        match Reading::of(args).and_then(Reading::settle) {
             Ok((subcommand, overrides)) => Self::Judged { subcommand, overrides },
             Err(because) => Self::Passed(because),
         }
     }
+
+    /// The judged subcommand as it is written on the command line; empty for the interactive program, and for a start
+    /// that is not judged.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Judged { subcommand, .. } => subcommand.name(),
+            Self::Passed(_) => "",
+        }
+    }
+}
+
+/// Whether the start is an `app-server` that speaks JSON-RPC on stdin and stdout, judged or not.
+#[must_use]
+pub fn serves_stdio(args: &[OsString]) -> bool {
+    Reading::of(args).is_ok_and(|reading| reading.is_app_server_itself() && !reading.listens_elsewhere)
 }
 
 #[derive(Default)]
@@ -215,6 +231,8 @@ struct Reading<'a> {
     subcommand: Option<Subcommand>,
     /// `login` was met; only `status` makes it a start that is judged.
     login: bool,
+    /// `--listen` names something else than stdin and stdout.
+    listens_elsewhere: bool,
 }
 
 /// Not one of the starts that are judged.
@@ -227,26 +245,28 @@ fn not_understood() -> Because {
 }
 
 impl<'a> Reading<'a> {
-    fn read(mut self, args: &'a [OsString]) -> Result<(Subcommand, Overrides), Because> {
+    /// Reads all of argv.
+    fn of(args: &'a [OsString]) -> Result<Self, Because> {
+        let mut reading = Self::default();
         let mut args = args.iter().map(OsString::as_os_str).peekable();
         while let Some(arg) = args.next() {
             if arg == "--" {
                 // Nothing after it is an option or a subcommand.
-                self.positionals.extend(args);
+                reading.positionals.extend(args);
                 break;
             }
             let Some(Given { takes, name, attached }) = option(arg)? else {
-                self.positional(arg)?;
+                reading.positional(arg)?;
                 continue;
             };
             match (takes, attached) {
                 (Takes::Nothing, Some(_)) => return Err(not_understood()),
-                (Takes::Nothing, None) => self.flag(name),
-                (_, Some(value)) => self.value(name, OsStr::new(value))?,
+                (Takes::Nothing, None) => reading.flag(name),
+                (_, Some(value)) => reading.value(name, OsStr::new(value))?,
                 (_, None) => {
                     // No value may look like an option (tried: `-c -x=1`, `-m -x`).
                     let value = args.next_if(|value| !is_option(value)).ok_or_else(not_understood)?;
-                    self.value(name, value)?;
+                    reading.value(name, value)?;
                 }
             }
             // An attached value is the only one (tried: `--image=a logout` logs out).
@@ -254,6 +274,11 @@ impl<'a> Reading<'a> {
                 while args.next_if(|value| !is_option(value)).is_some() {}
             }
         }
+        Ok(reading)
+    }
+
+    /// What it comes to.
+    fn settle(mut self) -> Result<(Subcommand, Overrides), Because> {
         let subcommand = match self.subcommand {
             _ if self.login && self.subcommand.is_none() => return Err(not_judged()),
             Some(Subcommand::AppServer | Subcommand::LoginStatus) if !self.positionals.is_empty() => {
@@ -277,9 +302,15 @@ impl<'a> Reading<'a> {
         Ok((subcommand, self.overrides))
     }
 
+    /// `app-server` without a nested subcommand.
+    fn is_app_server_itself(&self) -> bool {
+        self.subcommand == Some(Subcommand::AppServer) && self.positionals.is_empty()
+    }
+
     fn flag(&mut self, name: &str) {
         match name {
             "oss" => self.oss = true,
+            "stdio" => self.listens_elsewhere = false,
             "ignore-user-config" => self.overrides.ignores_config = true,
             _ => {}
         }
@@ -295,6 +326,7 @@ impl<'a> Reading<'a> {
                 self.overrides.values.push((key.trim().to_owned(), toml_value(value)));
             }
             "profile" => self.profile = true,
+            "listen" => self.listens_elsewhere = value != "stdio://",
             _ => {}
         }
         Ok(())

@@ -48,6 +48,15 @@ impl Refusal {
 }
 
 impl Verdict {
+    /// The one reason that stands for it.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        match self {
+            Self::Trust(because) | Self::Repair(because) | Self::Redirect(because) => because.reason,
+            Self::Refuse(refusal) => refusal.reason(),
+        }
+    }
+
     /// As it is written in messages and JSON.
     #[must_use]
     pub const fn name(&self) -> &'static str {

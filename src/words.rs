@@ -6,6 +6,50 @@ use std::ffi::OsStr;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
+/// Words after which a host replaces a message by one of its own, puts the start into a cooldown (OpenClaw 2026.4.21 and
+/// later), or ends the login unasked (the last two: codex-acp). No message holds one, in whatever case.
+pub const ROUTED: [&str; 10] = [
+    "401",
+    "authentication required",
+    "expired",
+    "timeout",
+    "timed out",
+    "rate limit",
+    "unauthorized",
+    "overloaded",
+    "log out",
+    "cloud requirements",
+];
+
+/// `text` with every routed word broken by `with` after its first letter: a directory may be called `401`.
+fn broken_up(text: &str, with: &str) -> String {
+    let mut text = text.to_owned();
+    for word in ROUTED {
+        // ASCII only, so that both texts have the same length.
+        while let Some(at) = text.to_ascii_lowercase().find(word) {
+            text.insert_str(at + 1, with);
+        }
+    }
+    text
+}
+
+/// `text` as a message may hold it.
+#[must_use]
+pub fn unrouted(text: &str) -> String {
+    broken_up(text, "…")
+}
+
+/// `text` in `limit` characters: what is over goes from its beginning, for the end of a path tells more.
+#[must_use]
+pub fn tail(text: &str, limit: usize) -> String {
+    let count = text.chars().count();
+    if count <= limit {
+        text.to_owned()
+    } else {
+        ['…'].into_iter().chain(text.chars().skip(count - limit + 1)).collect()
+    }
+}
+
 /// `text` on one line: control characters escaped, bytes that are not UTF-8 replaced.
 #[must_use]
 pub fn plain_text(text: &OsStr) -> String {
@@ -31,7 +75,9 @@ pub fn short_path(path: &Path, person_home: Option<&Path>) -> String {
 pub fn shell_word(path: &Path, person_home: Option<&Path>) -> String {
     let is_plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"/._-+,:@%~".contains(&b));
     let short = short_path(path, person_home);
-    if is_plain(&short) { short } else { format!("'{}'", path.to_string_lossy().replace('\'', r"'\''")) }
+    let word = if is_plain(&short) { short } else { format!("'{}'", path.to_string_lossy().replace('\'', r"'\''")) };
+    // To a shell `a''b` and `'a''b'` are `ab`.
+    broken_up(&word, "''")
 }
 
 /// What went wrong with a file, without the words that hosts act upon.

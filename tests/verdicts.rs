@@ -4,7 +4,6 @@
 
 use std::path::PathBuf;
 
-use codex_home::failure::Failure;
 use codex_home::home::auth::{Auth, Fingerprint, Login, Owners, Ownership, Usable};
 use codex_home::home::claims::Id;
 use codex_home::home::completion::{Completion, IdTokenFrom, Sealed};
@@ -16,6 +15,7 @@ use codex_home::settings::{Settings, Strategy};
 use codex_home::start::{Overrides, Start, Subcommand};
 use codex_home::survey::Facts;
 use codex_home::verdict::{Verdict, judge};
+use codex_home::words::ROUTED;
 
 const MINE: &str = "acc-mine-1111";
 const THEIRS: &str = "acc-theirs-2222";
@@ -166,13 +166,6 @@ fn settings() -> Settings {
         person_home: Some("/home/me".into()),
         personal_home: Some("/home/me/.codex".into()),
         ..Settings::default()
-    }
-}
-
-fn reason(verdict: &Verdict) -> Reason {
-    match verdict {
-        Verdict::Trust(because) | Verdict::Repair(because) | Verdict::Redirect(because) => because.reason,
-        Verdict::Refuse(refusal) => refusal.reason(),
     }
 }
 
@@ -511,7 +504,7 @@ fn the_table_row_by_row() {
     ];
     for (sentence, facts, expected, because) in rows {
         let verdict = judge(&facts);
-        assert_eq!((verdict.name(), reason(&verdict)), (expected, because), "{sentence}: {verdict:?}");
+        assert_eq!((verdict.name(), verdict.reason()), (expected, because), "{sentence}: {verdict:?}");
     }
 }
 
@@ -523,21 +516,6 @@ fn observe_says_what_it_would_have_done() {
     assert_eq!(*level, tracing::Level::WARN);
     assert!(said.contains("`auto` would redirect: auth.json has no `id_token`"), "{said}");
 }
-
-/// The words after which OpenClaw replaces a message by one of its own, or an ACP adapter signs the person out
-/// (`docs/failure-modes.md` has the list's source).
-const ROUTED_WORDS: [&str; 10] = [
-    "401",
-    "authentication required",
-    "expired",
-    "timeout",
-    "timed out",
-    "rate limit",
-    "unauthorized",
-    "overloaded",
-    "log out",
-    "cloud requirements",
-];
 
 /// Every combination of facts that differ in kind, and the promises that hold over all of them.
 #[test]
@@ -689,14 +667,19 @@ fn holds(facts: &Facts, verdict: &Verdict) {
         }
         Verdict::Refuse(refusal) => {
             assert_eq!(facts.kind, Kind::Bridge, "only a bridge is refused: {facts:?}");
-            let Step::Stop(failure @ Failure::NoUsableHome { help, .. }) = &plan.step else { panic!("{plan:?}") };
-            assert_eq!(failure.exit_code(), 78);
-            assert!(!help.is_empty());
-            let text = failure.to_string();
-            assert!(text.contains(refusal.bridge.reason.id()) && text.contains(refusal.personal.reason.id()), "{text}");
+            let Step::Stop(failure) = &plan.step else { panic!("{plan:?}") };
+            assert_eq!((failure.exit_code(), failure.reason()), (78, refusal.reason()));
+            assert!(!failure.help().is_empty());
+            let (line, text) = (failure.message(), failure.to_string());
+            assert!(line.lines().count() == 1 && line.chars().count() <= 400, "{line}");
             assert!(text.lines().count() == 3 && text.contains("\n  help: "), "{text}");
-            for word in ROUTED_WORDS {
-                assert!(!text.to_lowercase().contains(word), "{word:?} in {text:?}");
+            for said in [&line, &text] {
+                assert!(said.contains(&refusal.bridge.to_string()), "{said}");
+                let personal = facts.personal.is_none() || said.contains(&refusal.personal.to_string());
+                assert!(personal && said.contains(&failure.help()), "{said}");
+                for word in ROUTED {
+                    assert!(!said.to_lowercase().contains(word), "{word:?} in {said:?}");
+                }
             }
         }
     }
@@ -705,7 +688,7 @@ fn holds(facts: &Facts, verdict: &Verdict) {
 #[test]
 fn no_reason_is_worded_so_that_a_host_would_act_upon_it() {
     for reason in Reason::ALL {
-        for word in ROUTED_WORDS {
+        for word in ROUTED {
             assert!(!reason.text().to_lowercase().contains(word), "{word:?} in {reason}");
         }
         assert!(reason.id().bytes().all(|b| b.is_ascii_lowercase() || b == b'8' || b == b'-'), "{reason}");

@@ -27,6 +27,18 @@ pub enum Usable {
     Unknown,
 }
 
+impl Usable {
+    /// As it is written in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Yes => "yes",
+            Self::No => "no",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// The kind of login a home is for: who gets the bill.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Login {
