@@ -58,7 +58,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let without = start(&world, &codex, &codex.path, &bridge);
     let with = start(&world, &codex, &launcher, &bridge);
-    println!("{:<15} {:<52} {}", "", "without the launcher", "with the launcher");
+    println!("{:<15} {:<52} with the launcher", "", "without the launcher");
     for ((what, without), (_, with)) in without.iter().zip(&with) {
         println!("{what:<15} {:<52} {with}", clip(without));
     }

@@ -5,6 +5,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +15,7 @@ use crate::failure::Failure;
 use crate::home::FileId;
 use crate::invocation::Invocation;
 use crate::settings::Settings;
-use crate::words::short_path;
+use crate::words::{cause, short_path};
 
 /// The variable that names the codex to start.
 const SETTING: &str = "CODEX_HOME_SHIM_CODEX";
@@ -65,6 +66,8 @@ pub fn find(invocation: &Invocation, settings: &Settings) -> Result<Codex, Failu
 enum Unfit {
     #[error("there is no such file")]
     Missing,
+    #[error("it cannot be looked at: {0}")]
+    Unreachable(String),
     #[error("that is not a file")]
     NotAFile,
     #[error("that file is not executable")]
@@ -74,7 +77,10 @@ enum Unfit {
 }
 
 fn candidate(path: &Path, this: Option<FileId>) -> Result<Codex, Unfit> {
-    let metadata = fs::metadata(path).map_err(|_| Unfit::Missing)?;
+    let metadata = fs::metadata(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => Unfit::Missing,
+        _ => Unfit::Unreachable(cause(&error)),
+    })?;
     if !metadata.is_file() {
         return Err(Unfit::NotAFile);
     }

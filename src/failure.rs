@@ -73,6 +73,8 @@ pub struct NoUsableHome {
     pub reason: Reason,
     /// The injected home.
     pub bridge: Ailing,
+    /// Why the bridge is not completed, where that says more than that there is nothing to complete it from.
+    pub unmended: Option<Because>,
     /// The personal home; `None` where none is known.
     pub personal: Option<Ailing>,
     /// What to do.
@@ -96,7 +98,7 @@ pub struct Ailing {
 
 impl Ailing {
     fn text(&self, path_limit: usize) -> String {
-        format!("{} `{}`: {}", self.kind.name(), tail(&self.shown, path_limit), self.because)
+        format!("{} `{}`: {:#}", self.kind.name(), tail(&self.shown, path_limit), self.because)
     }
 
     fn to_json(&self) -> Value {
@@ -159,10 +161,14 @@ impl Failure {
             Self::Setting { name, value, rule } => vec![format!("`{name}` is `{}`, not {rule}", short(value))],
             Self::NoUsableHome(homes) => {
                 let personal = homes.personal.as_ref().map_or_else(
-                    || format!("personal home: {}", Reason::HomeUnknown.text()),
+                    || format!("personal home: {:#}", Because::from(Reason::HomeUnknown)),
                     |home| home.text(path_limit),
                 );
-                vec![format!("no usable Codex home: {}", homes.bridge.text(path_limit)), personal]
+                let mut bridge = format!("no usable Codex home: {}", homes.bridge.text(path_limit));
+                if let Some(because) = &homes.unmended {
+                    bridge.push_str(&format!("; not completed: {because:#}"));
+                }
+                vec![bridge, personal]
             }
             Self::CodexSetting { name, path, cause, .. } => vec![format!("`{name}` is `{}`, and {cause}", short(path))],
             Self::CodexNotFound { looked } => {

@@ -26,6 +26,8 @@ pub struct Invocation {
     pub program: Option<PathBuf>,
     /// Our process, which becomes codex.
     pub pid: u32,
+    /// The process that started us.
+    pub parent: u32,
     /// When we were asked.
     pub since: Instant,
 }
@@ -46,6 +48,7 @@ impl Invocation {
             user_database: home_in_user_database,
             program: std::env::current_exe().ok(),
             pid: Pid::this().as_raw().unsigned_abs(),
+            parent: Pid::parent().as_raw().unsigned_abs(),
             since,
         }
     }

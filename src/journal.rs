@@ -1,8 +1,8 @@
 //! WHAT WE SAY: `tracing`, to stderr by level and to the journal one line a judged start.
 //!
 //! The only room that writes to stderr, and the only writer of the journal. Silence is success: by default stderr gets
-//! warnings only. Hosts hide stderr, which is what the journal is for. Neither is worth a start: what cannot be written is
-//! let go, and nothing is waited for.
+//! warnings only. Hosts hide stderr, which is what the journal is for. The journal is not worth a start: what cannot be
+//! written is let go, and nothing is waited for.
 #![expect(clippy::disallowed_methods, reason = "this is the one room that writes to stderr and to the journal")]
 
 use std::ffi::OsStr;

@@ -4,10 +4,18 @@
 //! the mark and, on a redirect, `CODEX_HOME`. Nothing comes after it.
 #![expect(clippy::disallowed_methods, reason = "this is the one room that executes")]
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::ffi::{CString, OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use nix::errno::Errno;
+use nix::unistd::execve;
 
 use crate::codex::Codex;
 use crate::failure::Failure;
@@ -15,9 +23,10 @@ use crate::invocation::Invocation;
 use crate::settings::Settings;
 use crate::words::short_path;
 
-/// The mark we leave for ourselves: our process id, and what we started. The process id outlives `exec`, so that
-/// whoever finds its own there was started by what it started.
+/// The mark we leave for ourselves: our process id, how many of us there are above, and what we started.
 const MARK: &str = "CODEX_HOME_SHIM_MARK";
+/// How many starts may lie within one another.
+const DEPTH: u32 = 16;
 
 /// What is left of a start once everything is settled.
 #[derive(Debug)]
@@ -31,29 +40,32 @@ pub struct Launch {
 /// Becomes codex. Comes back only where that is not possible.
 ///
 /// # Errors
-/// [`Failure::Loop`] where this very process was codex already; [`Failure::Exec`] where the system would not.
+/// [`Failure::Loop`] where codex is what started us; [`Failure::Exec`] where the system would not.
 pub fn become_codex(launch: &Launch, invocation: &Invocation, settings: &Settings) -> Result<Infallible, Failure> {
-    let shown = |path| short_path(path, settings.person_home.as_deref());
-    let pid = invocation.pid.to_string();
-    if let Some(started) = marked_by(invocation, &pid) {
+    let shown = |path: &Path| short_path(path, settings.person_home.as_deref());
+    let path = launch.codex.path.as_path();
+    let head = head(path);
+    let mark = Mark::read(invocation);
+    if let Some(mark) = mark.as_ref().filter(|mark| mark.is_loop(invocation, path, &head)) {
         return Err(Failure::Loop {
-            codex: shown(&started),
+            codex: shown(&mark.codex),
             launcher: invocation.program.as_deref().map_or_else(|| "codex-home-shim".to_owned(), shown),
         });
     }
-    let path = &launch.codex.path;
-    let mut mark = std::ffi::OsString::from(pid);
-    mark.push(":");
-    mark.push(path);
+    let depth = mark.map_or(0, |mark| mark.depth.saturating_add(1));
+    let mark = Mark { pid: invocation.pid, depth, codex: path.to_owned() };
 
-    let mut command = Command::new(path);
-    command.args(&invocation.args);
     // Of a name that stands twice std would keep the last, and every program reads the first.
-    command.env_clear().envs(&invocation.env).env(MARK, mark);
+    let mut env = invocation.env.clone();
+    env.insert(MARK.into(), mark.to_value());
     if let Some(home) = &launch.home {
-        command.env("CODEX_HOME", home);
+        env.insert("CODEX_HOME".into(), home.into());
     }
-    let source = command.exec();
+    let source = if is_foreign(&head) {
+        strict_exec(path, invocation, &env)
+    } else {
+        Command::new(path).args(&invocation.args).env_clear().envs(&env).exec()
+    };
     let is_there = path.exists();
     let remark = match source.raw_os_error() {
         Some(nix::libc::ENOENT) if is_there => ": the interpreter it names is not there",
@@ -63,9 +75,67 @@ pub fn become_codex(launch: &Launch, invocation: &Invocation, settings: &Setting
     Err(Failure::Exec { codex: shown(path), cause: crate::words::cause(&source), remark, is_there })
 }
 
-/// What this process started before, where it was the launcher once already.
-fn marked_by(invocation: &Invocation, pid: &str) -> Option<PathBuf> {
-    let mark = invocation.var(MARK)?.as_encoded_bytes();
-    let path = mark.strip_prefix(pid.as_bytes())?.strip_prefix(b":")?;
-    Some(PathBuf::from(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(path)))
+/// The beginning of a program; empty where it cannot be read, which executing it need not.
+fn head(path: &Path) -> Vec<u8> {
+    let mut head = Vec::new();
+    let _ = File::open(path).and_then(|file| file.take(20).read_to_end(&mut head));
+    head
+}
+
+/// Whether this is a program for another machine.
+fn is_foreign(head: &[u8]) -> bool {
+    let machine: &[u8] = match (cfg!(target_os = "linux"), cfg!(target_arch = "x86_64")) {
+        (true, true) => &[62, 0],
+        (true, false) => &[183, 0],
+        (false, _) => &[],
+    };
+    head.starts_with(b"\x7fELF") && head.get(18..20) != Some(machine)
+}
+
+/// Executes what is for another machine: the kernel may know what to do with it. std's `execvp` would give what the kernel
+/// does not know to `/bin/sh`, which would read it as a script.
+fn strict_exec(path: &Path, invocation: &Invocation, env: &BTreeMap<OsString, OsString>) -> io::Error {
+    let c_string = |bytes: Vec<u8>| CString::new(bytes).map_err(|_| Errno::EINVAL);
+    let pair = |(name, value): (&OsString, &OsString)| c_string([name.as_bytes(), b"=", value.as_bytes()].concat());
+    let executed = (|| {
+        let path = c_string(path.as_os_str().as_bytes().to_vec())?;
+        let args = invocation.args.iter().map(|arg| c_string(arg.as_bytes().to_vec()));
+        let args = [Ok(path.clone())].into_iter().chain(args).collect::<Result<Vec<_>, _>>()?;
+        execve(&path, &args, &env.iter().map(pair).collect::<Result<Vec<_>, _>>()?)
+    })();
+    match executed {
+        Ok(never) => match never {},
+        Err(errno) => errno.into(),
+    }
+}
+
+/// What an earlier one of us left for us.
+struct Mark {
+    pid: u32,
+    depth: u32,
+    codex: PathBuf,
+}
+
+impl Mark {
+    /// `<pid>:<depth>:<path>`.
+    fn read(invocation: &Invocation) -> Option<Self> {
+        let mut parts = invocation.var(MARK)?.as_bytes().splitn(3, |b| *b == b':');
+        let mut number = || std::str::from_utf8(parts.next()?).ok()?.parse().ok();
+        let (pid, depth) = (number()?, number()?);
+        Some(Self { pid, depth, codex: PathBuf::from(OsStr::from_bytes(parts.next()?)) })
+    }
+
+    fn to_value(&self) -> OsString {
+        let mut value = OsString::from(format!("{}:{}:", self.pid, self.depth));
+        value.push(&self.codex);
+        value
+    }
+
+    /// Whether what we started has started us. A process keeps its id over `exec`: our own id means that codex became us
+    /// again. A script that calls us is our parent; a codex that does so (for a server of its own, say) is no script.
+    fn is_loop(&self, invocation: &Invocation, codex: &Path, head: &[u8]) -> bool {
+        self.pid == invocation.pid
+            || (self.codex == codex
+                && ((self.pid == invocation.parent && head.starts_with(b"#!")) || self.depth >= DEPTH))
+    }
 }

@@ -51,10 +51,13 @@ impl Plan {
         let shown = |home: &Home| short_path(&home.path, settings.person_home.as_deref());
         match (verdict, &facts.injected, &facts.personal, &facts.completion) {
             (Verdict::Redirect(because), Some(injected), Some(personal), _) => {
-                let mut says = vec![(
-                    Level::INFO,
-                    format!("using `{}`: {} `{}`: {because}", shown(personal), facts.kind.name(), shown(injected)),
-                )];
+                let unseen = match personal.can_log_in().1.reason {
+                    Reason::KeyringStore => ", whose login is kept in the keyring and was not looked at",
+                    _ => "",
+                };
+                let (to, from) = (shown(personal), shown(injected));
+                let said = format!("using `{to}`{unseen}: {} `{from}`: {because:#}", facts.kind.name());
+                let mut says = vec![(Level::INFO, said)];
                 let is_chatgpt = personal.auth().is_some_and(|auth| auth.because.reason == Reason::OkChatgpt);
                 if is_chatgpt && !personal.auth.can_be_renewed {
                     says.push((
@@ -74,7 +77,7 @@ impl Plan {
                     IdTokenFrom::Personal => "the identity token of the personal home, the account being the same",
                     IdTokenFrom::AccessToken => "the claims of its own `access_token`",
                 };
-                let said = format!("completed `{}/auth.json` from {from}: {because}", shown(injected));
+                let said = format!("completed `{}/auth.json` from {from}: {because:#}", shown(injected));
                 let (path, judged) = (injected.path.clone(), injected.auth.bytes.clone());
                 let step = Step::Mend { path, judged, completion: completion.clone() };
                 Self { step, says: vec![(Level::INFO, said)] }
@@ -86,8 +89,8 @@ impl Plan {
             (Verdict::Trust(because), injected, ..) => {
                 let home = injected.as_ref().map(shown);
                 let said = match &home {
-                    Some(home) => format!("leaving {} `{home}` as it is: {because}", facts.kind.name()),
-                    None => format!("leaving the home as it is: {because}"),
+                    Some(home) => format!("leaving {} `{home}` as it is: {because:#}", facts.kind.name()),
+                    None => format!("leaving the home as it is: {because:#}"),
                 };
                 Self { step: Step::Start, says: vec![(loudness(&because, facts), said)] }
             }
@@ -102,7 +105,7 @@ impl Plan {
 /// How loud a home is left alone: a warning where codex will fail and somebody meant it not to.
 fn loudness(because: &Because, facts: &Facts) -> Level {
     match (because.reason, facts.kind) {
-        (Reason::Observed, _) => Level::WARN,
+        (Reason::Observed | Reason::AuthTooLarge, _) => Level::WARN,
         // Perhaps nobody meant this home to log in.
         (Reason::AuthMissing | Reason::HomeMissing | Reason::HomeNotDirectory, Kind::Other) => Level::INFO,
         (Reason::NotUnderstood | Reason::MaySignOut | Reason::ProfileSelected, _) => Level::INFO,
@@ -127,14 +130,23 @@ fn no_usable_home(refusal: &Refusal, injected: &Home, personal: Option<&Home>, s
     };
     Failure::NoUsableHome(Box::new(NoUsableHome {
         reason: refusal.reason(),
+        unmended: Some(refusal.repair.clone()).filter(|repair| {
+            matches!(
+                repair.reason,
+                Reason::SharedRefreshToken
+                    | Reason::StaleBesidePersonal
+                    | Reason::RepairFailed
+                    | Reason::StrategyForbids
+            )
+        }),
         bridge: ailing(injected, Kind::Bridge, &refusal.bridge),
         personal: personal.map(|home| ailing(home, Kind::Personal, &refusal.personal)),
-        help: help(refusal, injected, personal, settings),
+        help: help(refusal, personal, settings),
     }))
 }
 
 /// The one thing to do about it.
-fn help(refusal: &Refusal, injected: &Home, personal: Option<&Home>, settings: &Settings) -> String {
+fn help(refusal: &Refusal, personal: Option<&Home>, settings: &Settings) -> String {
     let word = |path: &Path| shell_word(path, settings.person_home.as_deref());
     let default = settings.person_home.as_ref().map(|home| home.join(".codex"));
     let Some(personal) = personal else {
@@ -162,7 +174,7 @@ fn help(refusal: &Refusal, injected: &Home, personal: Option<&Home>, settings: &
         Reason::LoginForbidden => format!("run `{login}` with a login that `{config}` allows"),
         Reason::ConfigProfile => format!("take `profile` out of `{config}`, then send the message again"),
         Reason::CustomProvider | Reason::KeyringStore | Reason::EphemeralStore | Reason::OtherAuth => {
-            format!("log the host in again, so that it writes a whole `{}`", word(&injected.path.join("auth.json")))
+            "log the host in again, then send the message again".to_owned()
         }
         Reason::StrategyForbids => "set `CODEX_HOME_SHIM_STRATEGY=auto`, then send the message again".to_owned(),
         _ => format!("run `{login}`, then send the message again"),

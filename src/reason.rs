@@ -91,8 +91,8 @@ reasons! {
     LoginsDiffer "logins-differ" "one home is for a ChatGPT login, the other for an API key",
     LoginForbidden "login-forbidden" "its config.toml forbids the login it holds",
     LoginNotRenewable "login-not-renewable" "its login must be renewed now and auth.json could not keep the new one",
-    SharedRefreshToken "shared-refresh-token" "it shares its `refresh_token` with the personal home",
-    StaleBesidePersonal "stale-beside-personal" "its `access_token` is past its end, and renewing it could end the personal login of the same account",
+    SharedRefreshToken "shared-refresh-token" "it shares its `refresh_token` with the personal home, and two holders would end the login",
+    StaleBesidePersonal "stale-beside-personal" "its `access_token` is past its end and renewing it could end the personal login",
     NotCompletable "not-completable" "auth.json holds nothing it could be completed from",
     RepairFailed "repair-failed" "auth.json could not be completed",
     StrategyForbids "strategy-forbids" "the strategy does not allow it",
@@ -136,7 +136,9 @@ impl From<Reason> for Because {
 }
 
 impl fmt::Display for Because {
+    /// In words; `{:#}` adds the stable id.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.detail.as_deref().unwrap_or(self.reason.text()))
+        f.write_str(self.detail.as_deref().unwrap_or(self.reason.text()))?;
+        if f.alternate() { write!(f, " ({})", self.reason) } else { Ok(()) }
     }
 }

@@ -113,9 +113,11 @@ fn decide(facts: &Facts, strategy: Strategy) -> Verdict {
         Ok(()) => return Verdict::Repair(because),
         Err(obstacle) => obstacle,
     };
-    if redirect_to_keyring(facts, injected, strategy) {
-        return Verdict::Redirect(because);
-    }
+    let personal = match redirect_to_keyring(facts, injected, strategy) {
+        None => personal,
+        Some(Ok(())) => return Verdict::Redirect(because),
+        Some(Err(obstacle)) => obstacle,
+    };
     let personal_can = facts.personal.as_ref().is_some_and(|personal| personal.can_log_in().0 == Usable::Yes);
     Verdict::Refuse(Refusal { bridge: because, personal, personal_can, repair })
 }
@@ -158,19 +160,35 @@ fn redirect(facts: &Facts, injected: &Home, strategy: Strategy) -> Result<(), Be
     }
     goes_with(injected, personal)?;
     if strategy == Strategy::Repair {
-        return Err(Because::of(Reason::StrategyForbids, "the strategy `repair` does not use it"));
+        return Err(not_by_repair());
     }
     Ok(())
 }
 
-/// Whether the personal home may stand in although its login is in the keyring, where no file tells of it.
-fn redirect_to_keyring(facts: &Facts, injected: &Home, strategy: Strategy) -> bool {
-    let Some(personal) = &facts.personal else { return false };
-    let in_keyring =
-        personal.directory.is_ok() && personal.config.as_ref().is_ok_and(|config| config.store.may_be_keyring());
+/// Whether the personal home may stand in although its login is in the keyring, where no file tells of it; `None` where it
+/// is not there.
+fn redirect_to_keyring(facts: &Facts, injected: &Home, strategy: Strategy) -> Option<Result<(), Because>> {
+    let personal = facts.personal.as_ref()?;
+    if personal.can_log_in().1.reason != Reason::KeyringStore {
+        return None;
+    }
     // What a login must be cannot be checked where the login cannot be seen.
     let forced = personal.config.as_ref().is_ok_and(|config| config.forced.is_any());
-    strategy != Strategy::Repair && in_keyring && !forced && goes_with(injected, personal).is_ok()
+    Some(goes_with(injected, personal).and_then(|()| {
+        if strategy == Strategy::Repair {
+            Err(not_by_repair())
+        } else if forced {
+            let text = "its config.toml forces a login method, and its login is kept in the keyring";
+            Err(Because::of(Reason::LoginForbidden, text))
+        } else {
+            Ok(())
+        }
+    }))
+}
+
+/// Why the strategy `repair` does not redirect.
+fn not_by_repair() -> Because {
+    Because::of(Reason::StrategyForbids, "the strategy `repair` does not use it")
 }
 
 /// Whether work meant for the one home may go to the other: same kind of login, no other account, the default provider,
@@ -202,13 +220,16 @@ fn goes_with(injected: &Home, personal: &Home) -> Result<(), Because> {
 /// Names both accounts, as far as may be.
 fn accounts_differ(injected: &Home, personal: &Home) -> Because {
     let account = |home: &Home| home.auth().and_then(|auth| auth.owners.accounts.first().cloned());
-    match (account(injected), account(personal)) {
-        (Some(bridge), Some(personal)) if bridge != personal => Because::of(
-            Reason::AccountsDiffer,
-            format!("it is logged in as account {personal}, the bridge is for account {bridge}"),
-        ),
-        _ => Because::of(Reason::AccountsDiffer, "it is logged in as somebody else than the bridge is for"),
-    }
+    let text = match (account(injected), account(personal)) {
+        (Some(bridge), Some(personal)) if bridge != personal && bridge.to_string() == personal.to_string() => {
+            format!("it is logged in as another account than the bridge is for, though both end in {personal}")
+        }
+        (Some(bridge), Some(personal)) if bridge != personal => {
+            format!("it is logged in as account {personal}, the bridge is for account {bridge}")
+        }
+        _ => "it is logged in as somebody else than the bridge is for".to_owned(),
+    };
+    Because::of(Reason::AccountsDiffer, text)
 }
 
 /// Whether the injected home may be completed.

@@ -23,14 +23,17 @@ pub const ROUTED: [&str; 10] = [
 
 /// `text` with every routed word broken by `with` after its first letter: a directory may be called `401`.
 fn broken_up(text: &str, with: &str) -> String {
-    let mut text = text.to_owned();
-    for word in ROUTED {
-        // ASCII only, so that both texts have the same length.
-        while let Some(at) = text.to_ascii_lowercase().find(word) {
-            text.insert_str(at + 1, with);
+    // ASCII only, so that both texts have the same length.
+    let lowercase = text.to_ascii_lowercase();
+    let mut broken = String::with_capacity(text.len());
+    for (at, c) in text.char_indices() {
+        broken.push(c);
+        let rest = lowercase.get(at..).unwrap_or_default();
+        if ROUTED.iter().any(|word| rest.starts_with(word)) {
+            broken.push_str(with);
         }
     }
-    text
+    broken
 }
 
 /// `text` as a message may hold it.

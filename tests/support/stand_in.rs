@@ -1,0 +1,185 @@
+//! The stand-in for codex: this test binary under another name, which writes down how it was started and ends as it
+//! was told to. It obeys environment variables, for those reach it the way everything else does.
+
+use std::env;
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::thread;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::{getpgrp, getpid, getppid, getsid};
+use serde::{Deserialize, Serialize};
+
+/// Where the report goes; whoever has this variable is the stand-in.
+pub const REPORT: &str = "STAND_IN_REPORT";
+/// `exit 7`, `signal 15`, or `wait` for somebody else to end it; without it, `exit 0`.
+pub const END: &str = "STAND_IN_END";
+/// Set: copy stdin to stdout first.
+pub const ECHO: &str = "STAND_IN_ECHO";
+/// A program to start as a child, with our own arguments and the report in the value of [`NESTED_REPORT`].
+pub const NEST: &str = "STAND_IN_NEST";
+/// Where the child's stand-in reports.
+pub const NESTED_REPORT: &str = "STAND_IN_NESTED_REPORT";
+
+/// How a stand-in was started.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Report {
+    pub pid: u32,
+    /// Who started it.
+    pub parent: u32,
+    /// Whom it found itself to have started; `None` where the system does not say.
+    pub children: Option<String>,
+    /// Its process group.
+    pub group: i32,
+    /// Its session.
+    pub session: i32,
+    /// All of argv, `argv[0]` too.
+    pub argv: Vec<Bytes>,
+    /// The environment, in its order.
+    pub env: Vec<(Bytes, Bytes)>,
+    /// `None` where it is gone.
+    pub cwd: Option<Bytes>,
+    /// Open descriptors: the number, and what it is as far as two processes can have the same.
+    pub descriptors: Vec<(i32, String)>,
+    /// Blocked signals.
+    pub blocked: Vec<String>,
+    /// Ignored signals as the kernel writes them; `None` where it does not.
+    pub ignored: Option<String>,
+    pub umask: String,
+}
+
+/// Bytes, in JSON as base64.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Bytes(pub Vec<u8>);
+
+impl fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.0.escape_ascii())
+    }
+}
+
+impl From<Bytes> for String {
+    fn from(bytes: Bytes) -> String {
+        STANDARD.encode(bytes.0)
+    }
+}
+
+impl TryFrom<String> for Bytes {
+    type Error = base64::DecodeError;
+
+    fn try_from(text: String) -> Result<Bytes, base64::DecodeError> {
+        STANDARD.decode(text).map(Bytes)
+    }
+}
+
+impl<T: AsRef<OsStr> + ?Sized> From<&T> for Bytes {
+    fn from(text: &T) -> Bytes {
+        Bytes(text.as_ref().as_bytes().to_vec())
+    }
+}
+
+impl Report {
+    /// The report in `path`; `None` where nobody wrote one.
+    pub fn read(path: &Path) -> Option<Report> {
+        let bytes = fs::read(path).ok()?;
+        Some(serde_json::from_slice(&bytes).unwrap())
+    }
+
+    /// A variable's value.
+    pub fn var(&self, name: &str) -> Option<PathBuf> {
+        let (_, value) = self.env.iter().find(|(key, _)| key.0 == name.as_bytes())?;
+        Some(std::ffi::OsString::from_vec(value.0.clone()).into())
+    }
+
+    fn here() -> Report {
+        let mask = SigSet::thread_get_mask().unwrap();
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let umask_now = umask(Mode::empty());
+        umask(umask_now);
+        Report {
+            pid: getpid().as_raw().unsigned_abs(),
+            parent: getppid().as_raw().unsigned_abs(),
+            children: fs::read_to_string("/proc/thread-self/children").ok(),
+            group: getpgrp().as_raw(),
+            session: getsid(None).unwrap().as_raw(),
+            argv: env::args_os().map(|arg| Bytes::from(&arg)).collect(),
+            env: env::vars_os().map(|(name, value)| (Bytes::from(&name), Bytes::from(&value))).collect(),
+            cwd: env::current_dir().ok().map(|dir| Bytes::from(&dir)),
+            descriptors: descriptors(),
+            blocked: Signal::iterator().filter(|s| mask.contains(*s)).map(|s| s.to_string()).collect(),
+            ignored: status.lines().find_map(|line| line.strip_prefix("SigIgn:")).map(|set| set.trim().to_owned()),
+            umask: format!("{umask_now:?}"),
+        }
+    }
+}
+
+/// What is open, but for the descriptor the list itself is read through.
+fn descriptors() -> Vec<(i32, String)> {
+    let listed: Vec<_> = fs::read_dir("/dev/fd")
+        .unwrap()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok())
+        .collect();
+    let mut open: Vec<_> = listed
+        .into_iter()
+        .filter(|number| fs::metadata(format!("/dev/fd/{number}")).is_ok())
+        .map(|number| {
+            let to = fs::read_link(format!("/dev/fd/{number}")).unwrap_or_default();
+            // `pipe:[4711]` is another one in every process.
+            let to = to.to_string_lossy();
+            (number, to.split(':').next().unwrap_or_default().to_owned())
+        })
+        .collect();
+    open.sort();
+    open
+}
+
+/// Acts as codex where that is what this process was started for.
+pub fn act() -> Option<ExitCode> {
+    let Some(report) = env::var_os(REPORT) else {
+        // Never the whole test suite under the name of codex.
+        let named_codex = env::current_exe().is_ok_and(|path| path.file_name() == Some(OsStr::new("codex")));
+        return named_codex.then(|| ExitCode::from(99));
+    };
+    let bytes = serde_json::to_vec(&Report::here()).unwrap();
+    // A reader sees all of it or none.
+    let half = Path::new(&report).with_extension("half");
+    fs::write(&half, bytes).unwrap();
+    fs::rename(&half, &report).unwrap();
+
+    if env::var_os(ECHO).is_some() {
+        io::copy(&mut io::stdin(), &mut io::stdout()).unwrap();
+    }
+    if let (Some(program), Some(nested)) = (env::var_os(NEST), env::var_os(NESTED_REPORT)) {
+        let mut child = Command::new(program);
+        child.args(env::args_os().skip(1)).env(REPORT, nested).env_remove(NEST);
+        let code = child.status().unwrap().code().and_then(|code| u8::try_from(code).ok());
+        return Some(code.map_or(ExitCode::FAILURE, ExitCode::from));
+    }
+    let end = env::var(END).unwrap_or_else(|_| "exit 0".to_owned());
+    match end.split_once(' ') {
+        Some(("exit", code)) => Some(ExitCode::from(code.parse::<u8>().unwrap())),
+        Some(("signal", number)) => {
+            let signal = Signal::try_from(number.parse::<i32>().unwrap()).unwrap();
+            // The runtime's own handler for SIGSEGV lets the first one pass.
+            for _ in 0..2 {
+                let _ = kill(getpid(), signal);
+                thread::sleep(Duration::from_millis(100));
+            }
+            Some(ExitCode::from(98))
+        }
+        _ => {
+            thread::sleep(Duration::from_secs(60));
+            Some(ExitCode::from(97))
+        }
+    }
+}
