@@ -87,7 +87,6 @@ reasons! {
     ApiKeyInEnvironment "api-key-in-environment" "`CODEX_API_KEY` is set",
     // What stands between a bridge and a way out.
     AccountsDiffer "accounts-differ" "the two homes hold different accounts",
-    AccountsUnknown "accounts-unknown" "the two homes are not known to hold the same account",
     LoginsDiffer "logins-differ" "one home is for a ChatGPT login, the other for an API key",
     LoginForbidden "login-forbidden" "its config.toml forbids the login it holds",
     LoginNotRenewable "login-not-renewable" "its login must be renewed now and auth.json could not keep the new one",

@@ -201,7 +201,8 @@ fn nothing_is_written_through_a_link() {
     let link_file = |world: &World| {
         fs::hard_link(world.bridge().join("auth.json"), world.root().join("elsewhere.json")).unwrap();
     };
-    let swaps: [(&str, Box<dyn Fn(&World)>); 5] = [
+    type Swap = Box<dyn Fn(&World)>;
+    let swaps: [(&str, Swap); 5] = [
         ("auth.json", Box::new(swap_file)),
         ("a second hard link", Box::new(link_file)),
         ("the hash", Box::new(move |world| swap_part(world, "06bfb5171eff0241"))),
