@@ -107,7 +107,7 @@ impl Ailing {
             "kind": self.kind.name(),
             "usable": self.usable.name(),
             "reason": self.because.reason.id(),
-            "detail": self.because.to_string(),
+            "detail": unrouted(&self.because.to_string()),
         })
     }
 }
@@ -154,8 +154,8 @@ impl Failure {
         }
     }
 
-    /// What is wrong, a thought a piece, no path longer than `path_limit` characters.
-    fn pieces(&self, path_limit: usize) -> Vec<String> {
+    /// What is wrong, a thought a piece, no path longer than `path_limit` characters; terse where there is no room.
+    fn pieces(&self, path_limit: usize, is_terse: bool) -> Vec<String> {
         let short = |path: &String| tail(path, path_limit);
         match self {
             Self::Setting { name, value, rule } => vec![format!("`{name}` is `{}`, not {rule}", short(value))],
@@ -165,8 +165,10 @@ impl Failure {
                     |home| home.text(path_limit),
                 );
                 let mut bridge = format!("no usable Codex home: {}", homes.bridge.text(path_limit));
-                if let Some(because) = &homes.unmended {
-                    bridge.push_str(&format!("; not completed: {because:#}"));
+                match &homes.unmended {
+                    Some(because) if is_terse => bridge.push_str(&format!("; not completed ({})", because.reason)),
+                    Some(because) => bridge.push_str(&format!("; not completed: {because:#}")),
+                    None => {}
                 }
                 vec![bridge, personal]
             }
@@ -188,15 +190,16 @@ impl Failure {
     /// One line of at most 400 characters, made for a chat window.
     #[must_use]
     pub fn message(&self) -> String {
-        let with_paths_of = |limit| {
-            let mut pieces = self.pieces(limit);
+        let text = |(path_limit, is_terse)| {
+            let mut pieces = self.pieces(path_limit, is_terse);
             pieces.push(self.help());
             unrouted(&pieces.join("; "))
         };
         let fits = |text: &String| text.chars().count() <= LIMIT;
-        [usize::MAX, 80, 48, 24].into_iter().map(with_paths_of).find(fits).unwrap_or_else(|| {
+        let widths = [(usize::MAX, false), (80, false), (48, false), (80, true), (48, true), (24, true)];
+        widths.into_iter().map(text).find(fits).unwrap_or_else(|| {
             // A home whose own path in the command is longer than all of the message may be.
-            with_paths_of(24).chars().take(LIMIT - 1).chain(['…']).collect()
+            text((24, true)).chars().take(LIMIT - 1).chain(['…']).collect()
         })
     }
 
@@ -222,7 +225,7 @@ impl Failure {
 impl fmt::Display for Failure {
     /// A few lines for a terminal: what is wrong, and the help.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for piece in self.pieces(usize::MAX) {
+        for piece in self.pieces(usize::MAX, false) {
             writeln!(f, "{}", unrouted(&piece))?;
             f.write_str("  ")?;
         }

@@ -7,10 +7,10 @@
 
 use std::ffi::OsStr;
 use std::fmt::{self, Write as _};
-use std::fs::{DirBuilder, File};
+use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use chrono::{SecondsFormat, Utc};
@@ -44,14 +44,20 @@ const OLDER: &str = "journal.1.jsonl";
 const LIMIT: u64 = 512 << 10;
 
 /// Starts saying things: to stderr at the level of `CODEX_HOME_SHIM_LOG` (`error`, `warn`, `info`, `debug`, `trace`), and to
-/// the journal where the settings could be read and name one.
+/// the journal that the settings name.
 ///
 /// A level that is none of these is said and costs nothing else: no bot falls silent over it.
 pub fn open(invocation: &Invocation, settings: Option<&Settings>) {
     let asked = invocation.var(SETTING);
     let level = asked.map(|asked| level(asked.to_str().unwrap_or_default()));
     let stderr = Stderr { level: level.flatten().unwrap_or(Level::WARN) };
-    let lines = Lines { path: settings.and_then(|settings| path(invocation, &settings.journal)) };
+    let journal = match settings {
+        Some(settings) => settings.journal.clone(),
+        // Where the settings are wrong, that is noted down unless they might have named another place.
+        None if invocation.var("CODEX_HOME_SHIM_JOURNAL").is_some() => Journal::Off,
+        None => Journal::Default,
+    };
+    let lines = Lines { path: path(invocation, &journal) };
     // Somebody who calls us twice in one process has the first one's.
     let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(stderr).with(lines));
     if let (Some(asked), Some(None)) = (asked, level) {
@@ -120,7 +126,7 @@ impl Record {
             kind = self.kind.map(Kind::name),
             home = self.home.as_deref().map(text),
             verdict = self.verdict,
-            reason = self.reason.map(Reason::id),
+            reason = failure.map(Failure::reason).or(self.reason).map(Reason::id),
             effective_home = self.effective_home.as_deref().map(text),
             codex = self.codex.as_deref().map(text),
             took_us = u64::try_from(invocation.since.elapsed().as_micros()).unwrap_or(u64::MAX),
@@ -223,14 +229,16 @@ fn append(path: &Path, line: &[u8]) -> io::Result<()> {
         return Err(io::ErrorKind::InvalidInput.into());
     };
     let directory = directory(parent)?;
-    let file = open_journal(&directory, name)?;
-    let size = file.metadata()?.len();
-    let mut file = if size + line.len() as u64 > LIMIT && set_aside(&directory, name, &file)? {
-        open_journal(&directory, name)?
-    } else {
-        file
-    };
-    file.write_all(line)
+    let (mut file, mut size) = open_journal(&directory, name)?;
+    if size + line.len() as u64 > LIMIT && set_aside(&directory, name, &file)? {
+        (file, size) = open_journal(&directory, name)?;
+    }
+    if file.write(line)? < line.len() {
+        // A full disk took half of it; the next line is to begin a line of its own.
+        file.set_len(size)?;
+        return Err(io::ErrorKind::StorageFull.into());
+    }
+    Ok(())
 }
 
 /// Opens the journal's directory, and makes it where it is not there.
@@ -239,13 +247,16 @@ fn directory(path: &Path) -> io::Result<OwnedFd> {
     match openat(AT_FDCWD, path, flags, Mode::empty()) {
         Err(Errno::ENOENT) => {
             DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+            // Whatever the umask says.
+            fs::set_permissions(path, Permissions::from_mode(0o700))?;
             Ok(openat(AT_FDCWD, path, flags, Mode::empty())?)
         }
         opened => Ok(opened?),
     }
 }
 
-fn open_journal(directory: impl AsFd, name: &OsStr) -> io::Result<File> {
+/// Opens the journal; its size in bytes.
+fn open_journal(directory: impl AsFd, name: &OsStr) -> io::Result<(File, u64)> {
     let flags = OFlag::O_WRONLY
         | OFlag::O_APPEND
         | OFlag::O_CREAT
@@ -255,18 +266,20 @@ fn open_journal(directory: impl AsFd, name: &OsStr) -> io::Result<File> {
         | OFlag::O_CLOEXEC;
     let file = File::from(openat(directory, name, flags, Mode::S_IRUSR | Mode::S_IWUSR)?);
     let metadata = file.metadata()?;
-    if metadata.is_file() && metadata.uid() == Uid::effective().as_raw() && metadata.nlink() <= 1 {
-        Ok(file)
-    } else {
-        Err(io::Error::new(io::ErrorKind::PermissionDenied, "not a regular file of this user's"))
+    if !metadata.is_file() || metadata.uid() != Uid::effective().as_raw() || metadata.nlink() > 1 {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "not a regular file of this user's"));
     }
+    if metadata.mode() & 0o777 != 0o600 {
+        file.set_permissions(Permissions::from_mode(0o600))?;
+    }
+    Ok((file, metadata.len()))
 }
 
 /// Makes a full journal the older one. Of many starts that find it full one does it; the others write on where they are.
 /// Returns whether there is a new one to be opened.
 fn set_aside(directory: &OwnedFd, name: &OsStr, full: &File) -> io::Result<bool> {
     let Ok(_lock) = Flock::lock(full.try_clone()?, FlockArg::LockExclusiveNonblock) else { return Ok(false) };
-    let is_current = open_journal(directory, name)?.metadata()?.ino() == full.metadata()?.ino();
+    let is_current = open_journal(directory, name)?.0.metadata()?.ino() == full.metadata()?.ino();
     if is_current {
         let older =
             if name == FILE { OsStr::new(OLDER).to_owned() } else { [name, OsStr::new(".1")].into_iter().collect() };

@@ -37,22 +37,28 @@ pub struct Launch {
     pub home: Option<PathBuf>,
 }
 
+/// Settles that what is about to be started is not what started us.
+///
+/// # Errors
+/// [`Failure::Loop`].
+pub fn check(codex: &Codex, invocation: &Invocation, settings: &Settings) -> Result<(), Failure> {
+    let shown = |path: &Path| short_path(path, settings.person_home.as_deref());
+    match Mark::read(invocation) {
+        Some(mark) if mark.is_loop(invocation, &codex.path) => Err(Failure::Loop {
+            codex: shown(&mark.codex),
+            launcher: invocation.program.as_deref().map_or_else(|| "codex-home-shim".to_owned(), shown),
+        }),
+        _ => Ok(()),
+    }
+}
+
 /// Becomes codex. Comes back only where that is not possible.
 ///
 /// # Errors
-/// [`Failure::Loop`] where codex is what started us; [`Failure::Exec`] where the system would not.
+/// [`Failure::Exec`] where the system would not.
 pub fn become_codex(launch: &Launch, invocation: &Invocation, settings: &Settings) -> Result<Infallible, Failure> {
-    let shown = |path: &Path| short_path(path, settings.person_home.as_deref());
     let path = launch.codex.path.as_path();
-    let head = head(path);
-    let mark = Mark::read(invocation);
-    if let Some(mark) = mark.as_ref().filter(|mark| mark.is_loop(invocation, path, &head)) {
-        return Err(Failure::Loop {
-            codex: shown(&mark.codex),
-            launcher: invocation.program.as_deref().map_or_else(|| "codex-home-shim".to_owned(), shown),
-        });
-    }
-    let depth = mark.map_or(0, |mark| mark.depth.saturating_add(1));
+    let depth = Mark::read(invocation).map_or(0, |mark| mark.depth.saturating_add(1));
     let mark = Mark { pid: invocation.pid, depth, codex: path.to_owned() };
 
     // Of a name that stands twice std would keep the last, and every program reads the first.
@@ -61,7 +67,7 @@ pub fn become_codex(launch: &Launch, invocation: &Invocation, settings: &Setting
     if let Some(home) = &launch.home {
         env.insert("CODEX_HOME".into(), home.into());
     }
-    let source = if is_foreign(&head) {
+    let source = if is_foreign(&head(path)) {
         strict_exec(path, invocation, &env)
     } else {
         Command::new(path).args(&invocation.args).env_clear().envs(&env).exec()
@@ -72,7 +78,8 @@ pub fn become_codex(launch: &Launch, invocation: &Invocation, settings: &Setting
         Some(nix::libc::ENOEXEC) => ": it was built for another machine",
         _ => "",
     };
-    Err(Failure::Exec { codex: shown(path), cause: crate::words::cause(&source), remark, is_there })
+    let codex = short_path(path, settings.person_home.as_deref());
+    Err(Failure::Exec { codex, cause: crate::words::cause(&source), remark, is_there })
 }
 
 /// The beginning of a program; empty where it cannot be read, which executing it need not.
@@ -133,9 +140,9 @@ impl Mark {
 
     /// Whether what we started has started us. A process keeps its id over `exec`: our own id means that codex became us
     /// again. A script that calls us is our parent; a codex that does so (for a server of its own, say) is no script.
-    fn is_loop(&self, invocation: &Invocation, codex: &Path, head: &[u8]) -> bool {
+    fn is_loop(&self, invocation: &Invocation, codex: &Path) -> bool {
         self.pid == invocation.pid
             || (self.codex == codex
-                && ((self.pid == invocation.parent && head.starts_with(b"#!")) || self.depth >= DEPTH))
+                && ((self.pid == invocation.parent && head(codex).starts_with(b"#!")) || self.depth >= DEPTH))
     }
 }

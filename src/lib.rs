@@ -74,15 +74,17 @@ const ATTEMPTS: u32 = 8;
 pub fn run(invocation: &Invocation) -> Result<Infallible, Failure> {
     let settings = Settings::read(invocation);
     journal::open(invocation, settings.as_ref().ok());
-    let settings = settings?;
     let start = Start::read(&invocation.args);
-    let mut record = Record { subcommand: start.name(), ..Record::default() };
+    let mut record = Record { subcommand: start.name(), home: invocation.codex_home(), ..Record::default() };
     // Only a start that is judged is worth a line.
+    let is_off = settings.as_ref().is_ok_and(|settings| settings.strategy == Strategy::Off);
+    let is_judged = matches!(start, Start::Judged { .. }) && !is_off;
     let note = |record: &Record, failure: Option<&Failure>| {
-        if settings.strategy != Strategy::Off && matches!(start, Start::Judged { .. }) {
+        if is_judged {
             record.write(invocation, failure);
         }
     };
+    let settings = settings.inspect_err(|failure| note(&record, Some(failure)))?;
     let launch = prepare(invocation, &settings, &start, &mut record);
     note(&record, launch.as_ref().err());
     launch::become_codex(&launch?, invocation, &settings).inspect_err(|failure| note(&record, Some(failure)))
@@ -96,6 +98,7 @@ fn prepare(
     record: &mut Record,
 ) -> Result<Launch, Failure> {
     let codex = codex::find(invocation, settings)?;
+    launch::check(&codex, invocation, settings)?;
     record.codex = Some(codex.path.clone());
     let home = if settings.strategy == Strategy::Off { None } else { settle(invocation, settings, start, record)? };
     record.effective_home = home.clone().or_else(|| record.home.clone()).or_else(|| settings.personal_home.clone());
@@ -110,9 +113,9 @@ fn settle(
     record: &mut Record,
 ) -> Result<Option<PathBuf>, Failure> {
     let mut facts = survey::look(invocation, settings, start);
-    record.home = invocation.codex_home();
     record.kind = Some(facts.kind);
     let mut attempts = 0..ATTEMPTS;
+    let mut says = Vec::new();
     loop {
         let verdict = verdict::judge(&facts);
         record.verdict = Some(verdict.name());
@@ -131,7 +134,7 @@ fn settle(
                     }
                     Err(unmended) => {
                         let shown = words::short_path(&path, settings.person_home.as_deref());
-                        journal::say(Level::WARN, &format!("`{shown}/auth.json` is not completed: {unmended}"));
+                        says.push((Level::WARN, format!("`{shown}/auth.json` is not completed: {unmended}")));
                         let detail = format!("auth.json could not be completed: {unmended}");
                         facts.completion = Err(Because::of(Reason::RepairFailed, detail));
                         continue;
@@ -139,7 +142,9 @@ fn settle(
                 }
             }
         };
-        for (level, text) in &plan.says {
+        // A refusal says all of it by itself.
+        says.extend(plan.says);
+        for (level, text) in &says {
             journal::say(*level, text);
         }
         return Ok(home);

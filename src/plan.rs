@@ -163,9 +163,8 @@ fn help(refusal: &Refusal, personal: Option<&Home>, settings: &Settings) -> Stri
         Reason::HomeNotDirectory => format!("move `{}` away, run `{login}`", word(&personal.path)),
         Reason::HomeUnreadable | Reason::HomeNotWritable => format!("run `chmod u+rwx {}`", word(&personal.path)),
         Reason::ConfigUnreadable | Reason::ConfigInvalid => format!("correct `{config}`, then send the message again"),
-        Reason::AuthUnreadable | Reason::LoginNotRenewable => {
-            format!("make `{auth}` a file of yours that has no second link: `chmod u+rw {auth}`")
-        }
+        Reason::AuthUnreadable => format!("run `chmod u+rw {auth}`"),
+        Reason::LoginNotRenewable => format!("run `chmod u+rw {auth}` and remove any second link to it"),
         Reason::AuthNotRegularFile => format!("move `{auth}` away, run `{login}`"),
         Reason::AccountsDiffer => {
             format!("run `{login}` with the account of the bridge, or give the host the other account")

@@ -70,7 +70,7 @@ reasons! {
     OtherAuth "other-auth" "it holds a login that cannot be judged from its files",
     KeyringStore "keyring-store" "its login is kept in the keyring",
     EphemeralStore "ephemeral-store" "its config.toml keeps logins in memory only",
-    ConfigProfile "config-profile" "its config.toml selects a profile, and codex versions differ in what that means",
+    ConfigProfile "config-profile" "its config.toml selects a profile, which codex versions treat differently",
     CustomProvider "custom-provider" "its model provider does not use the OpenAI login",
     // Starts whose home does not matter, or is not ours to judge.
     NotJudged "not-judged" "this start does not use a login",
@@ -89,7 +89,7 @@ reasons! {
     AccountsDiffer "accounts-differ" "the two homes hold different accounts",
     LoginsDiffer "logins-differ" "one home is for a ChatGPT login, the other for an API key",
     LoginForbidden "login-forbidden" "its config.toml forbids the login it holds",
-    LoginNotRenewable "login-not-renewable" "its login must be renewed now and auth.json could not keep the new one",
+    LoginNotRenewable "login-not-renewable" "its login must be renewed now, and auth.json cannot be written",
     SharedRefreshToken "shared-refresh-token" "it shares its `refresh_token` with the personal home, and two holders would end the login",
     StaleBesidePersonal "stale-beside-personal" "its `access_token` is past its end and renewing it could end the personal login",
     NotCompletable "not-completable" "auth.json holds nothing it could be completed from",

@@ -52,8 +52,7 @@ pub fn drain() {
     }
     let end = Instant::now() + PATIENCE;
     let mut buffer = [0; 8192];
-    loop {
-        let left = end.saturating_duration_since(Instant::now());
+    while let Some(left) = end.checked_duration_since(Instant::now()) {
         let mut fds = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];
         match poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO)) {
             Ok(0) => return,

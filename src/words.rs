@@ -73,12 +73,25 @@ pub fn short_path(path: &Path, person_home: Option<&Path>) -> String {
     }
 }
 
-/// `path` as a word of a shell command.
+/// `path` as a word of a shell command, on one line.
 #[must_use]
 pub fn shell_word(path: &Path, person_home: Option<&Path>) -> String {
-    let is_plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"/._-+,:@%~".contains(&b));
+    let is_plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"/._-+,:@%".contains(&b));
     let short = short_path(path, person_home);
-    let word = if is_plain(&short) { short } else { format!("'{}'", path.to_string_lossy().replace('\'', r"'\''")) };
+    let full = path.to_string_lossy();
+    let word = if is_plain(short.strip_prefix('~').unwrap_or(&short)) {
+        short
+    } else if full.chars().any(char::is_control) {
+        // Not every shell knows this form; those that people type into do.
+        let escaped = |c: char| match c {
+            '\'' | '\\' => format!("\\{c}"),
+            c if c.is_control() => c.to_string().bytes().map(|b| format!("\\{b:03o}")).collect(),
+            c => c.to_string(),
+        };
+        format!("$'{}'", full.chars().map(escaped).collect::<String>())
+    } else {
+        format!("'{}'", full.replace('\'', r"'\''"))
+    };
     // To a shell `a''b` and `'a''b'` are `ab`.
     broken_up(&word, "''")
 }

@@ -277,7 +277,7 @@ fn drain(pipe: Option<impl Read + Send + 'static>) -> Drained {
 }
 
 /// Waits for a child, but not for ever.
-fn wait_within(child: &mut Child, patience: Duration) -> Option<ExitStatus> {
+pub fn wait_within(child: &mut Child, patience: Duration) -> Option<ExitStatus> {
     let deadline = Instant::now() + patience;
     loop {
         if let Some(status) = child.try_wait().unwrap() {
