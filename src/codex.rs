@@ -6,7 +6,6 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{AccessFlags, access};
@@ -35,7 +34,7 @@ pub struct Codex {
 /// [`Failure::CodexSetting`] where the settings name one that cannot be started: there is no silent fallback.
 /// [`Failure::CodexNotFound`] where there is none on PATH.
 pub fn find(invocation: &Invocation, settings: &Settings) -> Result<Codex, Failure> {
-    let this = invocation.program.as_deref().and_then(file_id);
+    let this = invocation.program.as_deref().and_then(|path| Some(FileId::from(&fs::metadata(path).ok()?)));
     let home = settings.person_home.as_deref();
     if let Some(path) = &settings.codex {
         return candidate(path, this).map_err(|unfit| Failure::CodexSetting {
@@ -87,7 +86,7 @@ fn candidate(path: &Path, this: Option<FileId>) -> Result<Codex, Unfit> {
     if access(path, AccessFlags::X_OK).is_err() {
         return Err(Unfit::NotExecutable);
     }
-    if Some(FileId { device: metadata.dev(), inode: metadata.ino() }) == this {
+    if Some(FileId::from(&metadata)) == this {
         return Err(Unfit::Ourselves);
     }
     Ok(Codex { path: name_for_exec(path) })
@@ -101,10 +100,4 @@ fn name_for_exec(path: &Path) -> PathBuf {
         Ok(real) if is_codex(real.file_name()) || !is_codex(path.file_name()) => real,
         _ => path.to_owned(),
     }
-}
-
-/// What identifies the file at `path`, links followed.
-fn file_id(path: &Path) -> Option<FileId> {
-    let metadata = fs::metadata(path).ok()?;
-    Some(FileId { device: metadata.dev(), inode: metadata.ino() })
 }

@@ -8,11 +8,13 @@ pub mod completion;
 pub mod config;
 
 use std::ffi::OsStr;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use crate::reason::{Because, Reason};
 use auth::{Auth, Login, Owners, Ownership, Usable};
-use completion::Sealed;
+use completion::{Sealed, refresh_token_is_in};
 use config::{Config, Provider, Store};
 
 /// The file a login is kept in.
@@ -98,6 +100,12 @@ pub struct FileId {
     pub inode: u64,
 }
 
+impl From<&Metadata> for FileId {
+    fn from(metadata: &Metadata) -> Self {
+        Self { device: metadata.dev(), inode: metadata.ino() }
+    }
+}
+
 /// A home, as it was found.
 #[derive(Clone, Debug)]
 pub struct Home {
@@ -128,8 +136,8 @@ pub struct AuthFile {
 impl AuthFile {
     /// One that could not be read.
     #[must_use]
-    pub fn unread(because: impl Into<Because>) -> Self {
-        Self { read: Err(because.into()), id: None, can_be_renewed: true, bytes: Sealed::default() }
+    pub fn unread(because: impl Into<Because>, id: Option<FileId>) -> Self {
+        Self { read: Err(because.into()), id, can_be_renewed: true, bytes: Sealed::default() }
     }
 }
 
@@ -183,11 +191,12 @@ impl Home {
         if mine == nobody || theirs == nobody { Ownership::Unknown } else { mine.compare(&theirs) }
     }
 
-    /// Whether both hold the same refresh token.
+    /// Whether the refresh token of this home is also in the other one, even where the file there is torn.
     #[must_use]
     pub fn shares_refresh_token(&self, other: &Self) -> bool {
         let token = |home: &Self| home.auth().and_then(|auth| auth.refresh);
         token(self).is_some_and(|mine| token(other) == Some(mine))
+            || refresh_token_is_in(&self.auth.bytes, &other.auth.bytes)
     }
 
     /// Whether both log in from one and the same `auth.json`.

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use nix::unistd::{Pid, Uid, User};
@@ -93,17 +93,39 @@ impl Invocation {
         }
     }
 
+    /// The home codex uses where none is injected: `.codex` in `$HOME`, or in the user database's home where that is unset
+    /// or empty.
+    #[must_use]
+    pub fn default_home(&self) -> Option<PathBuf> {
+        let home = match self.var("HOME") {
+            Some(home) => self.absolute(home.into()),
+            None => (self.user_database)()?,
+        };
+        Some(home.join(".codex"))
+    }
+
     /// The person's home directory: `$HOME`, unless it is unset, empty, relative or inside the injected home, as
     /// OpenClaw 2026.5.2–2026.5.7 sets it; then the one in the user database.
     #[must_use]
     pub fn person_home(&self) -> Option<PathBuf> {
         let home = self.var("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
-        let injected = self.codex_home();
-        match home {
-            Some(home) if !injected.is_some_and(|injected| home.starts_with(injected)) => Some(home),
-            _ => (self.user_database)(),
+        match (home, self.codex_home()) {
+            (Some(home), Some(injected)) if is_inside(&home, &injected) => (self.user_database)(),
+            (Some(home), _) => Some(home),
+            (None, _) => (self.user_database)(),
         }
     }
+}
+
+/// Whether `home` is `injected` or lies inside it, also where one of them is spelled through a link.
+fn is_inside(home: &Path, injected: &Path) -> bool {
+    if home.starts_with(injected) {
+        return true;
+    }
+    // Links are only followed where one spelling hints at the other.
+    let hints = injected.file_name().is_some_and(|name| home.components().any(|part| part.as_os_str() == name));
+    let real = |path: &Path| std::fs::canonicalize(path).ok();
+    hints && real(injected).is_some_and(|injected| real(home).is_some_and(|home| home.starts_with(injected)))
 }
 
 /// This user's home, where the user database has an absolute one. A static build asks `/etc/passwd` alone; no entry

@@ -57,7 +57,7 @@ pub fn open(invocation: &Invocation, settings: Option<&Settings>) {
         None if invocation.var("CODEX_HOME_SHIM_JOURNAL").is_some() => Journal::Off,
         None => Journal::Default,
     };
-    let lines = Lines { path: path(invocation, &journal) };
+    let lines = Lines { path: path(invocation, &journal), is_ours: journal == Journal::Default };
     // Somebody who calls us twice in one process has the first one's.
     let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(stderr).with(lines));
     if let (Some(asked), Some(None)) = (asked, level) {
@@ -174,6 +174,8 @@ impl Visit for Message<'_> {
 /// One line of JSON a record, in the journal.
 struct Lines {
     path: Option<PathBuf>,
+    /// Whether the directory is one we made, so that it may not be a link.
+    is_ours: bool,
 }
 
 impl<S: Subscriber> Layer<S> for Lines {
@@ -186,7 +188,7 @@ impl<S: Subscriber> Layer<S> for Lines {
         event.record(&mut fields);
         let Ok(mut line) = serde_json::to_vec(&fields) else { return };
         line.push(b'\n');
-        if let Err(error) = append(path, &line) {
+        if let Err(error) = append(path, self.is_ours, &line) {
             let path = plain_text(path.as_os_str());
             tracing::debug!("the journal `{path}` cannot be written: {}", cause(&error));
         }
@@ -222,28 +224,35 @@ impl Serialize for Fields {
 
 /// Appends one line to the journal, in one write.
 ///
-/// Neither the file nor the directory made for it may be a link; a file that is not a regular one of this user's is left
+/// Neither the file nor a directory of ours may be a link; a file that is not a regular one of this user's is left
 /// alone. Opened so that a FIFO does not wait for a reader.
-fn append(path: &Path, line: &[u8]) -> io::Result<()> {
+fn append(path: &Path, is_ours: bool, line: &[u8]) -> io::Result<()> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
-    let directory = directory(parent)?;
+    let directory = directory(parent, is_ours)?;
     let (mut file, mut size) = open_journal(&directory, name)?;
-    if size + line.len() as u64 > LIMIT && set_aside(&directory, name, &file)? {
+    // One that cannot be set aside is written on.
+    if size + line.len() as u64 > LIMIT && set_aside(&directory, name, &file).unwrap_or(false) {
         (file, size) = open_journal(&directory, name)?;
     }
-    if file.write(line)? < line.len() {
-        // A full disk took half of it; the next line is to begin a line of its own.
-        file.set_len(size)?;
-        return Err(io::ErrorKind::StorageFull.into());
+    let written = file.write(line)?;
+    if written == line.len() {
+        return Ok(());
     }
-    Ok(())
+    // A full disk took half of it. The next line is to begin a line of its own; what somebody else wrote stays.
+    if file.metadata()?.len() == size + written as u64 {
+        file.set_len(size)?;
+    }
+    Err(io::ErrorKind::StorageFull.into())
 }
 
 /// Opens the journal's directory, and makes it where it is not there.
-fn directory(path: &Path) -> io::Result<OwnedFd> {
-    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+fn directory(path: &Path, is_ours: bool) -> io::Result<OwnedFd> {
+    let mut flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    if is_ours {
+        flags |= OFlag::O_NOFOLLOW;
+    }
     match openat(AT_FDCWD, path, flags, Mode::empty()) {
         Err(Errno::ENOENT) => {
             DirBuilder::new().recursive(true).mode(0o700).create(path)?;

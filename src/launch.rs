@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nix::errno::Errno;
+use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::execve;
 
 use crate::codex::Codex;
@@ -72,6 +73,8 @@ pub fn become_codex(launch: &Launch, invocation: &Invocation, settings: &Setting
     } else {
         Command::new(path).args(&invocation.args).env_clear().envs(&env).exec()
     };
+    // std has set SIGPIPE to its default for codex; we have something left to say, perhaps to nobody.
+    let _ = [Signal::SIGPIPE].into_iter().collect::<SigSet>().thread_block();
     let is_there = path.exists();
     let remark = match source.raw_os_error() {
         Some(nix::libc::ENOENT) if is_there => ": the interpreter it names is not there",
@@ -138,11 +141,24 @@ impl Mark {
         value
     }
 
-    /// Whether what we started has started us. A process keeps its id over `exec`: our own id means that codex became us
-    /// again. A script that calls us is our parent; a codex that does so (for a server of its own, say) is no script.
+    /// Whether what we started has started us.
+    ///
+    /// A process keeps its id over `exec`: our own id means that codex became us again. A script that calls us is our
+    /// parent and still runs as a script; a codex that does so, for a server of its own, does not. Where the system does
+    /// not say what runs, the depth does, after a few milliseconds.
     fn is_loop(&self, invocation: &Invocation, codex: &Path) -> bool {
-        self.pid == invocation.pid
-            || (self.codex == codex
-                && ((self.pid == invocation.parent && head(codex).starts_with(b"#!")) || self.depth >= DEPTH))
+        let is_same = self.codex == codex;
+        (self.pid == invocation.pid && is_same)
+            || (self.pid == invocation.parent && is_same && runs_as_script(invocation.parent, codex))
+            || self.depth >= DEPTH
     }
+}
+
+/// Whether the process is an interpreter that runs `script`, as far as the system says (Linux does).
+fn runs_as_script(pid: u32, script: &Path) -> bool {
+    let mut arguments = Vec::new();
+    let opened = File::open(format!("/proc/{pid}/cmdline"));
+    let _ = opened.and_then(|file| file.take(8192).read_to_end(&mut arguments));
+    // The first is the interpreter; an `argv[0]` of that name would be codex itself.
+    arguments.split(|b| *b == 0).skip(1).take(3).any(|argument| argument == script.as_os_str().as_bytes())
 }

@@ -101,7 +101,7 @@ fn prepare(
     launch::check(&codex, invocation, settings)?;
     record.codex = Some(codex.path.clone());
     let home = if settings.strategy == Strategy::Off { None } else { settle(invocation, settings, start, record)? };
-    record.effective_home = home.clone().or_else(|| record.home.clone()).or_else(|| settings.personal_home.clone());
+    record.effective_home = home.clone().or_else(|| record.home.clone()).or_else(|| invocation.default_home());
     Ok(Launch { codex, home })
 }
 
@@ -120,7 +120,7 @@ fn settle(
         let verdict = verdict::judge(&facts);
         record.verdict = Some(verdict.name());
         record.reason = Some(verdict.reason());
-        let plan = Plan::of(verdict, &facts, settings);
+        let plan = Plan::of(&verdict, &facts, settings);
         let home = match plan.step {
             Step::Start => None,
             Step::StartIn(home) => Some(home),

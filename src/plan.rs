@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use tracing::Level;
 
 use crate::failure::{Ailing, Failure, NoUsableHome};
+use crate::home::auth::{Login, Usable};
 use crate::home::completion::{Completion, IdTokenFrom, Sealed};
 use crate::home::{Home, Kind};
 use crate::reason::{Because, Reason};
@@ -47,56 +48,48 @@ pub enum Step {
 impl Plan {
     /// Turns a verdict on `facts` into what is to be done.
     #[must_use]
-    pub fn of(verdict: Verdict, facts: &Facts, settings: &Settings) -> Self {
+    pub fn of(verdict: &Verdict<'_>, facts: &Facts, settings: &Settings) -> Self {
         let shown = |home: &Home| short_path(&home.path, settings.person_home.as_deref());
-        match (verdict, &facts.injected, &facts.personal, &facts.completion) {
-            (Verdict::Redirect(because), Some(injected), Some(personal), _) => {
-                let unseen = match personal.can_log_in().1.reason {
+        match verdict {
+            Verdict::Redirect { from, to, because } => {
+                let unseen = match to.can_log_in().1.reason {
                     Reason::KeyringStore => ", whose login is kept in the keyring and was not looked at",
                     _ => "",
                 };
-                let (to, from) = (shown(personal), shown(injected));
-                let said = format!("using `{to}`{unseen}: {} `{from}`: {because:#}", facts.kind.name());
-                let mut says = vec![(Level::INFO, said)];
-                let is_chatgpt = personal.auth().is_some_and(|auth| auth.because.reason == Reason::OkChatgpt);
-                if is_chatgpt && !personal.auth.can_be_renewed {
+                let (kind, from, shown) = (facts.kind.name(), shown(from), shown(to));
+                let mut says = vec![(Level::INFO, format!("using `{shown}`{unseen}: {kind} `{from}`: {because:#}"))];
+                let is_chatgpt = to.auth().is_some_and(|auth| auth.because.reason == Reason::OkChatgpt);
+                if is_chatgpt && !to.auth.can_be_renewed {
                     says.push((
                         Level::WARN,
                         format!(
-                            "`{}/auth.json` cannot be written in place (read-only, or hard-linked): codex loses this \
-                             login when it renews it",
-                            shown(personal)
+                            "`{shown}/auth.json` cannot be written in place (read-only, or hard-linked): codex loses \
+                             this login when it renews it"
                         ),
                     ));
                 }
-                Self { step: Step::StartIn(personal.path.clone()), says }
+                Self { step: Step::StartIn(to.path.clone()), says }
             }
-            (Verdict::Repair(because), Some(injected), _, Ok(completion)) => {
+            Verdict::Repair { bridge, completion, because } => {
                 let from = match completion.id_token {
                     IdTokenFrom::Itself => "its own `id_token`",
                     IdTokenFrom::Personal => "the identity token of the personal home, the account being the same",
                     IdTokenFrom::AccessToken => "the claims of its own `access_token`",
                 };
-                let said = format!("completed `{}/auth.json` from {from}: {because:#}", shown(injected));
-                let (path, judged) = (injected.path.clone(), injected.auth.bytes.clone());
-                let step = Step::Mend { path, judged, completion: completion.clone() };
+                let said = format!("completed `{}/auth.json` from {from}: {because:#}", shown(bridge));
+                let (path, judged) = (bridge.path.clone(), bridge.auth.bytes.clone());
+                let step = Step::Mend { path, judged, completion: (*completion).clone() };
                 Self { step, says: vec![(Level::INFO, said)] }
             }
-            (Verdict::Refuse(refusal), Some(injected), personal, _) => {
-                let failure = no_usable_home(&refusal, injected, personal.as_ref(), settings);
+            Verdict::Refuse { bridge, personal, refusal } => {
+                let failure = no_usable_home(refusal, bridge, *personal, settings);
                 Self { step: Step::Stop(failure), says: Vec::new() }
             }
-            (Verdict::Trust(because), injected, ..) => {
-                let home = injected.as_ref().map(shown);
-                let said = match &home {
-                    Some(home) => format!("leaving {} `{home}` as it is: {because:#}", facts.kind.name()),
-                    None => format!("leaving the home as it is: {because:#}"),
-                };
-                Self { step: Step::Start, says: vec![(loudness(&because, facts), said)] }
-            }
-            // A verdict speaks of homes that were looked at; without them there is nothing to do.
-            (Verdict::Redirect(_) | Verdict::Repair(_) | Verdict::Refuse(_), ..) => {
-                Self { step: Step::Start, says: Vec::new() }
+            Verdict::Trust(because) => {
+                let home = facts.injected.as_ref().map(|home| format!("{} `{}`", facts.kind.name(), shown(home)));
+                let home = home.as_deref().unwrap_or("the home");
+                let said = format!("leaving {home} as it is: {because:#}");
+                Self { step: Step::Start, says: vec![(loudness(because, facts), said)] }
             }
         }
     }
@@ -104,18 +97,13 @@ impl Plan {
 
 /// How loud a home is left alone: a warning where codex will fail and somebody meant it not to.
 fn loudness(because: &Because, facts: &Facts) -> Level {
+    let cannot = facts.injected.as_ref().is_some_and(|home| home.can_log_in() == (Usable::No, because.clone()));
     match (because.reason, facts.kind) {
-        (Reason::Observed | Reason::AuthTooLarge, _) => Level::WARN,
+        (Reason::Observed | Reason::AuthTooLarge | Reason::LinkedToPersonal, _) => Level::WARN,
         // Perhaps nobody meant this home to log in.
         (Reason::AuthMissing | Reason::HomeMissing | Reason::HomeNotDirectory, Kind::Other) => Level::INFO,
         (Reason::NotUnderstood | Reason::MaySignOut | Reason::ProfileSelected, _) => Level::INFO,
-        (Reason::LinkedToPersonal, _) => Level::WARN,
-        _ if facts.injected.as_ref().is_some_and(|home| home.can_log_in().1 == *because) => {
-            match facts.injected.as_ref().map(|home| home.can_log_in().0) {
-                Some(crate::home::auth::Usable::No) => Level::WARN,
-                _ => Level::DEBUG,
-            }
-        }
+        _ if cannot => Level::WARN,
         _ => Level::DEBUG,
     }
 }
@@ -141,27 +129,34 @@ fn no_usable_home(refusal: &Refusal, injected: &Home, personal: Option<&Home>, s
         }),
         bridge: ailing(injected, Kind::Bridge, &refusal.bridge),
         personal: personal.map(|home| ailing(home, Kind::Personal, &refusal.personal)),
-        help: help(refusal, personal, settings),
+        help: help(refusal, injected, personal, settings),
     }))
 }
 
 /// The one thing to do about it.
-fn help(refusal: &Refusal, personal: Option<&Home>, settings: &Settings) -> String {
+fn help(refusal: &Refusal, bridge: &Home, personal: Option<&Home>, settings: &Settings) -> String {
     let word = |path: &Path| shell_word(path, settings.person_home.as_deref());
-    let default = settings.person_home.as_ref().map(|home| home.join(".codex"));
     let Some(personal) = personal else {
         return "set `CODEX_HOME_SHIM_PERSONAL_HOME` to the home you log in with".to_owned();
     };
-    let login = if default.as_ref() == Some(&personal.path) {
-        "codex login".to_owned()
-    } else {
-        format!("CODEX_HOME={} codex login", word(&personal.path))
-    };
+    let home = word(&personal.path);
+    let is_default = settings.person_home.as_ref().is_some_and(|home| home.join(".codex") == personal.path);
+    // codex makes no home but the default one.
+    let is_there = personal.directory.is_ok() || is_default;
+    let mut login = String::new();
+    if !is_there {
+        login.push_str(&format!("mkdir -p {home} && "));
+    }
+    if !is_default {
+        login.push_str(&format!("CODEX_HOME={home} "));
+    }
+    // What the bridge is for is what can stand in for it; the key comes on stdin.
+    login.push_str(if bridge.login() == Login::ApiKey { "codex login --with-api-key" } else { "codex login" });
     let config = word(&personal.path.join("config.toml"));
     let auth = word(&personal.path.join("auth.json"));
     match refusal.personal.reason {
-        Reason::HomeNotDirectory => format!("move `{}` away, run `{login}`", word(&personal.path)),
-        Reason::HomeUnreadable | Reason::HomeNotWritable => format!("run `chmod u+rwx {}`", word(&personal.path)),
+        Reason::HomeNotDirectory => format!("move `{home}` away, run `{login}`"),
+        Reason::HomeUnreadable | Reason::HomeNotWritable => format!("run `chmod u+rwx {home}`"),
         Reason::ConfigUnreadable | Reason::ConfigInvalid => format!("correct `{config}`, then send the message again"),
         Reason::AuthUnreadable => format!("run `chmod u+rw {auth}`"),
         Reason::LoginNotRenewable => format!("run `chmod u+rw {auth}` and remove any second link to it"),
@@ -169,10 +164,10 @@ fn help(refusal: &Refusal, personal: Option<&Home>, settings: &Settings) -> Stri
         Reason::AccountsDiffer => {
             format!("run `{login}` with the account of the bridge, or give the host the other account")
         }
-        Reason::LoginsDiffer => format!("run `{login}` with the kind of login that the host uses"),
+        Reason::LoginsDiffer => format!("run `{login}`, or give the host the other kind of login"),
         Reason::LoginForbidden => format!("run `{login}` with a login that `{config}` allows"),
         Reason::ConfigProfile => format!("take `profile` out of `{config}`, then send the message again"),
-        Reason::CustomProvider | Reason::KeyringStore | Reason::EphemeralStore | Reason::OtherAuth => {
+        Reason::CustomProvider | Reason::EphemeralStore | Reason::OtherAuth => {
             "log the host in again, then send the message again".to_owned()
         }
         Reason::StrategyForbids => "set `CODEX_HOME_SHIM_STRATEGY=auto`, then send the message again".to_owned(),

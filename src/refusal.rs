@@ -2,7 +2,7 @@
 //!
 //! The only room that writes to stdout, and only after all hope of a codex is gone. OpenClaw shows the answer to
 //! `initialize` word for word, and of a child that merely exits next to nothing (2026.4.21: `write EPIPE`, or
-//! `codex app-server exited: code=78 signal=null`). Holds one line's ids at a time, whatever is sent.
+//! `codex app-server exited: code=78 signal=null`). Holds the beginning of one line and its ids, whatever is sent.
 #![expect(clippy::disallowed_methods, reason = "this is the one room that talks to a host")]
 
 use std::fmt;
@@ -26,6 +26,10 @@ use crate::failure::Failure;
 const CODE: i32 = -32603;
 /// How many requests of one batch are answered.
 const BATCH: usize = 4096;
+/// From how many bytes on a line is cut down before it is read.
+const LONG: u64 = 1 << 20;
+/// How long an id may be, in bytes, to be answered.
+const ID: usize = 1024;
 /// How long a host that writes a prompt is given to finish.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -74,8 +78,9 @@ impl Read for Host {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let (stdin, stdout) = (io::stdin(), io::stdout());
         loop {
+            // macOS watches only what is asked for; Linux tells of an end unasked.
             let mut fds =
-                [PollFd::new(stdin.as_fd(), PollFlags::POLLIN), PollFd::new(stdout.as_fd(), PollFlags::empty())];
+                [PollFd::new(stdin.as_fd(), PollFlags::POLLIN), PollFd::new(stdout.as_fd(), PollFlags::POLLHUP)];
             match poll(&mut fds, PollTimeout::NONE) {
                 Err(Errno::EINTR) => continue,
                 polled => polled?,
@@ -134,20 +139,122 @@ struct Request {
     says_version: bool,
 }
 
-/// Reads one line; nothing of it but ids is kept, however long it is. `None` at the end of input.
+/// Reads one line, holding no more than its beginning and its ids, however long it is. `None` at the end of input.
 fn next_line(input: &mut impl BufRead) -> io::Result<Option<Requests>> {
     if input.fill_buf()?.is_empty() {
         return Ok(None);
     }
     let mut line = Line { input, is_over: false };
-    // The parser asks for byte after byte.
-    let mut json = serde_json::Deserializer::from_reader(BufReader::new(&mut line));
-    let requests = Message { is_batch: false }.deserialize(&mut json);
-    // A line that is not one JSON value is no request.
-    let requests = requests.and_then(|requests| json.end().map(|()| requests)).unwrap_or_default();
-    // What is left of such a line.
+    let mut beginning = Vec::new();
+    line.by_ref().take(LONG).read_to_end(&mut beginning)?;
+    let requests = if (beginning.len() as u64) < LONG {
+        parse(&mut serde_json::Deserializer::from_slice(&beginning))
+    } else {
+        // Cut down to what a request is known by; the parser asks for byte after byte.
+        let shortened = Shortened::new(BufReader::new(beginning.chain(&mut line)));
+        parse(&mut serde_json::Deserializer::from_reader(BufReader::new(shortened)))
+    };
+    // What is left of a line that is not one JSON value, and so is no request.
     io::copy(&mut line, &mut io::sink())?;
-    Ok(Some(requests))
+    Ok(Some(requests.unwrap_or_default()))
+}
+
+fn parse<'de, R: serde_json::de::Read<'de>>(json: &mut serde_json::Deserializer<R>) -> serde_json::Result<Requests> {
+    let requests = Message { is_batch: false }.deserialize(&mut *json)?;
+    json.end()?;
+    Ok(requests)
+}
+
+/// A long line without what it is long for: of strings and numbers the first [`ID`] bytes, and nothing of what lies deeper
+/// than a request's own members. So it is read in constant memory, but for the number of those members.
+struct Shortened<R> {
+    input: R,
+    /// How many objects and arrays are open.
+    depth: usize,
+    /// The depth of a request's members: one more in a batch.
+    members: usize,
+    /// In a string; and how much of an escape is still to come.
+    string: Option<Escape>,
+    /// How many bytes of this string or number were passed on.
+    passed: usize,
+    /// Whether the rest of this string is left out.
+    is_cut: bool,
+}
+
+/// Where in a string a byte stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Escape {
+    /// In no escape.
+    None,
+    /// Behind a backslash.
+    Open,
+    /// Before so many digits of `\u1234`.
+    Digits(u8),
+}
+
+impl<R: BufRead> Shortened<R> {
+    const fn new(input: R) -> Self {
+        Self { input, depth: 0, members: 0, string: None, passed: 0, is_cut: false }
+    }
+
+    /// Whether `byte`, the next of the line, is passed on.
+    fn keeps(&mut self, byte: u8) -> bool {
+        let is_deep = self.depth > self.members;
+        if let Some(escape) = self.string {
+            self.string = match (escape, byte) {
+                (Escape::None, b'"') => None,
+                (Escape::None, b'\\') => Some(Escape::Open),
+                (Escape::Open, b'u') => Some(Escape::Digits(4)),
+                (Escape::Digits(left), _) if left > 1 => Some(Escape::Digits(left - 1)),
+                _ => Some(Escape::None),
+            };
+            // Cut between two characters only, so that no escape is cut in half.
+            self.is_cut |= self.passed >= ID && escape == Escape::None;
+            self.passed += 1;
+            return !is_deep && (!self.is_cut || self.string.is_none());
+        }
+        if byte.is_ascii_whitespace() {
+            return false;
+        }
+        match byte {
+            b'"' => (self.string, self.passed, self.is_cut) = (Some(Escape::None), 0, false),
+            b'{' | b'[' => {
+                if self.depth == 0 {
+                    self.members = if byte == b'[' { 2 } else { 1 };
+                }
+                self.depth += 1;
+                self.passed = 0;
+                return !is_deep;
+            }
+            b'}' | b']' => {
+                self.depth = self.depth.saturating_sub(1);
+                self.passed = 0;
+                return self.depth <= self.members;
+            }
+            b',' | b':' => self.passed = 0,
+            _ => self.passed += 1,
+        }
+        !is_deep && self.passed <= ID
+    }
+}
+
+impl<R: BufRead> Read for Shortened<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let mut chunk = [0; 4096];
+            let room = buffer.len().min(chunk.len());
+            let read = self.input.read(chunk.get_mut(..room).unwrap_or_default())?;
+            let kept = chunk.iter().take(read).filter(|byte| self.keeps(**byte));
+            let mut count = 0;
+            for (to, byte) in buffer.iter_mut().zip(kept) {
+                *to = *byte;
+                count += 1;
+            }
+            if count > 0 || read == 0 || room == 0 {
+                return Ok(count);
+            }
+        }
+    }
 }
 
 impl Requests {
@@ -224,7 +331,10 @@ impl<'de> Visitor<'de> for Message {
                 }
             }
         }
-        let is_id = |id: &RawValue| id.get().starts_with(|c: char| c == '"' || c == '-' || c.is_ascii_digit());
+        let is_id = |id: &RawValue| {
+            let id = id.get();
+            id.len() < ID && id.starts_with(|c: char| c == '"' || c == '-' || c.is_ascii_digit())
+        };
         let request = id.filter(|id| is_request && is_id(id.as_ref())).map(|id| Request { id, says_version });
         Ok(Requests { requests: request.into_iter().collect(), is_batch: false })
     }

@@ -114,9 +114,8 @@ fn unchanged(directory: &OwnedFd, judged: &Sealed) -> Result<(), Unmended> {
     if bytes == judged.0 { Ok(()) } else { Err(Unmended::Changed) }
 }
 
-#[expect(clippy::useless_conversion, reason = "mode_t is u32 on Linux and u16 on macOS")]
 fn file_type(stat: &FileStat) -> SFlag {
-    SFlag::from_bits_truncate(stat.st_mode.into()) & SFlag::S_IFMT
+    SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT
 }
 
 /// Writes `new` to a file that is ours alone, and to the disk.

@@ -233,6 +233,8 @@ struct Reading<'a> {
     login: bool,
     /// `--listen` names something else than stdin and stdout.
     listens_elsewhere: bool,
+    /// An option of `app-server` is not known.
+    is_strange: bool,
 }
 
 /// Not one of the starts that are judged.
@@ -255,7 +257,16 @@ impl<'a> Reading<'a> {
                 reading.positionals.extend(args);
                 break;
             }
-            let Some(Given { takes, name, attached }) = option(arg)? else {
+            let given = match option(arg) {
+                // Enough is known to tell whom the start serves, though not what it may do to a home.
+                Err(because) if because.reason == Reason::NotUnderstood && reading.is_app_server_itself() => {
+                    reading.is_strange = true;
+                    args.next_if(|value| !is_option(value));
+                    continue;
+                }
+                given => given?,
+            };
+            let Some(Given { takes, name, attached }) = given else {
                 reading.positional(arg)?;
                 continue;
             };
@@ -279,6 +290,9 @@ impl<'a> Reading<'a> {
 
     /// What it comes to.
     fn settle(mut self) -> Result<(Subcommand, Overrides), Because> {
+        if self.is_strange {
+            return Err(not_understood());
+        }
         let subcommand = match self.subcommand {
             _ if self.login && self.subcommand.is_none() => return Err(not_judged()),
             Some(Subcommand::AppServer | Subcommand::LoginStatus) if !self.positionals.is_empty() => {

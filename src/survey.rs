@@ -85,10 +85,10 @@ pub fn look(invocation: &Invocation, settings: &Settings, start: &Start) -> Fact
 
 /// Whose home `path` is; the first that applies.
 fn kind(path: &Path, settings: &Settings, overrides: &Overrides) -> Kind {
-    let id = fs::metadata(path).ok().map(|metadata| file_id(&metadata));
+    let id = fs::metadata(path).ok().map(|metadata| FileId::from(&metadata));
     let is = |other: &Path| {
         plain(other) == plain(path)
-            || id.is_some_and(|id| fs::metadata(other).is_ok_and(|metadata| file_id(&metadata) == id))
+            || id.is_some_and(|id| fs::metadata(other).is_ok_and(|metadata| FileId::from(&metadata) == id))
     };
     if settings.leave.iter().any(|other| is(other)) {
         Kind::LeftAlone
@@ -107,10 +107,13 @@ fn kind(path: &Path, settings: &Settings, overrides: &Overrides) -> Kind {
 #[must_use]
 pub fn home(path: &Path, overrides: &Overrides, now: DateTime<Utc>) -> Home {
     let directory = directory(path);
-    let (config, auth) = if directory.is_ok() {
-        (config(&path.join(CONFIG_FILE), overrides), auth_file(&path.join(AUTH_FILE), now))
-    } else {
-        (Ok(Config::default()), AuthFile::unread(Reason::AuthMissing))
+    let (config, auth) = match directory.as_ref().map_err(|because| because.reason) {
+        // What codex cannot write into can still hold a login.
+        Ok(_) | Err(Reason::HomeNotWritable) => {
+            (config(&path.join(CONFIG_FILE), overrides), auth_file(&path.join(AUTH_FILE), now))
+        }
+        Err(Reason::HomeUnreadable) => (Ok(Config::default()), AuthFile::unread(Reason::AuthUnreadable, None)),
+        Err(_) => (Ok(Config::default()), AuthFile::unread(Reason::AuthMissing, None)),
     };
     Home { path: path.to_owned(), directory, config, auth }
 }
@@ -128,7 +131,7 @@ fn directory(path: &Path) -> Result<FileId, Because> {
         let can_enter = access(path, AccessFlags::X_OK).is_ok();
         return Err(if can_enter { Reason::HomeNotWritable } else { Reason::HomeUnreadable }.into());
     }
-    Ok(file_id(&metadata))
+    Ok(FileId::from(&metadata))
 }
 
 fn config(path: &Path, overrides: &Overrides) -> Result<Config, Because> {
@@ -155,18 +158,20 @@ fn auth_file(path: &Path, now: DateTime<Utc>) -> AuthFile {
 }
 
 fn auth_file_once(path: &Path, now: DateTime<Utc>) -> AuthFile {
+    // Of a file that is not read; who it is may matter all the same.
+    let id = || fs::metadata(path).ok().map(|metadata| FileId::from(&metadata));
     match read(path, AUTH_LIMIT) {
         Ok((bytes, metadata)) => AuthFile {
             read: Ok(Auth::read(&bytes, now)),
-            id: Some(file_id(&metadata)),
+            id: Some(FileId::from(&metadata)),
             can_be_renewed: metadata.nlink() == 1 && access(path, AccessFlags::W_OK).is_ok(),
             bytes: Sealed(bytes),
         },
-        Err(Unread::Missing) => AuthFile::unread(Reason::AuthMissing),
-        Err(Unread::NotRegular) => AuthFile::unread(Reason::AuthNotRegularFile),
-        Err(Unread::TooLarge) => AuthFile::unread(Reason::AuthTooLarge),
+        Err(Unread::Missing) => AuthFile::unread(Reason::AuthMissing, None),
+        Err(Unread::NotRegular) => AuthFile::unread(Reason::AuthNotRegularFile, id()),
+        Err(Unread::TooLarge) => AuthFile::unread(Reason::AuthTooLarge, id()),
         Err(Unread::Denied(error)) => {
-            AuthFile::unread(Because::of(Reason::AuthUnreadable, format!("auth.json cannot be read: {error}")))
+            AuthFile::unread(Because::of(Reason::AuthUnreadable, format!("auth.json cannot be read: {error}")), id())
         }
     }
 }
@@ -211,8 +216,4 @@ fn read_all(file: File, size: u64, limit: u64) -> Result<Vec<u8>, Unread> {
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default().saturating_add(1));
     file.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit { Err(Unread::TooLarge) } else { Ok(bytes) }
-}
-
-fn file_id(metadata: &Metadata) -> FileId {
-    FileId { device: metadata.dev(), inode: metadata.ino() }
 }

@@ -5,6 +5,7 @@
 //! or guess without saying so.
 
 use crate::home::auth::{Ownership, Usable};
+use crate::home::completion::Completion;
 use crate::home::config::{Provider, Store};
 use crate::home::{Home, Kind};
 use crate::reason::{Because, Reason};
@@ -12,18 +13,39 @@ use crate::settings::Strategy;
 use crate::start::{Start, Subcommand};
 use crate::survey::Facts;
 
-/// What is to be done about the injected home.
+/// What is to be done about the injected home, with the homes it speaks of.
 #[must_use]
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+#[derive(Clone, Debug)]
+pub enum Verdict<'a> {
     /// Use the home we were given as it is; why.
     Trust(Because),
-    /// Complete its `auth.json`, then use it; why it cannot log in as it is.
-    Repair(Because),
-    /// Use the personal home instead; why the injected one cannot log in.
-    Redirect(Because),
+    /// Complete its `auth.json`, then use it.
+    Repair {
+        /// The bridge.
+        bridge: &'a Home,
+        /// What its `auth.json` is to be.
+        completion: &'a Completion,
+        /// Why it cannot log in as it is.
+        because: Because,
+    },
+    /// Use the personal home instead.
+    Redirect {
+        /// The injected home.
+        from: &'a Home,
+        /// The personal home.
+        to: &'a Home,
+        /// Why the injected home cannot log in.
+        because: Because,
+    },
     /// Start nothing: codex could only fail later, and less clearly.
-    Refuse(Refusal),
+    Refuse {
+        /// The bridge.
+        bridge: &'a Home,
+        /// The personal home; `None` where none is known.
+        personal: Option<&'a Home>,
+        /// Why there is no way out.
+        refusal: Refusal,
+    },
 }
 
 /// Why there is no way out.
@@ -47,13 +69,13 @@ impl Refusal {
     }
 }
 
-impl Verdict {
+impl Verdict<'_> {
     /// The one reason that stands for it.
     #[must_use]
     pub const fn reason(&self) -> Reason {
         match self {
-            Self::Trust(because) | Self::Repair(because) | Self::Redirect(because) => because.reason,
-            Self::Refuse(refusal) => refusal.reason(),
+            Self::Trust(because) | Self::Repair { because, .. } | Self::Redirect { because, .. } => because.reason,
+            Self::Refuse { refusal, .. } => refusal.reason(),
         }
     }
 
@@ -62,23 +84,25 @@ impl Verdict {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Trust(_) => "trust",
-            Self::Repair(_) => "repair",
-            Self::Redirect(_) => "redirect",
-            Self::Refuse(_) => "refuse",
+            Self::Repair { .. } => "repair",
+            Self::Redirect { .. } => "redirect",
+            Self::Refuse { .. } => "refuse",
         }
     }
 }
 
 /// Judges a start.
-pub fn judge(facts: &Facts) -> Verdict {
+pub fn judge(facts: &Facts) -> Verdict<'_> {
     match facts.strategy {
         Strategy::Off => Verdict::Trust(Reason::StrategyOff.into()),
         Strategy::Observe => match decide(facts, Strategy::Auto) {
             trust @ Verdict::Trust(_) => trust,
             other => {
                 let because = match &other {
-                    Verdict::Refuse(refusal) => &refusal.bridge,
-                    Verdict::Trust(because) | Verdict::Repair(because) | Verdict::Redirect(because) => because,
+                    Verdict::Refuse { refusal, .. } => &refusal.bridge,
+                    Verdict::Trust(because) | Verdict::Repair { because, .. } | Verdict::Redirect { because, .. } => {
+                        because
+                    }
                 };
                 let text = format!("the strategy is `observe`; `auto` would {}: {because}", other.name());
                 Verdict::Trust(Because::of(Reason::Observed, text))
@@ -89,7 +113,7 @@ pub fn judge(facts: &Facts) -> Verdict {
 }
 
 /// The table, row by row.
-fn decide(facts: &Facts, strategy: Strategy) -> Verdict {
+fn decide(facts: &Facts, strategy: Strategy) -> Verdict<'_> {
     let (injected, because) = match settled(facts) {
         Ok(trust) => return Verdict::Trust(trust),
         Err(broken) => broken,
@@ -98,28 +122,29 @@ fn decide(facts: &Facts, strategy: Strategy) -> Verdict {
     if facts.kind == Kind::Other {
         // Not a machine's file: it is never repaired, and left only for what is certainly the same login.
         let is_auth = injected.directory.is_ok() && injected.config.is_ok() && because.reason != Reason::AuthMissing;
-        let is_same = facts.personal.as_ref().is_some_and(|personal| injected.ownership(personal) == Ownership::Same);
-        return if is_auth && is_same && redirect.is_ok() {
-            Verdict::Redirect(because)
-        } else {
-            Verdict::Trust(because)
+        return match redirect {
+            Ok(to) if is_auth && injected.ownership(to) == Ownership::Same => {
+                Verdict::Redirect { from: injected, to, because }
+            }
+            _ => Verdict::Trust(because),
         };
     }
     let personal = match redirect {
-        Ok(()) => return Verdict::Redirect(because),
+        Ok(to) => return Verdict::Redirect { from: injected, to, because },
         Err(obstacle) => obstacle,
     };
     let repair = match repair(facts, injected, strategy) {
-        Ok(()) => return Verdict::Repair(because),
+        Ok(completion) => return Verdict::Repair { bridge: injected, completion, because },
         Err(obstacle) => obstacle,
     };
     let personal = match redirect_to_keyring(facts, injected, strategy) {
         None => personal,
-        Some(Ok(())) => return Verdict::Redirect(because),
+        Some(Ok(to)) => return Verdict::Redirect { from: injected, to, because },
         Some(Err(obstacle)) => obstacle,
     };
     let personal_can = facts.personal.as_ref().is_some_and(|personal| personal.can_log_in().0 == Usable::Yes);
-    Verdict::Refuse(Refusal { bridge: because, personal, personal_can, repair })
+    let refusal = Refusal { bridge: because, personal, personal_can, repair };
+    Verdict::Refuse { bridge: injected, personal: facts.personal.as_ref(), refusal }
 }
 
 /// `Ok` where the start is to be trusted; else the injected home, and why it cannot log in.
@@ -152,7 +177,7 @@ fn settled(facts: &Facts) -> Result<Because, (&Home, Because)> {
 }
 
 /// Whether the personal home may stand in, by what its files say.
-fn redirect(facts: &Facts, injected: &Home, strategy: Strategy) -> Result<(), Because> {
+fn redirect<'a>(facts: &'a Facts, injected: &Home, strategy: Strategy) -> Result<&'a Home, Because> {
     let personal = facts.personal.as_ref().ok_or(Reason::HomeUnknown)?;
     let (usable, because) = personal.can_log_in();
     if usable != Usable::Yes {
@@ -160,14 +185,14 @@ fn redirect(facts: &Facts, injected: &Home, strategy: Strategy) -> Result<(), Be
     }
     goes_with(injected, personal)?;
     if strategy == Strategy::Repair {
-        return Err(not_by_repair());
+        return Err(Because::of(Reason::StrategyForbids, "the strategy `repair` does not use it"));
     }
-    Ok(())
+    Ok(personal)
 }
 
 /// Whether the personal home may stand in although its login is in the keyring, where no file tells of it; `None` where it
 /// is not there.
-fn redirect_to_keyring(facts: &Facts, injected: &Home, strategy: Strategy) -> Option<Result<(), Because>> {
+fn redirect_to_keyring<'a>(facts: &'a Facts, injected: &Home, strategy: Strategy) -> Option<Result<&'a Home, Because>> {
     let personal = facts.personal.as_ref()?;
     if personal.can_log_in().1.reason != Reason::KeyringStore {
         return None;
@@ -176,19 +201,15 @@ fn redirect_to_keyring(facts: &Facts, injected: &Home, strategy: Strategy) -> Op
     let forced = personal.config.as_ref().is_ok_and(|config| config.forced.is_any());
     Some(goes_with(injected, personal).and_then(|()| {
         if strategy == Strategy::Repair {
-            Err(not_by_repair())
+            let text = "the strategy `repair` does not use it, and its login is kept in the keyring";
+            Err(Because::of(Reason::StrategyForbids, text))
         } else if forced {
             let text = "its config.toml forces a login method, and its login is kept in the keyring";
             Err(Because::of(Reason::LoginForbidden, text))
         } else {
-            Ok(())
+            Ok(personal)
         }
     }))
-}
-
-/// Why the strategy `repair` does not redirect.
-fn not_by_repair() -> Because {
-    Because::of(Reason::StrategyForbids, "the strategy `repair` does not use it")
 }
 
 /// Whether work meant for the one home may go to the other: same kind of login, no other account, the default provider,
@@ -211,7 +232,7 @@ fn goes_with(injected: &Home, personal: &Home) -> Result<(), Because> {
     if !config.forced.allows(auth) {
         return Err(Reason::LoginForbidden.into());
     }
-    if auth.stale && !personal.auth.can_be_renewed {
+    if auth.renewed_at_start && !personal.auth.can_be_renewed {
         return Err(Reason::LoginNotRenewable.into());
     }
     Ok(())
@@ -233,25 +254,25 @@ fn accounts_differ(injected: &Home, personal: &Home) -> Because {
 }
 
 /// Whether the injected home may be completed.
-fn repair(facts: &Facts, injected: &Home, strategy: Strategy) -> Result<(), Because> {
+fn repair<'a>(facts: &'a Facts, injected: &Home, strategy: Strategy) -> Result<&'a Completion, Because> {
     if strategy == Strategy::Redirect {
         return Err(Because::of(Reason::StrategyForbids, "the strategy `redirect` does not repair"));
     }
     // Completing mends auth.json and nothing else.
     injected.directory.as_ref().map_err(Because::clone)?;
     injected.config.as_ref().map_err(Because::clone)?;
-    facts.completion.as_ref().map_err(Because::clone)?;
-    let Some(personal) = &facts.personal else { return Ok(()) };
+    let completion = facts.completion.as_ref().map_err(Because::clone)?;
+    let Some(personal) = &facts.personal else { return Ok(completion) };
     if injected.shares_refresh_token(personal) {
         return Err(Reason::SharedRefreshToken.into());
     }
     let holds_login = personal.auth().is_some_and(|auth| auth.refresh.is_some())
         || personal.config.as_ref().is_ok_and(|config| config.store.may_be_keyring());
-    let is_stale = injected.auth().is_some_and(|auth| auth.stale);
-    if is_stale && holds_login && injected.ownership(personal) != Ownership::Differs {
+    let is_renewed = injected.auth().is_some_and(|auth| auth.renewed_at_start);
+    if is_renewed && holds_login && injected.ownership(personal) != Ownership::Differs {
         return Err(Reason::StaleBesidePersonal.into());
     }
-    Ok(())
+    Ok(completion)
 }
 
 impl Store {

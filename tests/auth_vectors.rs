@@ -241,3 +241,44 @@ fn nothing_that_was_read_shows_in_debug() {
         assert!(format!("{bytes:?}").starts_with("Sealed("));
     }
 }
+
+/// A token that codex would refuse still tells whose it is: nobody's work goes to somebody else for a claim of the wrong
+/// type.
+#[test]
+fn whose_a_token_is_is_read_however_broken_it_is() {
+    let encode = |claims: &Value| URL_SAFE_NO_PAD.encode(claims.to_string());
+    let mine = |extra: Value| {
+        let mut claims = json!({"https://api.openai.com/auth": {"chatgpt_account_id": "acc-of-mine-1111"}});
+        for (key, value) in extra.as_object().unwrap() {
+            claims[key] = value.clone();
+        }
+        claims
+    };
+    let fedramp = json!({"https://api.openai.com/auth": {"chatgpt_account_id": "acc-of-mine-1111",
+        "chatgpt_account_is_fedramp": null}});
+    let rows = [
+        ("an e-mail that is a number", format!("h.{}.s", encode(&mine(json!({"email": 5}))))),
+        ("a FedRAMP mark that is null", format!("h.{}.s", encode(&fedramp))),
+        (
+            "a number beyond any range",
+            format!(
+                "h.{}.s",
+                URL_SAFE_NO_PAD
+                    .encode(r#"{"x":1e999,"https://api.openai.com/auth":{"chatgpt_account_id":"acc-of-mine-1111"}}"#)
+            ),
+        ),
+        (
+            "padding",
+            format!("h.{}.s", base64::engine::general_purpose::URL_SAFE.encode(mine(json!({"a": 1})).to_string())),
+        ),
+        ("no signature", format!("h.{}", encode(&mine(json!({}))))),
+        ("an empty header", format!(".{}.s", encode(&mine(json!({}))))),
+    ];
+    for (what, token) in rows {
+        for key in ["id_token", "access_token"] {
+            let file = json!({"tokens": {key: token}}).to_string();
+            let auth = codex_home::home::auth::Auth::read(file.as_bytes(), clock());
+            assert_eq!(format!("{:?}", auth.owners.accounts), "[…1111]", "{what} in {key}");
+        }
+    }
+}

@@ -502,10 +502,6 @@ fn obstacles() -> Vec<Obstacle> {
             fs::hard_link(world.root().join("target"), path).unwrap();
             path.to_owned()
         }),
-        ("a link to its directory", |world, path| {
-            symlink("place", world.root().join("way")).unwrap();
-            world.root().join("way").join(path.file_name().unwrap())
-        }),
         ("a link to a directory that is not there", |world, path| {
             symlink("nowhere", world.root().join("way")).unwrap();
             world.root().join("way").join(path.file_name().unwrap())
@@ -544,6 +540,28 @@ fn obstacles() -> Vec<Obstacle> {
         eprintln!("not tried: another user's file, for only root can give one away");
     }
     obstacles
+}
+
+/// On macOS `/tmp` is one.
+#[test]
+fn a_journal_that_settings_name_may_lie_behind_a_link() {
+    let world = World::new();
+    fs::create_dir(world.root().join("place")).unwrap();
+    symlink("place", world.root().join("way")).unwrap();
+    let way = world.root().join("way/journal.jsonl");
+    assert_started(&run(start(&world).args(APP_SERVER).env("CODEX_HOME_SHIM_JOURNAL", way)));
+    assert_eq!(lines(&world.root().join("place/journal.jsonl")).len(), 1);
+}
+
+#[test]
+fn a_full_journal_that_cannot_be_set_aside_is_written_on() {
+    let world = World::new();
+    let path = world.root().join("journal.jsonl");
+    lay_journal(&path, 512 << 10);
+    fs::create_dir(world.root().join("journal.1.jsonl")).unwrap();
+    let before = fs::metadata(&path).unwrap().len();
+    assert_started(&run(start(&world).args(APP_SERVER).env("CODEX_HOME_SHIM_JOURNAL", &path)));
+    assert!(fs::metadata(&path).unwrap().len() > before);
 }
 
 #[test]

@@ -802,47 +802,34 @@ fn says_one_line(lab: &Lab, command: Command, begins: &str) {
 struct Oddity {
     name: &'static str,
     make: fn(&Path),
-    /// Whether a bridge with it is left alone, because it cannot be judged.
-    is_trusted: bool,
 }
 
 const ODDITIES: &[Oddity] = &[
-    Oddity { name: "a FIFO", make: |path| fifo(path), is_trusted: false },
+    Oddity { name: "a FIFO", make: |path| fifo(path) },
     Oddity {
         name: "a link to a FIFO",
         make: |path| {
             fifo(&beside(path));
             to_beside(path)
         },
-        is_trusted: false,
     },
-    Oddity { name: "a directory", make: |path| fs::create_dir(path).unwrap(), is_trusted: false },
-    Oddity { name: "a link to itself", make: |path| symlink("auth.json", path).unwrap(), is_trusted: false },
-    Oddity { name: "a link to nothing", make: |path| symlink("nothing", path).unwrap(), is_trusted: false },
-    Oddity { name: "empty", make: |path| fs::write(path, "").unwrap(), is_trusted: false },
-    Oddity { name: "half a file", make: |path| fs::write(path, &healthy(ACCOUNT)[..300]).unwrap(), is_trusted: false },
-    Oddity { name: "not UTF-8", make: |path| fs::write(path, b"{\"\xff\": 1}").unwrap(), is_trusted: false },
-    Oddity { name: "an array", make: |path| fs::write(path, "[]").unwrap(), is_trusted: false },
-    Oddity { name: "deep", make: |path| fs::write(path, "[".repeat(1 << 20)).unwrap(), is_trusted: false },
+    Oddity { name: "a directory", make: |path| fs::create_dir(path).unwrap() },
+    Oddity { name: "a link to itself", make: |path| symlink("auth.json", path).unwrap() },
+    Oddity { name: "a link to nothing", make: |path| symlink("nothing", path).unwrap() },
+    Oddity { name: "empty", make: |path| fs::write(path, "").unwrap() },
+    Oddity { name: "half a file", make: |path| fs::write(path, &healthy(ACCOUNT)[..300]).unwrap() },
+    Oddity { name: "not UTF-8", make: |path| fs::write(path, b"{\"\xff\": 1}").unwrap() },
+    Oddity { name: "an array", make: |path| fs::write(path, "[]").unwrap() },
+    Oddity { name: "deep", make: |path| fs::write(path, "[".repeat(1 << 20)).unwrap() },
     Oddity {
         name: "deep in an unknown field",
         make: |path| {
             let deep = ["{\"x\": ", &"[".repeat(1 << 18), &"]".repeat(1 << 18), "}"].concat();
             fs::write(path, deep).unwrap();
         },
-        is_trusted: false,
     },
-    Oddity { name: "/dev/zero", make: |path| symlink("/dev/zero", path).unwrap(), is_trusted: false },
-    Oddity { name: "a terminal", make: |path| symlink("/dev/tty", path).unwrap(), is_trusted: false },
-    // Behind a link, so that nobody here reads it either. codex itself has no limit: it may be a login.
-    Oddity {
-        name: "a sparse gibibyte",
-        make: |path| {
-            sparse(&beside(path), 1 << 30);
-            to_beside(path)
-        },
-        is_trusted: true,
-    },
+    Oddity { name: "/dev/zero", make: |path| symlink("/dev/zero", path).unwrap() },
+    Oddity { name: "a terminal", make: |path| symlink("/dev/tty", path).unwrap() },
 ];
 
 fn fifo(path: &Path) {
@@ -872,14 +859,13 @@ fn odd_bridge(lab: &Lab, oddity: &Oddity) -> PathBuf {
 fn oddities() -> impl Iterator<Item = Trial> {
     ODDITIES.iter().flat_map(|oddity| {
         let name = oddity.name;
-        let or = |want| if oddity.is_trusted { Warned("auth-too-large") } else { want };
         [
             trial(format!("a bridge whose auth.json is {name} goes to the personal home"), move |lab| {
                 lab.person(ACCOUNT);
-                check_within(lab, or(Redirected), lab.serve(odd_bridge(lab, oddity)), AT_ONCE);
+                check_within(lab, Redirected, lab.serve(odd_bridge(lab, oddity)), AT_ONCE);
             }),
             trial(format!("a bridge whose auth.json is {name} is refused beside nothing"), move |lab| {
-                check_within(lab, or(Refused(&["auth"])), lab.serve(odd_bridge(lab, oddity)), AT_ONCE);
+                check_within(lab, Refused(&["auth"]), lab.serve(odd_bridge(lab, oddity)), AT_ONCE);
             }),
             trial(format!("a personal auth.json that is {name} does not stand in"), move |lab| {
                 let personal = lab.person(ACCOUNT);
@@ -912,6 +898,23 @@ const ODD_HOMES: &[Row] = &[
     }),
     ("a FIFO for the personal config.toml does not stand in", Repaired, |lab| {
         fifo(&lab.person(ACCOUNT).join("config.toml"));
+        lab.serve(lab.broken())
+    }),
+    // Behind a link, so that nobody here reads it either. codex itself has no limit: it may be a login.
+    ("a bridge whose auth.json is a gibibyte is left alone, and that is said", Warned("auth-too-large"), |lab| {
+        lab.person(ACCOUNT);
+        let bridge = lab.broken();
+        replace(&bridge.join("auth.json"), |path| {
+            sparse(&beside(path), 1 << 30);
+            to_beside(path);
+        });
+        lab.serve(bridge)
+    }),
+    ("a personal auth.json of a gibibyte does not stand in", Repaired, |lab| {
+        replace(&lab.person(ACCOUNT).join("auth.json"), |path| {
+            sparse(&beside(path), 1 << 30);
+            to_beside(path);
+        });
         lab.serve(lab.broken())
     }),
     ("a sparse gibibyte for the personal config.toml does not stand in", Repaired, |lab| {
@@ -1029,6 +1032,16 @@ const STEADY: &[Sentence] = &[
         fs::create_dir(&inside).unwrap();
         fs::rename(lab.person(ACCOUNT), inside.join(".codex")).unwrap();
         strays_nowhere(lab, with(lab.serve(bridge), "HOME", inside));
+    }),
+    ("with a HOME inside the injected home by way of a link, the login there is not the person's", |lab| {
+        let bridge = lab.hopeless();
+        let inside = bridge.join("home");
+        fs::create_dir(&inside).unwrap();
+        fs::rename(lab.person(ACCOUNT), inside.join(".codex")).unwrap();
+        let way = lab.root().join("way");
+        symlink(lab.world.home(), &way).unwrap();
+        let through = way.join(inside.strip_prefix(lab.world.home()).unwrap());
+        strays_nowhere(lab, with(lab.serve(bridge), "HOME", through));
     }),
     ("with the injected home for a HOME, the login there is not the person's", |lab| {
         let bridge = lab.hopeless();
@@ -1420,6 +1433,21 @@ const WHICH: &[Sentence] = &[
         let mark = format!("{}:1:{}", inner.pid, lab.codex.display());
         assert_eq!(inner.var(MARK), Some(mark.into()));
     }),
+    // The wrapper that people had before us: a script that becomes codex is no script any more.
+    ("a codex behind a script that starts the launcher as a child gets another codex", |lab| {
+        lab.person(ACCOUNT);
+        let nested = lab.root().join("out/nested.json");
+        let wrapper = script(lab, &format!("#!/bin/sh\nexec '{}' \"$@\"\n", lab.codex.display()));
+        let mut command = with(lab.serve(lab.broken()), stand_in::NEST, lab.own_launcher());
+        command.env("CODEX_HOME_SHIM_CODEX", &wrapper).env(stand_in::NESTED_REPORT, &nested);
+        let ended = lab.start(&mut command);
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+        assert_eq!(Report::read(&nested).unwrap().var("CODEX_HOME"), Some(lab.world.personal()));
+    }),
+    ("a mark for another codex is no loop", |lab| {
+        let ended = lab.start(&mut with(in_this_process(lab), "ELSEWHERE", "1"));
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    }),
     ("a link named codex to a program of another name keeps its own name", |lab| {
         let (first, shim) = (shelf(lab, "first"), lab.root().join("bin/version-manager"));
         place(&lab.codex, &shim);
@@ -1445,6 +1473,12 @@ const WHICH: &[Sentence] = &[
         }
     }),
 ];
+
+/// The launcher, which finds the mark of a start of another codex in its own process.
+fn in_this_process(lab: &Lab) -> Command {
+    let text = format!("export {MARK}=$$:0:/elsewhere/codex; exec \"$0\" \"$@\"");
+    in_shell(lab, &lab.serve(lab.broken_beside_person()), &text)
+}
 
 /// A directory for PATH.
 fn shelf(lab: &Lab, name: &str) -> PathBuf {

@@ -230,6 +230,32 @@ fn a_start_that_is_not_judged_is_answered_when_there_is_no_codex() {
     assert_eq!((plain.code, plain.stdout.as_str()), (Some(127), ""), "{plain:?}");
 }
 
+/// An option of a codex to come tells nothing about homes, and nothing against an answer.
+#[test]
+fn a_start_with_an_unknown_option_is_answered_when_there_is_no_codex() {
+    let case = &cases(Some("codex is not on PATH"))[0];
+    for words in [&["app-server", "--unheard-of"][..], &["app-server", "--unheard-of", "value", "--stdio"]] {
+        let mut host = Host::start(case.command().args(words));
+        host.say(&format!("{}\n", initialize("1")));
+        case.check_answer(&host.hear(), "1");
+        assert_eq!(host.hang_up().status.code(), Some(127));
+    }
+}
+
+/// std sets SIGPIPE to its default before it executes, and leaves it so where that fails.
+#[test]
+fn a_stderr_that_nobody_reads_is_no_reason_to_die_of() {
+    let case = &cases(Some("codex wants an interpreter that is not there"))[0];
+    let mut command = case.start();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(writer).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(format!("{}\n", initialize("1")).as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(126), "{output:?}");
+    case.check_answer(String::from_utf8(output.stdout).unwrap().trim_end(), "1");
+}
+
 /// A loop that no process id gives away, for each round is a process of its own.
 #[test]
 fn a_script_that_calls_the_launcher_is_a_loop_too() {
@@ -308,7 +334,8 @@ fn the_jsonrpc_member_is_there_only_where_the_host_writes_it() {
 fn a_message_names_what_to_run_where_it_fits_the_case() {
     let rows: [(&str, &[&str]); 7] = [
         ("the login of the personal home is missing", &["run `codex login`", "`~/.codex`"]),
-        ("another personal home has no login", &["run `CODEX_HOME=~/elsewhere codex login`"]),
+        // codex makes no home but the default one.
+        ("another personal home has no login", &["run `mkdir -p ~/elsewhere && CODEX_HOME=~/elsewhere codex login`"]),
         // By their last four characters; they end alike here.
         ("the accounts differ", &["…5555", "account"]),
         ("the personal login may be in the keyring and is forced", &["keyring"]),
@@ -356,6 +383,13 @@ fn a_line_of_many_mebibytes_is_answered_without_growing() {
         (format!("{{\"method\":\"a\",\"{long}\":0,\"id\":4}}"), Some("4")),
         (format!("{{\"id\":5,\"method\":\"a\",\"params\":[{}0]}}", "0,".repeat(4 << 20)), Some("5")),
         (format!("{{\"id\":6,\"method\":\"a\",\"params\":{}{}}}", "[".repeat(deep), "]".repeat(deep)), Some("6")),
+        (format!("{{\"id\":\"{long}\",\"method\":\"an id nobody could answer\"}}"), None),
+        (format!("{{\"id\":{{\"deep\":\"{long}\"}},\"method\":\"a\"}}"), None),
+        (format!("{{\"id\":{},\"method\":\"a\"}}", "1".repeat(8 << 20)), None),
+        (
+            format!("{{\"params\":\"{}\",\"id\":\"\\u0041\",\"method\":\"a\"}}", "\\u00e9".repeat(2 << 20)),
+            Some("\"\\u0041\""),
+        ),
         (format!("{{\"id\":7,\"method\":\"a\",\"params\":\"{long}"), None),
         (long.clone(), None),
         ("[".repeat(8 << 20), None),

@@ -144,7 +144,11 @@ fn a_file_that_would_not_log_in_even_so_is_not_completed() {
         bytes(&value)
     };
     let expired = auth::issue_70511(&support::tokens::expired_access_token(ACCOUNT, "bridge"), "");
+    let mut of_two = auth::healthy_value(ACCOUNT, "bridge", "r");
+    of_two["tokens"]["id_token"] = json!(id_token(OTHER_ACCOUNT));
+    of_two["last_refresh"] = Value::Null;
     let rows = [
+        ("the parts name different owners", bytes(&of_two), Reason::NotCompletable),
         ("nothing in it", b"{}".to_vec(), Reason::NotCompletable),
         ("no access token", without("access_token"), Reason::NotCompletable),
         ("no refresh token, which is not ours to invent", without("refresh_token"), Reason::MissingRefreshToken),

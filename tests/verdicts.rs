@@ -33,6 +33,7 @@ fn auth(usable: Usable, reason: Reason, account: Option<&str>) -> Auth {
         },
         refresh: Fingerprint::of("refresh token of some home"),
         stale: false,
+        renewed_at_start: false,
     }
 }
 
@@ -75,7 +76,7 @@ fn api_key(mut home: Home, usable: Usable) -> Home {
 }
 
 fn without_auth(mut home: Home, reason: Reason) -> Home {
-    home.auth = AuthFile::unread(reason);
+    home.auth = AuthFile::unread(reason, None);
     home
 }
 
@@ -103,7 +104,13 @@ fn under(home: Home, text: &str) -> Home {
 }
 
 fn stale(mut home: Home) -> Home {
-    home.auth.read.as_mut().unwrap().stale = true;
+    let auth = home.auth.read.as_mut().unwrap();
+    (auth.stale, auth.renewed_at_start) = (true, true);
+    home
+}
+
+fn about_to_be_renewed(mut home: Home) -> Home {
+    home.auth.read.as_mut().unwrap().renewed_at_start = true;
     home
 }
 
@@ -355,6 +362,18 @@ fn the_table_row_by_row() {
             MissingIdToken,
         ),
         (
+            "a login within its last five minutes is renewed at the start, and would be lost too",
+            behind_bridge(broken(Some(MINE)), not_renewable(about_to_be_renewed(me()))),
+            "repair",
+            MissingIdToken,
+        ),
+        (
+            "a bridge within its last five minutes beside a personal login of the same account is not completed",
+            behind_bridge(about_to_be_renewed(broken(Some(MINE))), at_provider(me(), Provider::Own)),
+            "refuse",
+            MissingIdToken,
+        ),
+        (
             "a login that need not be renewed now is used although it could not be",
             behind_bridge(broken(Some(MINE)), not_renewable(me())),
             "redirect",
@@ -511,7 +530,7 @@ fn the_table_row_by_row() {
 #[test]
 fn observe_says_what_it_would_have_done() {
     let facts = Facts { strategy: Strategy::Observe, ..behind_bridge(broken(Some(MINE)), personal(Some(MINE))) };
-    let plan = Plan::of(judge(&facts), &facts, &settings());
+    let plan = Plan::of(&judge(&facts), &facts, &settings());
     let (level, said) = &plan.says[0];
     assert_eq!(*level, tracing::Level::WARN);
     assert!(said.contains("`auto` would redirect: auth.json has no `id_token`"), "{said}");
@@ -616,7 +635,7 @@ fn whatever_the_facts_no_promise_is_broken() {
 }
 
 /// The promises, for one combination.
-fn holds(facts: &Facts, verdict: &Verdict) {
+fn holds(facts: &Facts, verdict: &Verdict<'_>) {
     let injected = facts.injected.as_ref().unwrap();
     let Start::Judged { subcommand, .. } = &facts.start else {
         assert_eq!(verdict.name(), "trust", "a start that is not judged: {facts:?}");
@@ -629,11 +648,10 @@ fn holds(facts: &Facts, verdict: &Verdict) {
     if injected.can_log_in().0 != Usable::No || decided_elsewhere {
         assert_eq!(verdict.name(), "trust", "a home that works, or is not ours to judge: {facts:?}");
     }
-    let plan = Plan::of(verdict.clone(), facts, &settings());
+    let plan = Plan::of(verdict, facts, &settings());
     match verdict {
         Verdict::Trust(_) => assert!(matches!(plan.step, Step::Start), "{plan:?}"),
-        Verdict::Redirect(_) => {
-            let personal = facts.personal.as_ref().unwrap();
+        Verdict::Redirect { to: personal, .. } => {
             let config = personal.config.as_ref().unwrap();
             let in_keyring = matches!(config.store, Store::Keyring | Store::Auto);
             assert!(personal.can_log_in().0 == Usable::Yes || in_keyring, "to a home that cannot: {facts:?}");
@@ -653,7 +671,7 @@ fn holds(facts: &Facts, verdict: &Verdict) {
             assert!(matches!(&plan.step, Step::StartIn(path) if *path == personal.path), "{plan:?}");
             assert_eq!(plan.says[0].0, tracing::Level::INFO);
         }
-        Verdict::Repair(_) => {
+        Verdict::Repair { .. } => {
             assert_eq!(facts.kind, Kind::Bridge, "not a machine's file: {facts:?}");
             assert_ne!(facts.strategy, Strategy::Redirect, "{facts:?}");
             assert!(facts.completion.is_ok() && injected.directory.is_ok() && injected.config.is_ok(), "{facts:?}");
@@ -665,7 +683,7 @@ fn holds(facts: &Facts, verdict: &Verdict) {
             }
             assert!(matches!(&plan.step, Step::Mend { path, .. } if *path == injected.path), "{plan:?}");
         }
-        Verdict::Refuse(refusal) => {
+        Verdict::Refuse { refusal, .. } => {
             assert_eq!(facts.kind, Kind::Bridge, "only a bridge is refused: {facts:?}");
             let Step::Stop(failure) = &plan.step else { panic!("{plan:?}") };
             assert_eq!((failure.exit_code(), failure.reason()), (78, refusal.reason()));

@@ -13,7 +13,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
-use crate::home::claims::{self, Id, Owner};
+use crate::home::claims::{self, Id};
 use crate::reason::{Because, Reason};
 
 /// Whether codex would send a credential. Never whether a server accepts it.
@@ -66,6 +66,8 @@ pub struct Auth {
     pub refresh: Option<Fingerprint>,
     /// Whether the access token must be renewed before it is used.
     pub stale: bool,
+    /// Whether codex renews it at its start: from 0.136 within the last five minutes too.
+    pub renewed_at_start: bool,
 }
 
 /// Everybody a file names as its owner. More than one account means that its parts do not agree.
@@ -90,12 +92,20 @@ pub enum Ownership {
 
 impl Owners {
     /// Adds what is not there yet.
-    fn add(&mut self, account: Option<Id>, user: Option<Id>) {
-        for (ids, id) in [(&mut self.accounts, account), (&mut self.users, user)] {
-            if let Some(id) = id.filter(|id| !ids.contains(id)) {
-                ids.push(id);
+    fn add(&mut self, accounts: Vec<Id>, users: Vec<Id>) {
+        for (known, ids) in [(&mut self.accounts, accounts), (&mut self.users, users)] {
+            for id in ids {
+                if !known.contains(&id) {
+                    known.push(id);
+                }
             }
         }
+    }
+
+    /// Whether the parts of one file name different owners.
+    #[must_use]
+    pub const fn disagree(&self) -> bool {
+        self.accounts.len() > 1 || self.users.len() > 1
     }
 
     /// Compares the owners of two files; in doubt they differ.
@@ -148,6 +158,7 @@ impl Auth {
             owners: Owners::default(),
             refresh: None,
             stale: false,
+            renewed_at_start: false,
         };
         if let Ok(fields) = &fields {
             auth.sketch(fields, now);
@@ -182,15 +193,15 @@ impl Auth {
             return;
         };
         if self.login == Login::Chatgpt {
-            self.owners.add(tokens.text("account_id").and_then(Id::new), None);
-            for key in ["access_token", "id_token"] {
-                if let Some(Owner { account, user, .. }) = tokens.text(key).and_then(|token| claims::owner(&token)) {
-                    self.owners.add(account, user);
-                }
+            self.owners.add(tokens.texts("account_id").filter_map(Id::new).collect(), Vec::new());
+            for token in ["access_token", "id_token"].iter().flat_map(|key| tokens.texts(key)) {
+                let (accounts, users) = claims::owners(&token);
+                self.owners.add(accounts, users);
             }
         }
         self.refresh = tokens.text("refresh_token").and_then(|token| Fingerprint::of(&token));
         let expiry = tokens.text("access_token").and_then(|token| claims::expiry(&token));
+        self.renewed_at_start = expiry.is_some_and(|expiry| expiry <= now + TimeDelta::minutes(5));
         self.stale = match expiry {
             Some(expiry) => expiry <= now,
             None => fields
@@ -198,6 +209,7 @@ impl Auth {
                 .and_then(|value| serde_json::from_str::<DateTime<Utc>>(value.get()).ok())
                 .is_some_and(|refreshed| refreshed < now - TimeDelta::days(8)),
         };
+        self.renewed_at_start |= self.stale;
     }
 
     /// The procedure proper. Types first and in every mode: codex reads the file whole or not at all.
@@ -282,7 +294,9 @@ impl Tokens {
         let access = needed("access_token", Reason::MissingAccessToken)?;
         let refresh = needed("refresh_token", Reason::MissingRefreshToken)?;
         let account = fields.string("account_id")?;
-        claims::owner(&id).ok_or(Reason::MalformedIdToken)?;
+        if !claims::is_id_token(&id) {
+            return Err(Reason::MalformedIdToken.into());
+        }
         Ok(Self { access, refresh, account })
     }
 }
@@ -324,8 +338,13 @@ impl<'a> Fields<'a> {
         })
     }
 
-    fn all(&self, key: &str) -> impl Iterator<Item = &'a RawValue> {
+    pub(crate) fn all(&self, key: &str) -> impl Iterator<Item = &'a RawValue> {
         self.0.iter().filter(move |(name, _)| name == key).map(|(_, value)| *value)
+    }
+
+    /// The strings of a field, however often it stands there and whatever else is wrong.
+    pub(crate) fn texts(&self, key: &str) -> impl Iterator<Item = String> {
+        self.all(key).filter_map(|value| serde_json::from_str(value.get()).ok())
     }
 
     /// The value of a field, whatever else is wrong.

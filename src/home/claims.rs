@@ -6,9 +6,13 @@
 use std::fmt;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::alphabet::URL_SAFE;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
+
+use crate::home::auth::Fields;
 
 /// An account or user id. Two can be compared; only the last four characters can be printed.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,7 +69,7 @@ struct Profile {
 }
 
 #[derive(Deserialize)]
-#[expect(dead_code, reason = "plan and FedRAMP mark are typed as codex types them")]
+#[expect(dead_code, reason = "typed as codex types them")]
 struct AuthClaims {
     #[serde(default)]
     chatgpt_plan_type: Option<String>,
@@ -78,17 +82,6 @@ struct AuthClaims {
     /// A boolean or absent: with `null` or a string here codex 0.123.0 and 0.169.0 send no credential.
     #[serde(default)]
     chatgpt_account_is_fedramp: bool,
-}
-
-/// Whose token it is, as far as its claims say.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Owner {
-    /// `chatgpt_account_id`.
-    pub account: Option<Id>,
-    /// `chatgpt_user_id`, else `user_id`: two members of one workspace share the account, not the person.
-    pub user: Option<Id>,
-    /// Whether the token carries the `https://api.openai.com/auth` claims at all.
-    pub has_auth_claims: bool,
 }
 
 /// The payload of `header.payload.signature`: three segments at least, the first three not empty, the second
@@ -114,14 +107,41 @@ fn id_claims(jwt: &str) -> Option<IdClaims> {
     serde_json::from_slice(&bytes).ok()
 }
 
-/// Reads `jwt` as codex reads an `id_token`; `None` where codex would refuse the file for it.
+/// Whether codex can read `jwt` as an `id_token`; where it cannot, it refuses the whole file.
 #[must_use]
-pub fn owner(jwt: &str) -> Option<Owner> {
-    let auth = id_claims(jwt)?.auth;
-    let has_auth_claims = auth.is_some();
-    let (account, user) =
-        auth.map_or((None, None), |auth| (auth.chatgpt_account_id, auth.chatgpt_user_id.or(auth.user_id)));
-    Some(Owner { account: account.and_then(Id::new), user: user.and_then(Id::new), has_auth_claims })
+pub fn is_id_token(jwt: &str) -> bool {
+    id_claims(jwt).is_some()
+}
+
+/// Whether `jwt` can stand in for an `id_token`: codex can read it, and finds the `https://api.openai.com/auth` claims.
+#[must_use]
+pub fn has_auth_claims(jwt: &str) -> bool {
+    id_claims(jwt).is_some_and(|claims| claims.auth.is_some())
+}
+
+/// Everybody `jwt` names: the accounts (`chatgpt_account_id`), and the people (`chatgpt_user_id`, else `user_id`), for two
+/// members of one workspace share the account and not the person.
+///
+/// Read as leniently as can be: a token that codex refuses still tells whose it is.
+#[must_use]
+pub fn owners(jwt: &str) -> (Vec<Id>, Vec<Id>) {
+    let lenient = GeneralPurpose::new(
+        &URL_SAFE,
+        GeneralPurposeConfig::new()
+            .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+            .with_decode_allow_trailing_bits(true),
+    );
+    let payload = jwt.split('.').nth(1).and_then(|payload| lenient.decode(payload).ok()).unwrap_or_default();
+    let claims = Fields::read(&payload).ok();
+    let auth = claims.iter().flat_map(|claims| claims.all("https://api.openai.com/auth"));
+    let (mut accounts, mut users) = (Vec::new(), Vec::new());
+    for auth in auth.filter_map(|auth| Fields::read(auth.get().as_bytes()).ok()) {
+        let ids = |key| auth.texts(key).filter_map(Id::new).collect::<Vec<_>>();
+        accounts.extend(ids("chatgpt_account_id"));
+        let people = ids("chatgpt_user_id");
+        users.extend(if people.is_empty() { ids("user_id") } else { people });
+    }
+    (accounts, users)
 }
 
 /// The account that `jwt` claims, to be written into the file the token stands in.

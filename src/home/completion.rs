@@ -55,6 +55,9 @@ pub fn complete(bridge: &Sealed, personal: Option<&Sealed>, now: DateTime<Utc>) 
     if old.login != Login::Chatgpt {
         return Err(Reason::NotCompletable.into());
     }
+    if old.owners.disagree() {
+        return Err(Because::of(Reason::NotCompletable, "the parts of its auth.json name different owners"));
+    }
     let mut fields = Fields::read(&bridge.0)?;
     let mut tokens = fields
         .last("tokens")
@@ -63,12 +66,10 @@ pub fn complete(bridge: &Sealed, personal: Option<&Sealed>, now: DateTime<Utc>) 
     let access = tokens.text("access_token").ok_or(Reason::NotCompletable)?;
 
     let (id_token, from) = match tokens.text("id_token") {
-        Some(token) if claims::owner(&token).is_some() => (token, IdTokenFrom::Itself),
+        Some(token) if claims::is_id_token(&token) => (token, IdTokenFrom::Itself),
         _ => match personal.and_then(|personal| identity_token(personal, &old, now)) {
             Some(token) => (token, IdTokenFrom::Personal),
-            None if claims::owner(&access).is_some_and(|owner| owner.has_auth_claims) => {
-                (access.clone(), IdTokenFrom::AccessToken)
-            }
+            None if claims::has_auth_claims(&access) => (access.clone(), IdTokenFrom::AccessToken),
             None => return Err(Reason::NotCompletable.into()),
         },
     };
@@ -107,7 +108,19 @@ fn identity_token(personal: &Sealed, bridge: &Auth, now: DateTime<Utc>) -> Optio
     let tokens = Fields::read(fields.last("tokens")?.get().as_bytes()).ok()?;
     let token = tokens.text("id_token")?;
     let is_secret = ["access_token", "refresh_token"].iter().any(|key| tokens.text(key).as_ref() == Some(&token));
-    (!is_secret && !claims::is_for_the_api(&token) && claims::owner(&token).is_some()).then_some(token)
+    (!is_secret && !claims::is_for_the_api(&token) && claims::is_id_token(&token)).then_some(token)
+}
+
+/// Whether the refresh token of `bridge` stands anywhere in `personal`, be that whole or torn.
+#[must_use]
+pub fn refresh_token_is_in(bridge: &Sealed, personal: &Sealed) -> bool {
+    let token = Fields::read(&bridge.0).ok().and_then(|fields| {
+        Fields::read(fields.last("tokens")?.get().as_bytes())
+            .ok()?
+            .text("refresh_token")
+            .filter(|token| !token.is_empty())
+    });
+    token.is_some_and(|token| String::from_utf8_lossy(&personal.0).contains(&token))
 }
 
 fn raw<T: Serialize + ?Sized>(value: &T) -> Result<Box<RawValue>, Because> {

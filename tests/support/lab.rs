@@ -167,6 +167,12 @@ impl Lab {
         self.world.lay_bridge(&broken(ACCOUNT))
     }
 
+    /// The same, and a person who is logged in.
+    pub fn broken_beside_person(&self) -> PathBuf {
+        self.person(ACCOUNT);
+        self.broken()
+    }
+
     /// A bridge that nothing can be completed from.
     pub fn hopeless(&self) -> PathBuf {
         self.world.lay_bridge(&hopeless())
