@@ -1,11 +1,16 @@
-//! WHICH CODEX: the one the settings name, else the first on PATH that is not this program.
+//! WHICH CODEX: the one the settings name, else the first there is that is not this program.
 //!
-//! Reads directories that may hold a codex and nothing else; runs nothing to find out.
+//! Reads where a codex may be and nothing else; runs nothing to find out, and looks at nothing after the first hit.
+//! `docs/finding-codex.md` has each installation, where it is found and what is executed.
 #![expect(clippy::disallowed_methods, reason = "this is the room that looks for codex on the disk")]
 
-use std::ffi::OsStr;
-use std::fs;
-use std::io::ErrorKind;
+mod npm;
+mod places;
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read as _};
+use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{AccessFlags, access};
@@ -15,6 +20,8 @@ use crate::home::FileId;
 use crate::invocation::Invocation;
 use crate::settings::Settings;
 use crate::words::{cause, short_path};
+
+pub use places::FoundBy;
 
 /// The variable that names the codex to start.
 const SETTING: &str = "CODEX_HOME_SHIM_CODEX";
@@ -26,38 +33,113 @@ const SHOWN: usize = 4;
 pub struct Codex {
     /// Its path, links resolved; also what it is to see as its own name.
     pub path: PathBuf,
+    /// Where it was found.
+    pub found_by: FoundBy,
+    /// How it is executed.
+    pub program: Program,
+    /// What it is started with beside the environment it would have anyway: what npm's script would have set.
+    pub set: Vec<(&'static str, OsString)>,
+    /// What it is started without: what that script would have removed.
+    pub unset: Vec<&'static str>,
+    /// The directory of its npm package, whose `package.json` names the version.
+    package: Option<PathBuf>,
+}
+
+/// How a file is executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// By the kernel.
+    Native,
+    /// By the interpreter it names.
+    Script,
+    /// Not here: it was built for another machine, though the kernel may have an emulator for it.
+    Foreign,
+}
+
+impl Program {
+    /// What a file is, by its beginning.
+    fn of(head: &[u8]) -> Self {
+        let machine: &[u8] = match (cfg!(target_os = "linux"), cfg!(target_arch = "x86_64")) {
+            (true, true) => &[62, 0],
+            (true, false) => &[183, 0],
+            (false, _) => &[],
+        };
+        if head.starts_with(b"#!") {
+            Self::Script
+        } else if head.starts_with(b"\x7fELF") && head.get(18..20) != Some(machine) {
+            Self::Foreign
+        } else {
+            Self::Native
+        }
+    }
+}
+
+impl Codex {
+    /// Its version, as far as it can be had without running it: from its `package.json`, or from the path that Homebrew
+    /// (`Cellar/codex/<version>`, `Caskroom/codex/<version>`) and the standalone installer (`releases/<version>…`) give it.
+    #[must_use]
+    pub fn version(&self) -> Option<String> {
+        if let Some(package) = &self.package {
+            return npm::version(package);
+        }
+        let parts: Vec<_> = self.path.iter().map(|part| part.to_string_lossy()).collect();
+        let version = parts.windows(3).find_map(|parts| match parts {
+            [cellar, codex, version] if (cellar == "Cellar" || cellar == "Caskroom") && codex == "codex" => {
+                Some(version)
+            }
+            [_, releases, version] if releases == "releases" => Some(version),
+            _ => None,
+        })?;
+        // A release carries its target behind the version: `0.150.1-x86_64-unknown-linux-musl`.
+        let version = version.split('-').next().unwrap_or_default();
+        version.starts_with(|c: char| c.is_ascii_digit()).then(|| version.to_owned())
+    }
 }
 
 /// Finds codex.
 ///
 /// # Errors
 /// [`Failure::CodexSetting`] where the settings name one that cannot be started: there is no silent fallback.
-/// [`Failure::CodexNotFound`] where there is none on PATH.
+/// [`Failure::CodexNotFound`] where there is none anywhere. [`Failure::Exec`] where there is npm's script, but neither the
+/// native codex behind it nor a node to run it.
 pub fn find(invocation: &Invocation, settings: &Settings) -> Result<Codex, Failure> {
-    let this = invocation.program.as_deref().and_then(|path| Some(FileId::from(&fs::metadata(path).ok()?)));
+    let this = Ourselves::new(invocation);
     let home = settings.person_home.as_deref();
     if let Some(path) = &settings.codex {
-        return candidate(path, this).map_err(|unfit| Failure::CodexSetting {
+        let hit = candidate(path, &this).map_err(|unfit| Failure::CodexSetting {
             name: SETTING,
             path: short_path(path, home),
             cause: unfit.to_string(),
             is_there: !matches!(unfit, Unfit::Missing),
-        });
+        })?;
+        return what_to_execute(hit, FoundBy::Setting, invocation, settings);
     }
-    let directories: Vec<_> = std::env::split_paths(invocation.var("PATH").unwrap_or_default())
-        // A relative entry, or an empty one, means another program in every directory.
-        .filter(|directory| directory.is_absolute())
-        .collect();
-    directories.iter().find_map(|directory| candidate(&directory.join("codex"), this).ok()).ok_or_else(|| {
-        let mut looked: Vec<_> =
-            directories.iter().take(SHOWN).map(|directory| format!("`{}`", short_path(directory, home))).collect();
-        match directories.len().checked_sub(SHOWN) {
-            Some(more) if more > 0 => looked.push(format!("{more} more directories on PATH")),
-            _ if looked.is_empty() => looked.push("PATH, which names no directory".to_owned()),
-            _ => {}
+    let directories = path_directories(invocation);
+    let on_path = directories.iter().map(|directory| (FoundBy::Path, directory.join("codex")));
+    for (found_by, path) in on_path.chain(places::all(home)) {
+        if let Ok(hit) = candidate(&path, &this) {
+            return what_to_execute(hit, found_by, invocation, settings);
         }
-        Failure::CodexNotFound { looked: looked.join(", ") }
-    })
+    }
+    Err(Failure::CodexNotFound { looked: looked(&directories, home) })
+}
+
+/// The absolute directories on PATH: a relative entry, or an empty one, means another program in every directory.
+fn path_directories(invocation: &Invocation) -> Vec<PathBuf> {
+    let path = invocation.var("PATH").unwrap_or_default();
+    std::env::split_paths(path).filter(|directory| directory.is_absolute()).collect()
+}
+
+/// Where was looked, shortened.
+fn looked(directories: &[PathBuf], home: Option<&Path>) -> String {
+    let mut looked: Vec<_> =
+        directories.iter().take(SHOWN).map(|directory| format!("`{}`", short_path(directory, home))).collect();
+    match directories.len().saturating_sub(SHOWN) {
+        0 => {}
+        more => looked.push(format!("{more} more directories on PATH")),
+    }
+    looked.push("the usual places of installers".to_owned());
+    looked.join(", ")
 }
 
 /// Why a file is not a codex that can be started.
@@ -75,7 +157,39 @@ enum Unfit {
     Ourselves,
 }
 
-fn candidate(path: &Path, this: Option<FileId>) -> Result<Codex, Unfit> {
+/// What we are, to be recognised under another name.
+struct Ourselves {
+    path: Option<PathBuf>,
+    id: Option<FileId>,
+    size: u64,
+}
+
+impl Ourselves {
+    fn new(invocation: &Invocation) -> Self {
+        let metadata = invocation.program.as_deref().and_then(|path| fs::metadata(path).ok());
+        Self {
+            path: invocation.program.clone(),
+            id: metadata.as_ref().map(FileId::from),
+            size: metadata.map_or(0, |metadata| metadata.len()),
+        }
+    }
+
+    /// Whether a file is this program: by its identity, through links and hard links; or as a copy, by its bytes.
+    fn is(&self, path: &Path, metadata: &fs::Metadata) -> bool {
+        if Some(FileId::from(metadata)) == self.id {
+            return true;
+        }
+        // Only a file of our own size is read.
+        metadata.len() == self.size
+            && self.path.as_deref().is_some_and(|own| match (fs::read(own), fs::read(path)) {
+                (Ok(own), Ok(other)) => own == other,
+                _ => false,
+            })
+    }
+}
+
+/// A file that can be executed and is not this program.
+fn candidate(path: &Path, this: &Ourselves) -> Result<Hit, Unfit> {
     let metadata = fs::metadata(path).map_err(|error| match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => Unfit::Missing,
         _ => Unfit::Unreachable(cause(&error)),
@@ -86,18 +200,86 @@ fn candidate(path: &Path, this: Option<FileId>) -> Result<Codex, Unfit> {
     if access(path, AccessFlags::X_OK).is_err() {
         return Err(Unfit::NotExecutable);
     }
-    if Some(FileId::from(&metadata)) == this {
+    if this.is(path, &metadata) {
         return Err(Unfit::Ourselves);
     }
-    Ok(Codex { path: name_for_exec(path) })
+    Ok(Hit::at(path))
 }
 
-/// The path to execute and to pass as `argv[0]`: the real one. Where a link named `codex` leads to a program of another
-/// name (the shims of volta and mise, a multi-call binary), that program goes by the name it is called, and keeps it.
-fn name_for_exec(path: &Path) -> PathBuf {
-    let is_codex = |name: Option<&OsStr>| name.is_some_and(|name| name.as_encoded_bytes().starts_with(b"codex"));
-    match fs::canonicalize(path) {
-        Ok(real) if is_codex(real.file_name()) || !is_codex(path.file_name()) => real,
-        _ => path.to_owned(),
+/// A file that can be executed.
+struct Hit {
+    /// As it was found.
+    path: PathBuf,
+    /// With its links resolved.
+    real: PathBuf,
+    /// Its beginning: enough of a native program to know its machine, and of a script to know whose it is. Empty where it
+    /// cannot be read, which executing it need not.
+    head: Vec<u8>,
+}
+
+impl Hit {
+    fn at(path: &Path) -> Self {
+        let mut file = File::open(path).ok();
+        let real = file.as_ref().and_then(path_of).or_else(|| fs::canonicalize(path).ok());
+        let mut head = Vec::new();
+        if let Some(file) = &mut file {
+            let _ = file.take(20).read_to_end(&mut head);
+            if head.starts_with(b"#!") {
+                let _ = file.take(4096).read_to_end(&mut head);
+            }
+        }
+        Self { path: path.to_owned(), real: real.unwrap_or_else(|| path.to_owned()), head }
     }
+
+    /// The path to execute and to pass as `argv[0]`: the real one. Where a link named `codex` leads to a program of another
+    /// name (the shims of volta and mise, a multi-call binary), that program goes by the name it is called, and keeps it.
+    fn name_for_exec(&self) -> PathBuf {
+        let is_codex = |path: &Path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"codex"));
+        if is_codex(&self.real) || !is_codex(&self.path) { self.real.clone() } else { self.path.clone() }
+    }
+}
+
+/// The path of an open file, without a link in it. Linux says it at once, however long it is.
+fn path_of(file: &File) -> Option<PathBuf> {
+    let path = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).ok()?;
+    // A file without a name has another text there; one that was removed, the mark of it.
+    (path.is_absolute() && !path.as_os_str().as_encoded_bytes().ends_with(b" (deleted)")).then_some(path)
+}
+
+/// What is to be executed for a hit: itself, or the native codex behind npm's script.
+fn what_to_execute(
+    hit: Hit,
+    found_by: FoundBy,
+    invocation: &Invocation,
+    settings: &Settings,
+) -> Result<Codex, Failure> {
+    let program = Program::of(&hit.head);
+    let codex = |path| Codex { path, found_by, program, set: Vec::new(), unset: Vec::new(), package: None };
+    let Some(package) = npm::package(&hit.path, &hit.real, &hit.head) else { return Ok(codex(hit.name_for_exec())) };
+    if settings.npm_native
+        && let Some(native) = npm::native(&package, invocation)
+    {
+        return Ok(Codex { found_by, ..native });
+    }
+    // The script itself, which node must run.
+    let is_node = |directory: &Path| access(&directory.join("node"), AccessFlags::X_OK).is_ok();
+    let mut directories = path_directories(invocation);
+    let mut script = Codex { package: Some(package), ..codex(hit.name_for_exec()) };
+    if directories.iter().any(|directory| is_node(directory)) {
+        return Ok(script);
+    }
+    // nvm, fnm and Homebrew keep it beside what npm installs.
+    let Some(beside) = hit.path.parent().filter(|directory| is_node(directory)) else {
+        return Err(Failure::Exec {
+            codex: short_path(&script.path, settings.person_home.as_deref()),
+            cause: "it is npm's script, its native codex is not installed".to_owned(),
+            remark: ", and there is no node on PATH",
+            is_there: true,
+        });
+    };
+    directories.insert(0, beside.to_owned());
+    if let Ok(path) = std::env::join_paths(directories) {
+        script.set.push(("PATH", path));
+    }
+    Ok(script)
 }

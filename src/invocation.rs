@@ -18,16 +18,16 @@ pub struct Invocation {
     pub args: Vec<OsString>,
     /// The environment; of a name that stands twice the first, as `getenv` has it.
     pub env: BTreeMap<OsString, OsString>,
-    /// The directory we were started in; `None` where it is gone.
-    pub cwd: Option<PathBuf>,
+    /// Asks for the directory we were started in, which only a relative path needs; `None` where it is gone.
+    pub cwd: fn() -> Option<PathBuf>,
     /// Asks the user database for this user's home: only where `$HOME` does not answer, for it can be a network away.
     pub user_database: fn() -> Option<PathBuf>,
     /// The file this program was started from, as the system names it; `None` where it cannot say.
     pub program: Option<PathBuf>,
     /// Our process, which becomes codex.
     pub pid: u32,
-    /// The process that started us.
-    pub parent: u32,
+    /// Asks for the process that started us, which only a mark of ours needs.
+    pub parent: fn() -> u32,
     /// When we were asked.
     pub since: Instant,
 }
@@ -44,11 +44,11 @@ impl Invocation {
         Self {
             args: std::env::args_os().skip(1).collect(),
             env,
-            cwd: std::env::current_dir().ok(),
+            cwd: || std::env::current_dir().ok(),
             user_database: home_in_user_database,
             program: std::env::current_exe().ok(),
             pid: Pid::this().as_raw().unsigned_abs(),
-            parent: Pid::parent().as_raw().unsigned_abs(),
+            parent: || Pid::parent().as_raw().unsigned_abs(),
             since,
         }
     }
@@ -87,7 +87,10 @@ impl Invocation {
     /// `path` against the directory we were started in, as codex resolves it.
     #[must_use]
     pub fn absolute(&self, path: PathBuf) -> PathBuf {
-        match &self.cwd {
+        if path.is_absolute() {
+            return path;
+        }
+        match (self.cwd)() {
             Some(cwd) => cwd.join(path),
             None => path,
         }
@@ -140,7 +143,6 @@ impl fmt::Debug for Invocation {
         f.debug_struct("Invocation")
             .field("args", &self.args.len())
             .field("env", &self.env.keys())
-            .field("cwd", &self.cwd)
             .field("program", &self.program)
             .field("pid", &self.pid)
             .finish_non_exhaustive()

@@ -18,7 +18,7 @@ use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::execve;
 
-use crate::codex::Codex;
+use crate::codex::{Codex, Program};
 use crate::failure::Failure;
 use crate::invocation::Invocation;
 use crate::settings::Settings;
@@ -64,11 +64,17 @@ pub fn become_codex(launch: &Launch, invocation: &Invocation, settings: &Setting
 
     // Of a name that stands twice std would keep the last, and every program reads the first.
     let mut env = invocation.env.clone();
+    for name in &launch.codex.unset {
+        env.remove(OsStr::new(name));
+    }
+    for (name, value) in &launch.codex.set {
+        env.insert(name.into(), value.clone());
+    }
     env.insert(MARK.into(), mark.to_value());
     if let Some(home) = &launch.home {
         env.insert("CODEX_HOME".into(), home.into());
     }
-    let source = if is_foreign(&head(path)) {
+    let source = if launch.codex.program == Program::Foreign {
         strict_exec(path, invocation, &env)
     } else {
         Command::new(path).args(&invocation.args).env_clear().envs(&env).exec()
@@ -83,23 +89,6 @@ pub fn become_codex(launch: &Launch, invocation: &Invocation, settings: &Setting
     };
     let codex = short_path(path, settings.person_home.as_deref());
     Err(Failure::Exec { codex, cause: crate::words::cause(&source), remark, is_there })
-}
-
-/// The beginning of a program; empty where it cannot be read, which executing it need not.
-fn head(path: &Path) -> Vec<u8> {
-    let mut head = Vec::new();
-    let _ = File::open(path).and_then(|file| file.take(20).read_to_end(&mut head));
-    head
-}
-
-/// Whether this is a program for another machine.
-fn is_foreign(head: &[u8]) -> bool {
-    let machine: &[u8] = match (cfg!(target_os = "linux"), cfg!(target_arch = "x86_64")) {
-        (true, true) => &[62, 0],
-        (true, false) => &[183, 0],
-        (false, _) => &[],
-    };
-    head.starts_with(b"\x7fELF") && head.get(18..20) != Some(machine)
 }
 
 /// Executes what is for another machine: the kernel may know what to do with it. std's `execvp` would give what the kernel
@@ -149,7 +138,7 @@ impl Mark {
     fn is_loop(&self, invocation: &Invocation, codex: &Path) -> bool {
         let is_same = self.codex == codex;
         (self.pid == invocation.pid && is_same)
-            || (self.pid == invocation.parent && is_same && runs_as_script(invocation.parent, codex))
+            || (is_same && self.pid == (invocation.parent)() && runs_as_script(self.pid, codex))
             || self.depth >= DEPTH
     }
 }

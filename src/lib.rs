@@ -22,7 +22,7 @@
 //! | compares two facts and prefers one               | [`verdict`]                                  |
 //! | turns that into a step and into words            | [`plan`]                                     |
 //! | writes                                           | [`repair`]; the journal: [`journal`]         |
-//! | looks for codex                                  | [`codex`]                                    |
+//! | looks for codex, and behind npm's script         | [`codex`]                                    |
 //! | executes                                         | [`launch`], and nowhere else                 |
 //! | names a reason                                   | [`reason`]                                   |
 //! | stops us                                         | [`failure`]                                  |

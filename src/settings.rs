@@ -44,7 +44,7 @@ impl Strategy {
 }
 
 /// What we were told.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// `CODEX_HOME_SHIM_STRATEGY`.
     pub strategy: Strategy,
@@ -58,6 +58,9 @@ pub struct Settings {
     pub bridges: Vec<PathBuf>,
     /// `CODEX_HOME_SHIM_LEAVE`, paths parted by colons: homes to leave alone; stronger than `bridges`.
     pub leave: Vec<PathBuf>,
+    /// `CODEX_HOME_SHIM_NPM_NATIVE`: whether npm's script is replaced by the native codex behind it (`1`, the default, or
+    /// `0`).
+    pub npm_native: bool,
     /// `CODEX_HOME_SHIM_JOURNAL`: where starts are noted down.
     pub journal: Journal,
 }
@@ -72,6 +75,21 @@ pub enum Journal {
     Off,
     /// In this file.
     File(PathBuf),
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            strategy: Strategy::default(),
+            codex: None,
+            personal_home: None,
+            person_home: None,
+            bridges: Vec::new(),
+            leave: Vec::new(),
+            npm_native: true,
+            journal: Journal::default(),
+        }
+    }
 }
 
 impl Settings {
@@ -97,12 +115,23 @@ impl Settings {
                 .or_else(|| person_home.as_ref().map(|home| home.join(".codex"))),
             bridges: paths("CODEX_HOME_SHIM_BRIDGES")?,
             leave: paths("CODEX_HOME_SHIM_LEAVE")?,
+            npm_native: switch(invocation, "CODEX_HOME_SHIM_NPM_NATIVE")?.unwrap_or(true),
             journal: match invocation.var("CODEX_HOME_SHIM_JOURNAL") {
                 Some(value) if value == "off" => Journal::Off,
                 _ => path("CODEX_HOME_SHIM_JOURNAL")?.map_or_else(Journal::default, Journal::File),
             },
             person_home,
         })
+    }
+}
+
+/// A switch; `None` where it is not set.
+fn switch(invocation: &Invocation, name: &'static str) -> Result<Option<bool>, Failure> {
+    let Some(value) = invocation.var(name) else { return Ok(None) };
+    match value.to_str() {
+        Some("1" | "true") => Ok(Some(true)),
+        Some("0" | "false") => Ok(Some(false)),
+        _ => Err(Failure::Setting { name, value: plain_text(value), rule: "one of `1`, `0`" }),
     }
 }
 

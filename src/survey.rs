@@ -7,7 +7,7 @@
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -66,14 +66,16 @@ pub fn look(invocation: &Invocation, settings: &Settings, start: &Start) -> Fact
         completion: Err(Reason::NotCompletable.into()),
     };
     let (Start::Judged { overrides, .. }, Some(path)) = (start, invocation.codex_home()) else { return facts };
-    facts.kind = kind(&path, settings, overrides);
+    let injected = Place::at(plain(&path));
+    let personal = settings.personal_home.clone().map(Place::at);
+    facts.kind = kind(&injected, personal.as_ref(), settings, overrides);
     if !matches!(facts.kind, Kind::Bridge | Kind::Other) || facts.access_token_in_environment {
         return facts;
     }
     let now = Utc::now();
-    let injected = home(&plain(&path), overrides, now);
+    let injected = injected.look(overrides, now);
     if injected.can_log_in().0 == Usable::No {
-        facts.personal = settings.personal_home.as_deref().map(|path| home(path, overrides, now));
+        facts.personal = personal.map(|place| place.look(overrides, now));
         if facts.kind == Kind::Bridge {
             let personal = facts.personal.as_ref().map(|personal| &personal.auth.bytes);
             facts.completion = complete(&injected.auth.bytes, personal, now);
@@ -83,44 +85,68 @@ pub fn look(invocation: &Invocation, settings: &Settings, start: &Start) -> Fact
     facts
 }
 
-/// Whose home `path` is; the first that applies.
-fn kind(path: &Path, settings: &Settings, overrides: &Overrides) -> Kind {
-    let id = fs::metadata(path).ok().map(|metadata| FileId::from(&metadata));
-    let is = |other: &Path| {
-        plain(other) == plain(path)
-            || id.is_some_and(|id| fs::metadata(other).is_ok_and(|metadata| FileId::from(&metadata) == id))
-    };
-    if settings.leave.iter().any(|other| is(other)) {
+/// A path, and what stands there, looked up once.
+struct Place {
+    path: PathBuf,
+    metadata: io::Result<Metadata>,
+}
+
+impl Place {
+    fn at(path: PathBuf) -> Self {
+        Self { metadata: fs::metadata(&path), path }
+    }
+
+    fn id(&self) -> Option<FileId> {
+        self.metadata.as_ref().ok().map(FileId::from)
+    }
+
+    /// Whether both are one place, by their spelling or by what stands there.
+    fn is(&self, other: &Self) -> bool {
+        plain(&self.path) == plain(&other.path) || (self.id().is_some() && self.id() == other.id())
+    }
+}
+
+/// Whose home it is; the first that applies.
+fn kind(injected: &Place, personal: Option<&Place>, settings: &Settings, overrides: &Overrides) -> Kind {
+    let is_one_of = |paths: &[PathBuf]| paths.iter().any(|path| injected.is(&Place::at(path.clone())));
+    if is_one_of(&settings.leave) {
         Kind::LeftAlone
-    } else if settings.personal_home.as_deref().is_some_and(is) {
+    } else if personal.is_some_and(|personal| injected.is(personal)) {
         Kind::Personal
     } else if overrides.get("cli_auth_credentials_store").and_then(toml::Value::as_str) == Some("ephemeral") {
         Kind::HostLogin
-    } else if settings.bridges.iter().any(|other| is(other)) {
+    } else if is_one_of(&settings.bridges) {
         Kind::Bridge
     } else {
-        Kind::of_path(path)
+        Kind::of_path(&injected.path)
     }
 }
 
 /// Looks at one home.
 #[must_use]
 pub fn home(path: &Path, overrides: &Overrides, now: DateTime<Utc>) -> Home {
-    let directory = directory(path);
-    let (config, auth) = match directory.as_ref().map_err(|because| because.reason) {
-        // What codex cannot write into can still hold a login.
-        Ok(_) | Err(Reason::HomeNotWritable) => {
-            (config(&path.join(CONFIG_FILE), overrides), auth_file(&path.join(AUTH_FILE), now))
-        }
-        Err(Reason::HomeUnreadable) => (Ok(Config::default()), AuthFile::unread(Reason::AuthUnreadable, None)),
-        Err(_) => (Ok(Config::default()), AuthFile::unread(Reason::AuthMissing, None)),
-    };
-    Home { path: path.to_owned(), directory, config, auth }
+    Place::at(path.to_owned()).look(overrides, now)
+}
+
+impl Place {
+    fn look(self, overrides: &Overrides, now: DateTime<Utc>) -> Home {
+        let Self { path, metadata } = self;
+        let directory = directory(&path, metadata);
+        let (config, auth) = match directory.as_ref().map_err(|because| because.reason) {
+            // What codex cannot write into can still hold a login.
+            Ok(_) | Err(Reason::HomeNotWritable) => {
+                (config(&path.join(CONFIG_FILE), overrides), auth_file(&path.join(AUTH_FILE), now))
+            }
+            Err(Reason::HomeUnreadable) => (Ok(Config::default()), AuthFile::unread(Reason::AuthUnreadable, None)),
+            Err(_) => (Ok(Config::default()), AuthFile::unread(Reason::AuthMissing, None)),
+        };
+        Home { path, directory, config, auth }
+    }
 }
 
 /// What codex would say to a directory: it must be there, and codex must be able to write into it.
-fn directory(path: &Path) -> Result<FileId, Because> {
-    let metadata = fs::metadata(path).map_err(|error| match error.kind() {
+fn directory(path: &Path, metadata: io::Result<Metadata>) -> Result<FileId, Because> {
+    let metadata = metadata.map_err(|error| match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => Reason::HomeMissing,
         _ => Reason::HomeUnreadable,
     })?;
@@ -161,12 +187,13 @@ fn auth_file_once(path: &Path, now: DateTime<Utc>) -> AuthFile {
     // Of a file that is not read; who it is may matter all the same.
     let id = || fs::metadata(path).ok().map(|metadata| FileId::from(&metadata));
     match read(path, AUTH_LIMIT) {
-        Ok((bytes, metadata)) => AuthFile {
-            read: Ok(Auth::read(&bytes, now)),
-            id: Some(FileId::from(&metadata)),
-            can_be_renewed: metadata.nlink() == 1 && access(path, AccessFlags::W_OK).is_ok(),
-            bytes: Sealed(bytes),
-        },
+        Ok((bytes, metadata)) => {
+            let auth = Auth::read(&bytes, now);
+            // Only a login that is used is ever renewed.
+            let is_used = auth.because.reason == Reason::OkChatgpt;
+            let can_be_renewed = !is_used || (metadata.nlink() == 1 && access(path, AccessFlags::W_OK).is_ok());
+            AuthFile { read: Ok(auth), id: Some(FileId::from(&metadata)), can_be_renewed, bytes: Sealed(bytes) }
+        }
         Err(Unread::Missing) => AuthFile::unread(Reason::AuthMissing, None),
         Err(Unread::NotRegular) => AuthFile::unread(Reason::AuthNotRegularFile, id()),
         Err(Unread::TooLarge) => AuthFile::unread(Reason::AuthTooLarge, id()),

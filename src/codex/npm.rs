@@ -1,0 +1,152 @@
+//! BEHIND NPM'S SCRIPT: the native codex that `@openai/codex/bin/codex.js` would start, and what it would set for it.
+//!
+//! Under node that script costs 45 ms and a second process, and the codex it started survives a SIGKILL to it. Read off the
+//! script of 0.123.0 and 0.169.0, and tried against both.
+#![expect(clippy::disallowed_methods, reason = "this is the room that looks for codex on the disk")]
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use nix::unistd::{AccessFlags, access};
+use serde::Deserialize;
+
+use super::{Codex, FoundBy, Program};
+use crate::invocation::Invocation;
+
+/// npm's script, in its package.
+const SCRIPT: &str = "@openai/codex/bin/codex.js";
+/// What the script sets to say who installed codex.
+const MANAGERS: [&str; 4] =
+    ["CODEX_MANAGED_BY_NPM", "CODEX_MANAGED_BY_BUN", "CODEX_MANAGED_BY_PNPM", "CODEX_MANAGED_BY_VITE_PLUS"];
+
+/// The directory of the npm package that a hit belongs to, where it is npm's script or leads to it: behind links, through
+/// pnpm's or asdf's shell script, or volta's shim. `real` is the hit with its links resolved, `head` how it begins.
+pub(super) fn package(hit: &Path, real: &Path, head: &[u8]) -> Option<PathBuf> {
+    if real.ends_with(SCRIPT) {
+        return real.ancestors().nth(2).map(Path::to_owned);
+    }
+    let named = |name: &str| real.file_name().is_some_and(|file| file == name);
+    let script = if named("volta-shim") {
+        // `~/.volta/bin/codex`
+        hit.ancestors().nth(2)?.join("tools/image/packages/@openai/codex/lib/node_modules").join(SCRIPT)
+    } else if head.starts_with(b"#!") {
+        named_in_script(hit, real, head)?
+    } else {
+        return None;
+    };
+    // Through pnpm's store, whose links lead to the package and its native neighbour.
+    let script = fs::canonicalize(script).ok()?;
+    script.ends_with(SCRIPT).then(|| script.ancestors().nth(2).map(Path::to_owned))?
+}
+
+/// npm's script as a shell script of pnpm's or asdf's names it.
+fn named_in_script(hit: &Path, real: &Path, head: &[u8]) -> Option<PathBuf> {
+    let text = String::from_utf8_lossy(head);
+    if text.contains("asdf exec") {
+        // `# asdf-plugin: nodejs 22.1.0`, a line for each node that has one. Of several the one is asdf's to choose.
+        let mut versions = text.lines().filter_map(|line| line.strip_prefix("# asdf-plugin: nodejs "));
+        let (version, None) = (versions.next()?.trim(), versions.next()) else { return None };
+        // `~/.asdf/shims/codex`
+        let installs = hit.ancestors().nth(2)?.join("installs/nodejs");
+        let modules = ["lib/node_modules", ".npm/lib/node_modules"];
+        return modules
+            .iter()
+            .map(|modules| installs.join(version).join(modules).join(SCRIPT))
+            .find(|path| path.exists());
+    }
+    // `exec node "$basedir/global/5/node_modules/@openai/codex/bin/codex.js" "$@"`
+    let end = text.find(SCRIPT)? + SCRIPT.len();
+    let before = text.get(..end)?;
+    let start = before.rfind(['"', '\'', ' ', '\n']).map_or(0, |at| at + 1);
+    let path = before.get(start..)?;
+    let basedir = real.parent()?;
+    Some(match path.strip_prefix("$basedir/") {
+        Some(rest) => basedir.join(rest),
+        None => basedir.join(path),
+    })
+}
+
+/// The native codex of a package, with what the script would set for it; `None` where its platform's is not installed.
+pub(super) fn native(package: &Path, invocation: &Invocation) -> Option<Codex> {
+    let (platform, triple) = platform()?;
+    let nested = package.join("node_modules/@openai").join(platform);
+    let hoisted = package.parent()?.join(platform);
+    for vendor in [nested, hoisted, package.to_owned()].map(|root| root.join("vendor").join(triple)) {
+        // From 0.136 on, and up to 0.128.
+        for (binary, is_new) in [("bin/codex", true), ("codex/codex", false)] {
+            let path = vendor.join(binary);
+            if access(&path, AccessFlags::X_OK).is_ok() {
+                let path = fs::canonicalize(&path).unwrap_or(path);
+                let (set, unset) = surroundings(package, &vendor, is_new, invocation);
+                let package = Some(package.to_owned());
+                return Some(Codex { path, found_by: FoundBy::Npm, program: Program::Native, set, unset, package });
+            }
+        }
+    }
+    None
+}
+
+/// What the script sets for the native codex, and what it takes away.
+fn surroundings(
+    package: &Path,
+    vendor: &Path,
+    is_new: bool,
+    invocation: &Invocation,
+) -> (Vec<(&'static str, OsString)>, Vec<&'static str>) {
+    let says =
+        |name: &str, word: &str| invocation.var(name).is_some_and(|value| value.to_string_lossy().contains(word));
+    let in_package = |word: &str| package.to_string_lossy().contains(word);
+    let is_bun =
+        says("npm_config_user_agent", "bun/") || says("npm_execpath", "bun") || in_package("/.bun/install/global");
+    let manager = match (is_new, is_bun) {
+        (true, _) if in_package("/.pnpm/") || in_package("/pnpm/global/") => "CODEX_MANAGED_BY_PNPM",
+        (_, true) => "CODEX_MANAGED_BY_BUN",
+        (_, false) => "CODEX_MANAGED_BY_NPM",
+    };
+    let mut set = vec![(manager, OsString::from("1"))];
+    if is_new {
+        set.push(("CODEX_MANAGED_PACKAGE_ROOT", package.into()));
+        return (set, MANAGERS.into_iter().filter(|name| *name != manager).collect());
+    }
+    // ripgrep, which later versions find by themselves.
+    let tools = vendor.join("path");
+    let path = invocation.var("PATH").unwrap_or_default();
+    let directories = std::env::split_paths(path).filter(|directory| !directory.as_os_str().is_empty());
+    if tools.exists()
+        && let Ok(path) = std::env::join_paths([tools].into_iter().chain(directories))
+    {
+        set.push(("PATH", path));
+    }
+    (set, Vec::new())
+}
+
+/// The platform package and the target of this machine, as the script names them.
+const fn platform() -> Option<(&'static str, &'static str)> {
+    Some(match (cfg!(target_os = "macos"), cfg!(target_arch = "x86_64"), cfg!(target_arch = "aarch64")) {
+        (false, true, _) => ("codex-linux-x64", "x86_64-unknown-linux-musl"),
+        (false, _, true) => ("codex-linux-arm64", "aarch64-unknown-linux-musl"),
+        (true, true, _) => ("codex-darwin-x64", "x86_64-apple-darwin"),
+        (true, _, true) => ("codex-darwin-arm64", "aarch64-apple-darwin"),
+        _ => return None,
+    })
+}
+
+/// The version in a package's `package.json`.
+pub(super) fn version(package: &Path) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Package {
+        version: String,
+    }
+    let mut text = Vec::new();
+    File::open(package.join("package.json")).ok()?.take(1 << 20).read_to_end(&mut text).ok()?;
+    serde_json::from_slice::<Package>(&text).ok().map(|package| package.version)
+}
+
+/// A version as it is ordered: by its numbers, a release after its previews; what is no version comes before all.
+pub(super) fn order(version: &str) -> (Vec<u64>, bool, String) {
+    let (numbers, preview) = version.split_once('-').unwrap_or((version, ""));
+    let numbers = numbers.split('.').map_while(|number| number.parse().ok()).collect();
+    (numbers, preview.is_empty(), preview.to_owned())
+}
