@@ -91,7 +91,8 @@ impl Codex {
             _ => None,
         })?;
         // A release carries its target behind the version: `0.150.1-x86_64-unknown-linux-musl`.
-        let version = version.split('-').next().unwrap_or_default();
+        let target = ["-x86_64-", "-aarch64-"].iter().find_map(|target| version.find(target));
+        let version = version.get(..target.unwrap_or(version.len())).unwrap_or_default();
         version.starts_with(|c: char| c.is_ascii_digit()).then(|| version.to_owned())
     }
 }
@@ -262,7 +263,10 @@ fn what_to_execute(
         return Ok(Codex { found_by, ..native });
     }
     // The script itself, which node must run.
-    let is_node = |directory: &Path| access(&directory.join("node"), AccessFlags::X_OK).is_ok();
+    let is_node = |directory: &Path| {
+        let node = directory.join("node");
+        node.is_file() && access(&node, AccessFlags::X_OK).is_ok()
+    };
     let mut directories = path_directories(invocation);
     let mut script = Codex { package: Some(package), ..codex(hit.name_for_exec()) };
     if directories.iter().any(|directory| is_node(directory)) {

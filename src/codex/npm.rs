@@ -57,15 +57,14 @@ fn named_in_script(hit: &Path, real: &Path, head: &[u8]) -> Option<PathBuf> {
             .find(|path| path.exists());
     }
     // `exec node "$basedir/global/5/node_modules/@openai/codex/bin/codex.js" "$@"`
+    // Any other script is a person's own, which may do more than that.
+    if !text.contains("\nbasedir=$(dirname ") {
+        return None;
+    }
     let end = text.find(SCRIPT)? + SCRIPT.len();
     let before = text.get(..end)?;
     let start = before.rfind(['"', '\'', ' ', '\n']).map_or(0, |at| at + 1);
-    let path = before.get(start..)?;
-    let basedir = real.parent()?;
-    Some(match path.strip_prefix("$basedir/") {
-        Some(rest) => basedir.join(rest),
-        None => basedir.join(path),
-    })
+    Some(real.parent()?.join(before.get(start..)?.strip_prefix("$basedir/")?))
 }
 
 /// The native codex of a package, with what the script would set for it; `None` where its platform's is not installed.
@@ -79,7 +78,7 @@ pub(super) fn native(package: &Path, invocation: &Invocation) -> Option<Codex> {
             let path = vendor.join(binary);
             if access(&path, AccessFlags::X_OK).is_ok() {
                 let path = fs::canonicalize(&path).unwrap_or(path);
-                let (set, unset) = surroundings(package, &vendor, is_new, invocation);
+                let (set, unset) = surroundings(package, &path, is_new, invocation);
                 let package = Some(package.to_owned());
                 return Some(Codex { path, found_by: FoundBy::Npm, program: Program::Native, set, unset, package });
             }
@@ -91,7 +90,7 @@ pub(super) fn native(package: &Path, invocation: &Invocation) -> Option<Codex> {
 /// What the script sets for the native codex, and what it takes away.
 fn surroundings(
     package: &Path,
-    vendor: &Path,
+    native: &Path,
     is_new: bool,
     invocation: &Invocation,
 ) -> (Vec<(&'static str, OsString)>, Vec<&'static str>) {
@@ -100,8 +99,12 @@ fn surroundings(
     let in_package = |word: &str| package.to_string_lossy().contains(word);
     let is_bun =
         says("npm_config_user_agent", "bun/") || says("npm_execpath", "bun") || in_package("/.bun/install/global");
+    let modules = package.ancestors().nth(2).unwrap_or(package);
+    let is_noted_by_pnpm = is_new && access(&modules.join(".modules.yaml"), AccessFlags::F_OK).is_ok();
     let manager = match (is_new, is_bun) {
-        (true, _) if in_package("/.pnpm/") || in_package("/pnpm/global/") => "CODEX_MANAGED_BY_PNPM",
+        (true, _) if in_package("/.pnpm/") || in_package("/pnpm/global/") || is_noted_by_pnpm => {
+            "CODEX_MANAGED_BY_PNPM"
+        }
         (_, true) => "CODEX_MANAGED_BY_BUN",
         (_, false) => "CODEX_MANAGED_BY_NPM",
     };
@@ -111,7 +114,7 @@ fn surroundings(
         return (set, MANAGERS.into_iter().filter(|name| *name != manager).collect());
     }
     // ripgrep, which later versions find by themselves.
-    let tools = vendor.join("path");
+    let tools = native.ancestors().nth(2).unwrap_or(native).join("path");
     let path = invocation.var("PATH").unwrap_or_default();
     let directories = std::env::split_paths(path).filter(|directory| !directory.as_os_str().is_empty());
     if tools.exists()
@@ -145,8 +148,8 @@ pub(super) fn version(package: &Path) -> Option<String> {
 }
 
 /// A version as it is ordered: by its numbers, a release after its previews; what is no version comes before all.
-pub(super) fn order(version: &str) -> (Vec<u64>, bool, String) {
+pub(super) fn order(version: &str) -> (Vec<u64>, bool, Vec<Result<u64, String>>) {
     let (numbers, preview) = version.split_once('-').unwrap_or((version, ""));
     let numbers = numbers.split('.').map_while(|number| number.parse().ok()).collect();
-    (numbers, preview.is_empty(), preview.to_owned())
+    (numbers, preview.is_empty(), preview.split('.').map(|part| part.parse().map_err(|_| part.to_owned())).collect())
 }
