@@ -136,7 +136,7 @@ fn settle(
                         let shown = words::short_path(&path, settings.person_home.as_deref());
                         says.push((Level::WARN, format!("`{shown}/auth.json` is not completed: {unmended}")));
                         let detail = format!("auth.json could not be completed: {unmended}");
-                        facts.completion = Err(Because::of(Reason::RepairFailed, detail));
+                        facts.completion = Err(Because::of(Reason::RepairFailed, detail)).into();
                         continue;
                     }
                 }

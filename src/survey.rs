@@ -4,6 +4,7 @@
 //! prefers nothing. Where a home that can log in settles the matter, no other home is opened.
 #![expect(clippy::disallowed_methods, reason = "this is the one room that reads the disk and asks the clock")]
 
+use std::cell::OnceCell;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -48,8 +49,26 @@ pub struct Facts {
     pub access_token_in_environment: bool,
     /// `CODEX_API_KEY` is not blank: `codex exec` prefers it to any home.
     pub api_key_in_environment: bool,
-    /// What the injected `auth.json` would be if it were completed.
-    pub completion: Result<Completion, Because>,
+    /// When this was looked at.
+    pub now: DateTime<Utc>,
+    /// What the injected `auth.json` would be if it were completed; see [`Facts::completion`].
+    pub completion: OnceCell<Result<Completion, Because>>,
+}
+
+impl Facts {
+    /// What the injected `auth.json` would be if it were completed. Made from the bytes that were read, and only for whom
+    /// it matters: it costs as much as all the rest.
+    ///
+    /// # Errors
+    /// Why it cannot be completed, or must not be.
+    pub fn completion(&self) -> Result<&Completion, Because> {
+        let made = self.completion.get_or_init(|| {
+            let injected = self.injected.as_ref().ok_or(Reason::NotCompletable)?;
+            let personal = self.personal.as_ref().map(|personal| &personal.auth.bytes);
+            complete(&injected.auth.bytes, personal, self.now)
+        });
+        made.as_ref().map_err(Because::clone)
+    }
 }
 
 /// Looks at everything that this start depends on, once.
@@ -63,7 +82,8 @@ pub fn look(invocation: &Invocation, settings: &Settings, start: &Start) -> Fact
         personal: None,
         access_token_in_environment: invocation.is_not_blank("CODEX_ACCESS_TOKEN"),
         api_key_in_environment: invocation.is_not_blank("CODEX_API_KEY"),
-        completion: Err(Reason::NotCompletable.into()),
+        now: Utc::now(),
+        completion: OnceCell::new(),
     };
     let (Start::Judged { overrides, .. }, Some(path)) = (start, invocation.codex_home()) else { return facts };
     let injected = Place::at(plain(&path));
@@ -72,14 +92,9 @@ pub fn look(invocation: &Invocation, settings: &Settings, start: &Start) -> Fact
     if !matches!(facts.kind, Kind::Bridge | Kind::Other) || facts.access_token_in_environment {
         return facts;
     }
-    let now = Utc::now();
-    let injected = injected.look(overrides, now);
+    let injected = injected.look(overrides, facts.now);
     if injected.can_log_in().0 == Usable::No {
-        facts.personal = personal.map(|place| place.look(overrides, now));
-        if facts.kind == Kind::Bridge {
-            let personal = facts.personal.as_ref().map(|personal| &personal.auth.bytes);
-            facts.completion = complete(&injected.auth.bytes, personal, now);
-        }
+        facts.personal = personal.map(|place| place.look(overrides, facts.now));
     }
     facts.injected = Some(injected);
     facts
@@ -238,9 +253,15 @@ fn read(path: &Path, limit: u64) -> Result<(Vec<u8>, Metadata), Unread> {
     Ok((read_all(file, metadata.len(), limit)?, metadata))
 }
 
-/// Reads to the end, which may be further than `size` where somebody is writing.
-fn read_all(file: File, size: u64, limit: u64) -> Result<Vec<u8>, Unread> {
-    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default().saturating_add(1));
-    file.take(limit + 1).read_to_end(&mut bytes)?;
+/// Reads to the end, which may be further than `size` where somebody is writing. A file that gives just its size, with room
+/// for more, is not asked whether that was all.
+fn read_all(mut file: File, size: u64, limit: u64) -> Result<Vec<u8>, Unread> {
+    let size = usize::try_from(size).map_err(|_| Unread::TooLarge)?;
+    let mut bytes = vec![0; size + 1];
+    let read = file.read(&mut bytes)?;
+    bytes.truncate(read);
+    if read != size {
+        file.take(limit + 1 - read as u64).read_to_end(&mut bytes)?;
+    }
     if bytes.len() as u64 > limit { Err(Unread::TooLarge) } else { Ok(bytes) }
 }

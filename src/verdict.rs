@@ -261,7 +261,7 @@ fn repair<'a>(facts: &'a Facts, injected: &Home, strategy: Strategy) -> Result<&
     // Completing mends auth.json and nothing else.
     injected.directory.as_ref().map_err(Because::clone)?;
     injected.config.as_ref().map_err(Because::clone)?;
-    let completion = facts.completion.as_ref().map_err(Because::clone)?;
+    let completion = facts.completion()?;
     let Some(personal) = &facts.personal else { return Ok(completion) };
     if injected.shares_refresh_token(personal) {
         return Err(Reason::SharedRefreshToken.into());

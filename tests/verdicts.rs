@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops where it fails")]
 
+use std::cell::OnceCell;
 use std::path::PathBuf;
 
 use codex_home::home::auth::{Auth, Fingerprint, Login, Owners, Ownership, Usable};
@@ -139,12 +140,12 @@ fn exec() -> Start {
     Start::Judged { subcommand: Subcommand::Exec, overrides: Overrides::default() }
 }
 
-fn completable() -> Result<Completion, Because> {
-    Ok(Completion { bytes: Sealed::default(), id_token: IdTokenFrom::AccessToken })
+fn completable() -> OnceCell<Result<Completion, Because>> {
+    Ok(Completion { bytes: Sealed::default(), id_token: IdTokenFrom::AccessToken }).into()
 }
 
-fn not_completable() -> Result<Completion, Because> {
-    Err(Reason::NotCompletable.into())
+fn not_completable() -> OnceCell<Result<Completion, Because>> {
+    Err(Reason::NotCompletable.into()).into()
 }
 
 fn facts(kind: Kind, injected: Home, personal: Option<Home>) -> Facts {
@@ -156,6 +157,7 @@ fn facts(kind: Kind, injected: Home, personal: Option<Home>) -> Facts {
         personal,
         access_token_in_environment: false,
         api_key_in_environment: false,
+        now: chrono::DateTime::UNIX_EPOCH,
         completion: completable(),
     }
 }
@@ -610,6 +612,7 @@ fn whatever_the_facts_no_promise_is_broken() {
                             personal: personal.clone(),
                             access_token_in_environment: bits & 1 != 0,
                             api_key_in_environment: bits & 2 != 0,
+                            now: chrono::DateTime::UNIX_EPOCH,
                             completion: if bits & 4 != 0 { completable() } else { not_completable() },
                         };
                         let verdicts = Strategy::ALL.map(|strategy| {
@@ -674,7 +677,7 @@ fn holds(facts: &Facts, verdict: &Verdict<'_>) {
         Verdict::Repair { .. } => {
             assert_eq!(facts.kind, Kind::Bridge, "not a machine's file: {facts:?}");
             assert_ne!(facts.strategy, Strategy::Redirect, "{facts:?}");
-            assert!(facts.completion.is_ok() && injected.directory.is_ok() && injected.config.is_ok(), "{facts:?}");
+            assert!(facts.completion().is_ok() && injected.directory.is_ok() && injected.config.is_ok(), "{facts:?}");
             if let Some(personal) = &facts.personal {
                 assert!(!injected.shares_refresh_token(personal), "two holders: {facts:?}");
                 let is_stale = injected.auth().is_some_and(|auth| auth.stale);

@@ -2,6 +2,7 @@
 //!
 //! Pure. Looks at the keys that decide about a login and at nothing else; keeps no value that could be a secret.
 
+use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::home::auth::{Auth, Login};
@@ -76,6 +77,33 @@ impl Forced {
     }
 }
 
+/// The keys that decide about a login; the others are parsed and let go.
+#[derive(Deserialize)]
+struct Keys {
+    cli_auth_credentials_store: Option<Value>,
+    model_provider: Option<Value>,
+    model_providers: Option<Value>,
+    profile: Option<Value>,
+    forced_login_method: Option<Value>,
+    forced_chatgpt_workspace_id: Option<Value>,
+}
+
+impl Keys {
+    fn into_table(self) -> Table {
+        [
+            ("cli_auth_credentials_store", self.cli_auth_credentials_store),
+            ("model_provider", self.model_provider),
+            ("model_providers", self.model_providers),
+            ("profile", self.profile),
+            ("forced_login_method", self.forced_login_method),
+            ("forced_chatgpt_workspace_id", self.forced_chatgpt_workspace_id),
+        ]
+        .into_iter()
+        .filter_map(|(key, value)| Some((key.to_owned(), value?)))
+        .collect()
+    }
+}
+
 impl Config {
     /// Reads the bytes of a `config.toml` (none where there is no such file) under the overrides of argv.
     ///
@@ -90,12 +118,13 @@ impl Config {
             std::str::from_utf8(bytes).map_err(|_| Because::of(Reason::ConfigInvalid, "config.toml is not UTF-8"))?;
         // codex skips a byte order mark here, though not in auth.json.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let mut table: Table = toml::from_str(text).map_err(|error| {
+        let keys: Keys = toml::from_str(text).map_err(|error| {
             // The parser's own message quotes the line, which may hold a key.
             let offset = error.span().map_or(0, |span| span.start);
             let (line, column) = position(text, offset);
             Because::of(Reason::ConfigInvalid, format!("config.toml is not valid TOML at {line}:{column}"))
         })?;
+        let mut table = keys.into_table();
         overrides.apply(&mut table);
         Self::of(&table)
     }

@@ -1,0 +1,272 @@
+//! What a start may cost, in what it asks of the system: a clock is too noisy to tell, `strace` is not.
+//!
+//! Counted is what the launcher does itself: everything from the moment the language's runtime hands over to `main` to the
+//! `execve` that ends us, that one and what the allocator and the standard library ask on our behalf included. What comes
+//! before is the loader's and the runtime's; a Rust program that does nothing makes the same calls. The runtime's last act on
+//! Linux is its handler for SIGBUS, which nobody else sets: that is where `main` begins.
+//!
+//! Where there is no `strace`, or it may not trace, this says so and passes, unless `CODEX_HOME_SHIM_REQUIRE_STRACE` is set.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on has failed, and the launcher's rooms are not the tests'"
+)]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::env;
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use support::tokens::{ACCOUNT, access_token};
+use support::{World, auth, run};
+
+/// How many calls of its own a redirecting start may make.
+const LIMIT: usize = 40;
+
+/// Calls that nothing before `main` makes either: a child, a thread, a network, a directory's list, a nap.
+const NEVER: [&str; 22] = [
+    "fork",
+    "vfork",
+    "clone",
+    "clone3",
+    "socket",
+    "socketpair",
+    "connect",
+    "bind",
+    "sendto",
+    "sendmsg",
+    "getdents",
+    "getdents64",
+    "nanosleep",
+    "clock_nanosleep",
+    "pause",
+    "wait4",
+    "waitid",
+    "select",
+    "pselect6",
+    "epoll_wait",
+    "epoll_pwait",
+    "io_uring_setup",
+];
+
+/// A bridge as in openclaw/openclaw#70511, a personal home as most people have it, and a codex on PATH with more after it.
+struct Scene {
+    world: World,
+}
+
+impl Scene {
+    fn new() -> Scene {
+        let scene = Scene { world: World::new() };
+        let world = &scene.world;
+        world.lay_bridge(&auth::issue_70511_with_account(&access_token(ACCOUNT, "bridge"), "bridge-refresh", ACCOUNT));
+        world.lay_personal(&auth::healthy(ACCOUNT, "personal", "personal-refresh"));
+        fs::write(world.personal().join("config.toml"), "model = \"gpt-5\"\n").unwrap();
+        for directory in [scene.bin(), scene.later()] {
+            fs::create_dir(&directory).unwrap();
+            // What codex does in the end is not ours to count. Copied by somebody else: a program that is open for writing in
+            // this process would be open in every child that another test starts meanwhile, and could not be executed.
+            let copied = Command::new("cp").arg(program("true")).arg(directory.join("codex")).status().unwrap();
+            assert!(copied.success());
+        }
+        scene
+    }
+
+    fn bin(&self) -> PathBuf {
+        self.world.root().join("bin")
+    }
+
+    /// A directory on PATH behind the one that holds codex.
+    fn later(&self) -> PathBuf {
+        self.world.root().join("later")
+    }
+
+    /// Every call of a redirecting start, from the loader's first to the one that ends us. `None` where that cannot be seen.
+    fn trace(&self, more_path: &[PathBuf]) -> Option<Vec<Call>> {
+        let strace = match strace() {
+            Ok(strace) => strace,
+            Err(missing) if env::var_os("CODEX_HOME_SHIM_REQUIRE_STRACE").is_some() => panic!("{missing}"),
+            Err(missing) => {
+                eprintln!("ignored: {missing}");
+                return None;
+            }
+        };
+        let path = [self.bin(), self.later()].into_iter().chain(more_path.iter().cloned());
+        let path = env::join_paths(path.chain(["/usr/bin".into(), "/bin".into()])).unwrap();
+        let launcher = self.world.launcher();
+        let output = self.world.root().join("calls");
+        // Twice: the first start makes the journal and its directory.
+        for _ in 0..2 {
+            let mut command = self.world.command(&strace);
+            command.args(["-f", "-qq", "-s", "4096", "-o"]).arg(&output).arg("--").arg(launcher.get_program());
+            command.arg("app-server").env("PATH", &path).env("CODEX_HOME", self.world.bridge());
+            let finished = run(&mut command);
+            assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""));
+        }
+        let text = fs::read_to_string(&output).unwrap();
+        let mut calls: Vec<_> = text.lines().filter_map(Call::parse).collect();
+        let end = calls.iter().rposition(|call| call.name == "execve").unwrap();
+        calls.truncate(end + 1);
+        assert!(calls.len() > 1, "nothing was executed:\n{text}");
+        // Codex is started in the person's own home: this is the start that is meant.
+        let journal = fs::read_to_string(self.state().join("journal.jsonl")).unwrap();
+        assert!(journal.lines().all(|line| line.contains(r#""verdict":"redirect""#)), "{journal}");
+        Some(calls)
+    }
+
+    fn state(&self) -> PathBuf {
+        self.world.home().join(".local/state/codex-home-shim")
+    }
+}
+
+/// One system call, as `strace` writes it.
+#[derive(Debug)]
+struct Call {
+    name: String,
+    line: String,
+}
+
+impl Call {
+    /// `None` for what is not a call: signals, ends.
+    fn parse(line: &str) -> Option<Call> {
+        let line = line.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start();
+        let (name, _) = line.split_once('(')?;
+        let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        is_name.then(|| Call { name: name.to_owned(), line: line.to_owned() })
+    }
+
+    /// The path it names, where it names one.
+    fn path(&self) -> Option<&Path> {
+        self.line.split('"').nth(1).map(Path::new)
+    }
+}
+
+/// What the launcher asked itself, from the beginning of `main`.
+fn own(calls: &[Call]) -> Vec<&Call> {
+    let is_last_act = |call: &Call| call.name == "rt_sigaction" && call.line.starts_with("rt_sigaction(SIGBUS, {");
+    let Some(end) = calls.iter().rposition(is_last_act) else {
+        panic!("the runtime's start is not what it was, and this test no longer knows where `main` begins");
+    };
+    // A build with debug assertions asks whether a descriptor is open before it closes it.
+    let is_assertion = |call: &Call| call.name == "fcntl" && call.line.contains("F_GETFD");
+    calls[end + 1..].iter().filter(|call| !is_assertion(call)).collect()
+}
+
+fn listed(calls: &[&Call]) -> String {
+    calls.iter().enumerate().fold(String::new(), |mut text, (at, call)| {
+        let _ = writeln!(text, "{:3}  {}", at + 1, call.line);
+        text
+    })
+}
+
+/// `strace`, where it is there and may trace.
+fn strace() -> Result<PathBuf, String> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let strace = env::split_paths(&path).map(|directory| directory.join("strace")).find(|path| path.is_file());
+    let strace = strace.ok_or("there is no `strace` here to count with")?;
+    let tried = Command::new(&strace).args(["-qq", "-o", "/dev/null", "--", "true"]).output();
+    match tried {
+        Ok(tried) if tried.status.success() => Ok(strace),
+        Ok(tried) => Err(format!("`strace` may not trace here: {}", String::from_utf8_lossy(&tried.stderr).trim())),
+        Err(error) => Err(format!("`strace` cannot be started: {error}")),
+    }
+}
+
+/// A program every system has.
+fn program(name: &str) -> PathBuf {
+    let path = ["/usr/bin", "/bin"].map(|directory| Path::new(directory).join(name));
+    path.into_iter().find(|path| path.is_file()).unwrap()
+}
+
+#[test]
+fn a_redirect_makes_few_calls_of_its_own() {
+    let Some(calls) = Scene::new().trace(&[]) else { return };
+    let own = own(&calls);
+    assert!(own.len() <= LIMIT, "{} calls of our own, {LIMIT} are allowed:\n{}", own.len(), listed(&own));
+}
+
+#[test]
+fn a_redirect_starts_no_child_or_thread_asks_no_network_lists_nothing_and_waits_for_nothing() {
+    let Some(calls) = Scene::new().trace(&[]) else { return };
+    for call in &calls {
+        assert!(!NEVER.contains(&call.name.as_str()), "{}", call.line);
+        let waits_for_a_lock = (call.name == "flock" && !call.line.contains("LOCK_NB"))
+            || (call.name == "fcntl" && call.line.contains("SETLKW"))
+            || (call.name == "futex" && call.line.contains("FUTEX_WAIT"));
+        assert!(!waits_for_a_lock, "{}", call.line);
+    }
+    // The runtime asks whether its descriptors are open; nobody asks after that.
+    let polls = own(&calls).into_iter().find(|call| call.name.contains("poll"));
+    assert!(polls.is_none(), "{polls:?}");
+}
+
+#[test]
+fn a_redirect_opens_both_homes_files_the_journal_and_codex_and_nothing_else() {
+    let scene = Scene::new();
+    let Some(calls) = scene.trace(&[]) else { return };
+    let homes = [scene.world.bridge(), scene.world.personal()];
+    let mut expected: BTreeSet<_> =
+        homes.iter().flat_map(|home| [home.join("auth.json"), home.join("config.toml")]).collect();
+    // The journal is opened within its directory, and codex to see what machine it is for.
+    expected.extend([scene.state(), scene.state().join("journal.jsonl"), "journal.jsonl".into()]);
+    expected.insert(scene.bin().join("codex"));
+    for call in own(&calls).iter().filter(|call| call.name.starts_with("open")) {
+        assert!(call.path().is_some_and(|path| expected.contains(path)), "{}", call.line);
+    }
+}
+
+#[test]
+fn a_redirect_writes_one_line_to_the_journal_and_nothing_else() {
+    let Some(calls) = Scene::new().trace(&[]) else { return };
+    let changes =
+        ["write", "pwrite64", "writev", "mkdir", "mkdirat", "unlink", "unlinkat", "rename", "renameat", "link"];
+    let more = ["renameat2", "linkat", "symlink", "symlinkat", "chmod", "fchmod", "fchmodat", "chown", "ftruncate"];
+    let changes = own(&calls).into_iter().filter(|call| changes.contains(&&*call.name) || more.contains(&&*call.name));
+    let changes: Vec<_> = changes.collect();
+    assert_eq!(changes.len(), 1, "{changes:#?}");
+    assert!(changes[0].line.contains(r#"\"verdict\":\"redirect\""#), "{changes:#?}");
+}
+
+#[test]
+fn nothing_is_looked_at_once_codex_is_found() {
+    let scene = Scene::new();
+    let Some(calls) = scene.trace(&[]) else { return };
+    for call in own(&calls).iter().filter(|call| call.name != "execve") {
+        assert!(call.path().is_none_or(|path| !path.starts_with(scene.later())), "{}", call.line);
+    }
+}
+
+#[test]
+fn sessions_in_the_homes_and_directories_behind_codex_cost_no_call() {
+    let scene = Scene::new();
+    let Some(few) = scene.trace(&[]) else { return };
+    for home in [scene.world.bridge(), scene.world.personal()] {
+        let day = home.join("sessions/2026/04/22");
+        fs::create_dir_all(&day).unwrap();
+        for session in 0..500 {
+            fs::write(day.join(format!("rollout-{session}.jsonl")), "{}\n").unwrap();
+        }
+    }
+    let more_path: Vec<_> = (0..200).map(|entry| scene.world.root().join(format!("path/{entry}"))).collect();
+    for directory in &more_path {
+        fs::create_dir_all(directory).unwrap();
+        fs::write(directory.join("codex"), "").unwrap();
+        fs::set_permissions(directory.join("codex"), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let Some(many) = scene.trace(&more_path) else { return };
+    // More environment is more memory: what the allocator asks for is left out here.
+    let names = |calls: &[Call]| -> Vec<String> {
+        let is_memory = |name: &str| ["brk", "mmap", "munmap", "mremap"].contains(&name);
+        own(calls).into_iter().map(|call| call.name.clone()).filter(|name| !is_memory(name)).collect()
+    };
+    assert_eq!(names(&many), names(&few));
+}
