@@ -1195,11 +1195,8 @@ fn main() -> ExitCode {
         return code;
     }
     let arguments = Arguments::from_args();
-    let programs = tempfile::TempDir::with_prefix("codex-home-programs-").unwrap();
-    fs::set_permissions(programs.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    place(&std::env::current_exe().unwrap(), &programs.path().join("codex"));
-    place(Path::new(env!("CARGO_BIN_EXE_codex-home-shim")), &programs.path().join("codex-home-shim"));
-    PROGRAMS.set(programs.path().to_owned()).unwrap();
+    // Gone when the last trial is over.
+    let _programs = lab::lay_programs();
 
     let mut trials: Vec<_> = sentences(ON_PATH)
         .chain(places())

@@ -34,8 +34,8 @@ use std::time::{Duration, Instant};
 
 use lab::Want::{self, Redirected, Refused, Repaired, Trusted, Warned};
 use lab::{
-    AT_ONCE, BRIDGE_REFRESH, IN_CONFIG, KEY, Lab, MARK, NOBODY, OPAQUE_ACCESS, PATIENCE, PROGRAMS, Row, assert_same,
-    broken, check, check_within, forking, healthy, hopeless, place, replace, spoiled, with, without, write_program,
+    AT_ONCE, BRIDGE_REFRESH, IN_CONFIG, KEY, Lab, MARK, NOBODY, OPAQUE_ACCESS, PATIENCE, Row, assert_same, broken,
+    check, check_within, forking, healthy, hopeless, place, replace, spoiled, with, without, write_program,
 };
 use libtest_mimic::{Arguments, Completion, Trial};
 use nix::sys::signal::{SigSet, Signal, kill};
@@ -1597,11 +1597,8 @@ fn main() -> ExitCode {
         return code;
     }
     let arguments = Arguments::from_args();
-    let programs = tempfile::TempDir::with_prefix("codex-home-programs-").unwrap();
-    fs::set_permissions(programs.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    place(&std::env::current_exe().unwrap(), &programs.path().join("codex"));
-    place(Path::new(env!("CARGO_BIN_EXE_codex-home-shim")), &programs.path().join("codex-home-shim"));
-    PROGRAMS.set(programs.path().to_owned()).unwrap();
+    // Gone when the last trial is over.
+    let _programs = lab::lay_programs();
 
     let off = Trial::ignorable_test("the strategy off looks at no home", || {
         Ok(off_looks_at_nothing(&Lab::new()).map_or_else(Completion::ignored_with, |()| Completion::Completed))

@@ -19,6 +19,7 @@ use chrono::DateTime;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{Pid, geteuid};
 use serde_json::Value;
+use tempfile::TempDir;
 
 use self::Want::{Redirected, Refused, Repaired, Warned};
 use crate::stand_in::{self, Bytes, Report};
@@ -60,6 +61,16 @@ pub fn place(from: &Path, to: &Path) {
         fs::copy(from, to).unwrap();
         fs::set_permissions(to, fs::Permissions::from_mode(0o755)).unwrap();
     }
+}
+
+/// Puts the launcher and the stand-in, which is the test program itself, where everybody may execute them.
+pub fn lay_programs() -> TempDir {
+    let programs = TempDir::with_prefix("codex-home-programs-").unwrap();
+    fs::set_permissions(programs.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    place(&std::env::current_exe().unwrap(), &programs.path().join("codex"));
+    place(Path::new(env!("CARGO_BIN_EXE_codex-home-shim")), &programs.path().join("codex-home-shim"));
+    PROGRAMS.set(programs.path().to_owned()).unwrap();
+    programs
 }
 
 pub fn write_program(path: &Path, bytes: &[u8]) {
