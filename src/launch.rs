@@ -1,7 +1,8 @@
 //! THE END OF US: this process becomes codex.
 //!
 //! The only room that names `Command`. Same process, same arguments, same descriptors; the environment as it was but for
-//! the mark and, on a redirect, `CODEX_HOME`. Nothing comes after it.
+//! the mark, what npm's script would have set where codex is started behind it and, on a redirect, `CODEX_HOME`. Nothing
+//! comes after it.
 #![expect(clippy::disallowed_methods, reason = "this is the one room that executes")]
 
 use std::collections::BTreeMap;

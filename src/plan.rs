@@ -162,9 +162,13 @@ fn help(refusal: &Refusal, bridge: &Home, personal: Option<&Home>, settings: &Se
         Reason::LoginNotRenewable => format!("run `chmod u+rw {auth}` and remove any second link to it"),
         Reason::AuthNotRegularFile => format!("move `{auth}` away, run `{login}`"),
         Reason::AccountsDiffer => {
-            format!("run `{login}` with the account of the bridge, or give the host the other account")
+            format!(
+                "give the host the account of that home, or run `{login}` with the bridge's, which replaces it there"
+            )
         }
-        Reason::LoginsDiffer => format!("run `{login}`, or give the host the other kind of login"),
+        Reason::LoginsDiffer => {
+            format!("give the host the login of that home, or run `{login}`, which replaces it there")
+        }
         Reason::LoginForbidden => format!("run `{login}` with a login that `{config}` allows"),
         Reason::ConfigProfile => format!("take `profile` out of `{config}`, then send the message again"),
         Reason::CustomProvider | Reason::EphemeralStore | Reason::OtherAuth => {

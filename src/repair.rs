@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "this is the one room that writes")]
 
 use std::fs::File;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Component, Path};
@@ -20,7 +21,8 @@ use nix::unistd::{Pid, Uid, UnlinkatFlags, unlinkat};
 use crate::home::completion::Sealed;
 use crate::home::{AUTH_FILE, parts_made_by_host};
 
-/// What a temporary file is called, before our process id.
+/// What a temporary file is called, before our process id and what makes it ours alone: two containers that share a
+/// directory may both have a process of that id.
 const TEMPORARY: &str = ".auth.json.codex-home-shim.";
 
 /// Why a repair was not made. The file is as it was.
@@ -51,11 +53,15 @@ pub fn replace_auth(path: &Path, judged: &Sealed, new: &Sealed, pid: u32) -> Res
     let directory = open_directory(path)?;
     remove_leftovers(&directory)?;
     unchanged(&directory, judged)?;
-    let temporary = format!("{TEMPORARY}{pid}");
+    let temporary = format!("{TEMPORARY}{pid}.{:016x}", RandomState::new().build_hasher().finish());
     let written = write_temporary(&directory, &temporary, new)
         // Writing took its time; look once more, as late as can be.
         .and_then(|()| unchanged(&directory, judged))
-        .and_then(|()| Ok(renameat(&directory, temporary.as_str(), &directory, AUTH_FILE)?));
+        .and_then(|()| match renameat(&directory, temporary.as_str(), &directory, AUTH_FILE) {
+            // Somebody took our file for a leftover.
+            Err(Errno::ENOENT) => Err(Unmended::Changed),
+            renamed => Ok(renamed?),
+        });
     if written.is_err() {
         let _ = unlinkat(&directory, temporary.as_str(), UnlinkatFlags::NoRemoveDir);
         return written;
@@ -140,7 +146,10 @@ fn remove_leftovers(directory: &OwnedFd) -> Result<(), Unmended> {
     let mut entries = Dir::from_fd(here)?;
     for entry in entries.iter() {
         let entry = entry?;
-        let Some(pid) = entry.file_name().to_str().ok().and_then(|name| name.strip_prefix(TEMPORARY)) else { continue };
+        let Some(owner) = entry.file_name().to_str().ok().and_then(|name| name.strip_prefix(TEMPORARY)) else {
+            continue;
+        };
+        let pid = owner.split('.').next().unwrap_or_default();
         let is_dead = pid
             .parse()
             .is_ok_and(|pid| Pid::from_raw(pid) == Pid::this() || kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH));

@@ -119,6 +119,21 @@ impl Place {
     fn is(&self, other: &Self) -> bool {
         plain(&self.path) == plain(&other.path) || (self.id().is_some() && self.id() == other.id())
     }
+
+    /// Looks at it as a home.
+    fn look(self, overrides: &Overrides, now: DateTime<Utc>) -> Home {
+        let Self { path, metadata } = self;
+        let directory = directory(&path, metadata);
+        let (config, auth) = match directory.as_ref().map_err(|because| because.reason) {
+            // What codex cannot write into can still hold a login.
+            Ok(_) | Err(Reason::HomeNotWritable) => {
+                (config(&path.join(CONFIG_FILE), overrides), auth_file(&path.join(AUTH_FILE), now))
+            }
+            Err(Reason::HomeUnreadable) => (Ok(Config::default()), AuthFile::unread(Reason::AuthUnreadable, None)),
+            Err(_) => (Ok(Config::default()), AuthFile::unread(Reason::AuthMissing, None)),
+        };
+        Home { path, directory, config, auth }
+    }
 }
 
 /// Whose home it is; the first that applies.
@@ -141,22 +156,6 @@ fn kind(injected: &Place, personal: Option<&Place>, settings: &Settings, overrid
 #[must_use]
 pub fn home(path: &Path, overrides: &Overrides, now: DateTime<Utc>) -> Home {
     Place::at(path.to_owned()).look(overrides, now)
-}
-
-impl Place {
-    fn look(self, overrides: &Overrides, now: DateTime<Utc>) -> Home {
-        let Self { path, metadata } = self;
-        let directory = directory(&path, metadata);
-        let (config, auth) = match directory.as_ref().map_err(|because| because.reason) {
-            // What codex cannot write into can still hold a login.
-            Ok(_) | Err(Reason::HomeNotWritable) => {
-                (config(&path.join(CONFIG_FILE), overrides), auth_file(&path.join(AUTH_FILE), now))
-            }
-            Err(Reason::HomeUnreadable) => (Ok(Config::default()), AuthFile::unread(Reason::AuthUnreadable, None)),
-            Err(_) => (Ok(Config::default()), AuthFile::unread(Reason::AuthMissing, None)),
-        };
-        Home { path, directory, config, auth }
-    }
 }
 
 /// What codex would say to a directory: it must be there, and codex must be able to write into it.

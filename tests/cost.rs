@@ -96,7 +96,7 @@ impl Scene {
             Ok(strace) => strace,
             Err(missing) if env::var_os("CODEX_HOME_SHIM_REQUIRE_STRACE").is_some() => panic!("{missing}"),
             Err(missing) => {
-                eprintln!("ignored: {missing}");
+                support::not_tried(missing);
                 return None;
             }
         };

@@ -422,7 +422,7 @@ fn the_state_directory_of_the_person_is_honoured() {
 #[test]
 fn a_home_that_was_rewritten_gets_no_journal() {
     if !Uid::effective().is_root() {
-        return eprintln!("not tried: only root can start a user whose own home is out of the way");
+        return support::not_tried("only root can start a user whose own home is out of the way");
     }
     let world = World::new();
     open_to_all(&world);
@@ -445,7 +445,7 @@ fn a_home_that_was_rewritten_gets_no_journal() {
 fn beside_a_rewritten_home_the_user_database_says_where_the_journal_is() {
     let mine = |name: &str| std::env::var_os(name);
     let (Some(home), None) = (mine("HOME"), mine("XDG_STATE_HOME").or_else(|| mine("XDG_DATA_HOME"))) else {
-        return eprintln!("not tried: the environment of the tests says more than a home");
+        return support::not_tried("the environment of the tests says more than a home");
     };
     let invocation = |injected: &Path| Invocation {
         env: BTreeMap::from([(OsString::from("HOME"), home.clone()), (OsString::from("CODEX_HOME"), injected.into())]),
@@ -524,7 +524,7 @@ fn obstacles() -> Vec<Obstacle> {
     if Path::new("/dev/full").exists() {
         obstacles.push(("a device that is full", |_, _| "/dev/full".into()));
     } else {
-        eprintln!("not tried: there is no /dev/full");
+        support::not_tried("there is no /dev/full");
     }
     if Uid::effective().is_root() {
         obstacles.push(("another user's file", |_, path| {
@@ -539,7 +539,7 @@ fn obstacles() -> Vec<Obstacle> {
             path.to_owned()
         }));
     } else {
-        eprintln!("not tried: another user's file, for only root can give one away");
+        support::not_tried("another user's file, for only root can give one away");
     }
     obstacles
 }
@@ -665,7 +665,7 @@ struct Disk(tempfile::TempDir);
 impl Disk {
     fn small() -> Option<Disk> {
         if !cfg!(target_os = "linux") || !Uid::effective().is_root() {
-            eprintln!("not tried: only root, on Linux, can mount a disk that is full");
+            support::not_tried("only root, on Linux, can mount a disk that is full");
             return None;
         }
         let directory = tempfile::TempDir::with_prefix("codex-home-disk-").unwrap();
@@ -677,7 +677,7 @@ impl Disk {
         if mounted.is_ok_and(|status| status.success()) {
             Some(Disk(directory))
         } else {
-            eprintln!("not tried: a disk cannot be mounted here");
+            support::not_tried("a disk cannot be mounted here");
             None
         }
     }

@@ -143,7 +143,9 @@ fn a_signal_ends_it_as_any_program() {
     for_each_case(|case| {
         for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
             if is_ignored_here(signal) {
-                eprintln!("not tried: {signal} is ignored in the process that runs the tests, and so in its children");
+                support::not_tried(format!(
+                    "{signal} is ignored in the process that runs the tests, and so in its children"
+                ));
                 continue;
             }
             let mut host = Host::start(&mut case.start());
@@ -983,10 +985,10 @@ fn homes_that_cannot_log_in() -> Vec<Case> {
         let closed = unwritable("the bridge cannot be entered", "home-unreadable", 0o600);
         let read_only = unwritable("the bridge cannot be written", "home-not-writable", 0o500);
         for case in [nobody, closed, read_only] {
-            if can_start_as(STRANGER) { cases.push(case) } else { eprintln!("not tried: {}", case.name) }
+            if can_start_as(STRANGER) { cases.push(case) } else { support::not_tried(case.name) }
         }
     } else {
-        eprintln!("not tried: reasons that take another user, for only root can become one");
+        support::not_tried("reasons that take another user, for only root can become one");
     }
     cases
 }

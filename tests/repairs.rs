@@ -240,7 +240,7 @@ fn a_temporary_file_of_a_start_that_was_killed_is_removed() {
     let world = World::new();
     let (bridge, old, new) = judged(&world);
     // Process 1 lives, and no process has the highest number.
-    let (dead, alive, foreign) = ("2147483646", "1", "backup");
+    let (dead, alive, foreign) = ("2147483646.0123456789abcdef", "1.0123456789abcdef", "backup");
     for owner in [dead, alive, foreign] {
         fs::write(bridge.join(format!(".auth.json.codex-home-shim.{owner}")), "half").unwrap();
     }

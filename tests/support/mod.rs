@@ -116,6 +116,11 @@ fn lay_home(home: PathBuf, auth_json: &[u8]) -> PathBuf {
     home
 }
 
+/// Says what is not tried here, and why: past the test harness, which keeps what a passing test prints to itself.
+pub fn not_tried(reason: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "not tried: {reason}");
+}
+
 /// What a path is, in everything a test may want to find unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
