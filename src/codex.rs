@@ -18,13 +18,11 @@ use nix::unistd::{AccessFlags, access};
 use crate::failure::Failure;
 use crate::home::FileId;
 use crate::invocation::Invocation;
-use crate::settings::Settings;
+use crate::settings::{Key, Settings};
 use crate::words::{cause, short_path};
 
 pub use places::FoundBy;
 
-/// The variable that names the codex to start.
-const SETTING: &str = "CODEX_HOME_SHIM_CODEX";
 /// How many of the directories that were looked into a message names.
 const SHOWN: usize = 4;
 
@@ -108,7 +106,7 @@ pub fn find(invocation: &Invocation, settings: &Settings) -> Result<Codex, Failu
     let home = settings.person_home.as_deref();
     if let Some(path) = &settings.codex {
         let hit = candidate(path, &this).map_err(|unfit| Failure::CodexSetting {
-            name: SETTING,
+            name: settings.place_of(Key::Codex),
             path: short_path(path, home),
             cause: unfit.to_string(),
             is_there: !matches!(unfit, Unfit::Missing),

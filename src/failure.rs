@@ -28,12 +28,23 @@ pub enum Failure {
         /// What it may hold.
         rule: &'static str,
     },
+    /// Our settings file is wrong.
+    SettingsFile {
+        /// The file.
+        path: String,
+        /// Line and column, both from 1; `None` where it is not about a line.
+        at: Option<(usize, usize)>,
+        /// What is wrong with it.
+        cause: String,
+        /// What to do about it.
+        help: String,
+    },
     /// No home can log in.
     NoUsableHome(Box<NoUsableHome>),
     /// The codex that the settings name is not one we could start.
     CodexSetting {
-        /// The variable.
-        name: &'static str,
+        /// Which setting, as it stands in a sentence.
+        name: String,
         /// What it names.
         path: String,
         /// What is wrong with it.
@@ -118,7 +129,7 @@ impl Failure {
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::Setting { .. } | Self::NoUsableHome(_) => 78,
+            Self::Setting { .. } | Self::SettingsFile { .. } | Self::NoUsableHome(_) => 78,
             Self::CodexNotFound { .. }
             | Self::CodexSetting { is_there: false, .. }
             | Self::Exec { is_there: false, .. } => 127,
@@ -130,7 +141,7 @@ impl Failure {
     #[must_use]
     pub const fn reason(&self) -> Reason {
         match self {
-            Self::Setting { .. } => Reason::SettingInvalid,
+            Self::Setting { .. } | Self::SettingsFile { .. } => Reason::SettingInvalid,
             Self::NoUsableHome(homes) => homes.reason,
             Self::CodexSetting { .. } => Reason::CodexSettingInvalid,
             Self::CodexNotFound { .. } => Reason::CodexNotFound,
@@ -144,8 +155,11 @@ impl Failure {
     pub fn help(&self) -> String {
         match self {
             Self::Setting { name, .. } => format!("correct `{name}` or unset it, where the gateway is started"),
+            Self::SettingsFile { help, .. } => help.clone(),
             Self::NoUsableHome(homes) => homes.help.clone(),
-            Self::CodexSetting { name, .. } => format!("set `{name}` to the absolute path of codex, or unset it"),
+            Self::CodexSetting { name, .. } => {
+                format!("set {} to the absolute path of codex, or unset it", name.trim_end_matches(','))
+            }
             Self::CodexNotFound { .. } => {
                 "run `npm i -g @openai/codex`, or set `CODEX_HOME_SHIM_CODEX` to the absolute path of codex".to_owned()
             }
@@ -159,6 +173,10 @@ impl Failure {
         let short = |path: &String| tail(path, path_limit);
         match self {
             Self::Setting { name, value, rule } => vec![format!("`{name}` is `{}`, not {rule}", short(value))],
+            Self::SettingsFile { path, at, cause, .. } => vec![match at {
+                Some((line, column)) => format!("`{}`, line {line}, column {column}: {cause}", short(path)),
+                None => format!("`{}`: {cause}", short(path)),
+            }],
             Self::NoUsableHome(homes) => {
                 let personal = homes.personal.as_ref().map_or_else(
                     || format!("personal home: {:#}", Because::from(Reason::HomeUnknown)),
@@ -172,7 +190,7 @@ impl Failure {
                 }
                 vec![bridge, personal]
             }
-            Self::CodexSetting { name, path, cause, .. } => vec![format!("`{name}` is `{}`, and {cause}", short(path))],
+            Self::CodexSetting { name, path, cause, .. } => vec![format!("{name} is `{}`, and {cause}", short(path))],
             Self::CodexNotFound { looked } => {
                 vec![format!("codex is not found: no executable `codex` other than this launcher in {}", short(looked))]
             }

@@ -57,7 +57,18 @@ impl Invocation {
     /// `~/Library/Application Support`; under the person's real home also where `$HOME` was rewritten.
     #[must_use]
     pub fn state_directory(&self) -> Option<PathBuf> {
-        let directory = dirs::state_dir().or_else(dirs::data_local_dir)?;
+        self.under_person_home(dirs::state_dir().or_else(dirs::data_local_dir)?)
+    }
+
+    /// The directory for what programs are told: `$XDG_CONFIG_HOME` or `~/.config`, on macOS
+    /// `~/Library/Application Support`; under the person's real home also where `$HOME` was rewritten.
+    #[must_use]
+    pub fn config_directory(&self) -> Option<PathBuf> {
+        self.under_person_home(dirs::config_dir()?)
+    }
+
+    /// A directory under `$HOME`, moved to under the person's real one.
+    fn under_person_home(&self, directory: PathBuf) -> Option<PathBuf> {
         match self.var("HOME").and_then(|home| directory.strip_prefix(home).ok()) {
             Some(below) => Some(self.person_home()?.join(below)),
             None => Some(directory),

@@ -47,17 +47,12 @@ const LIMIT: u64 = 512 << 10;
 /// the journal that the settings name.
 ///
 /// A level that is none of these is said and costs nothing else: no bot falls silent over it.
-pub fn open(invocation: &Invocation, settings: Option<&Settings>) {
+pub fn open(invocation: &Invocation, settings: &Settings) {
     let asked = invocation.var(SETTING);
     let level = asked.map(|asked| level(asked.to_str().unwrap_or_default()));
     let stderr = Stderr { level: level.flatten().unwrap_or(Level::WARN) };
-    let journal = match settings {
-        Some(settings) => settings.journal.clone(),
-        // Where the settings are wrong, that is noted down unless they might have named another place.
-        None if invocation.var("CODEX_HOME_SHIM_JOURNAL").is_some() => Journal::Off,
-        None => Journal::Default,
-    };
-    let lines = Lines { path: path(invocation, &journal), is_ours: journal == Journal::Default };
+    let journal = &settings.journal;
+    let lines = Lines { path: path(invocation, journal), is_ours: *journal == Journal::Default };
     // Somebody who calls us twice in one process has the first one's.
     let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(stderr).with(lines));
     if let (Some(asked), Some(None)) = (asked, level) {

@@ -13,7 +13,7 @@
 //! |--------------------------------------------------|----------------------------------------------|
 //! | asks the process: argv, environment, user, cwd   | [`invocation`]                               |
 //! | knows codex's command line                       | [`start`]                                    |
-//! | knows our own variables                          | [`settings`]                                 |
+//! | knows our own file and variables                 | [`settings`]                                 |
 //! | reads a home, asks the clock                     | [`survey`]                                   |
 //! | knows a file inside a home, or the path of one   | [`home`]                                     |
 //! | says what an `auth.json` is good for             | [`home::auth`], [`home::claims`]             |
@@ -72,19 +72,25 @@ const ATTEMPTS: u32 = 8;
 /// # Errors
 /// Whatever keeps codex from being started.
 pub fn run(invocation: &Invocation) -> Result<Infallible, Failure> {
-    let settings = Settings::read(invocation);
-    journal::open(invocation, settings.as_ref().ok());
+    let (settings, problems) = Settings::gather(invocation);
+    journal::open(invocation, &settings);
+    if let (true, Some(file)) = (settings.file_is_missed, &settings.file) {
+        let shown = words::short_path(file, settings.person_home.as_deref());
+        journal::say(Level::WARN, &format!("`{}` names `{shown}`, and there is no such file", settings::FILE_VARIABLE));
+    }
     let start = Start::read(&invocation.args);
     let mut record = Record { subcommand: start.name(), home: invocation.codex_home(), ..Record::default() };
     // Only a start that is judged is worth a line.
-    let is_off = settings.as_ref().is_ok_and(|settings| settings.strategy == Strategy::Off);
-    let is_judged = matches!(start, Start::Judged { .. }) && !is_off;
+    let is_judged = matches!(start, Start::Judged { .. }) && settings.strategy != Strategy::Off;
     let note = |record: &Record, failure: Option<&Failure>| {
         if is_judged {
             record.write(invocation, failure);
         }
     };
-    let settings = settings.inspect_err(|failure| note(&record, Some(failure)))?;
+    if let Some(failure) = problems.into_iter().next() {
+        note(&record, Some(&failure));
+        return Err(failure);
+    }
     let launch = prepare(invocation, &settings, &start, &mut record);
     note(&record, launch.as_ref().err());
     launch::become_codex(&launch?, invocation, &settings).inspect_err(|failure| note(&record, Some(failure)))

@@ -21,7 +21,7 @@ use crate::home::config::Config;
 use crate::home::{AUTH_FILE, AuthFile, CONFIG_FILE, FileId, Home, Kind};
 use crate::invocation::Invocation;
 use crate::reason::{Because, Reason};
-use crate::settings::{Settings, Strategy, plain};
+use crate::settings::{Pattern, Settings, Strategy, plain};
 use crate::start::{Overrides, Start};
 use crate::words::cause;
 
@@ -120,6 +120,19 @@ impl Place {
         plain(&self.path) == plain(&other.path) || (self.id().is_some() && self.id() == other.id())
     }
 
+    /// Whether it is one of the places that a pattern means, by its spelling or by what stands there.
+    fn matches(&self, pattern: &Pattern) -> bool {
+        let lies_below = |path: &Path| {
+            let above = pattern.above(path).map(|above| Self::at(above.to_owned()));
+            above.is_some_and(|above| above.is(&Self::at(pattern.place().to_owned())))
+        };
+        if !pattern.has_star() {
+            return self.is(&Self::at(pattern.place().to_owned()));
+        }
+        // A link to such a place has a name of its own.
+        lies_below(&self.path) || fs::canonicalize(&self.path).is_ok_and(|real| lies_below(&real))
+    }
+
     /// Looks at it as a home.
     fn look(self, overrides: &Overrides, now: DateTime<Utc>) -> Home {
         let Self { path, metadata } = self;
@@ -138,7 +151,7 @@ impl Place {
 
 /// Whose home it is; the first that applies.
 fn kind(injected: &Place, personal: Option<&Place>, settings: &Settings, overrides: &Overrides) -> Kind {
-    let is_one_of = |paths: &[PathBuf]| paths.iter().any(|path| injected.is(&Place::at(path.clone())));
+    let is_one_of = |patterns: &[Pattern]| patterns.iter().any(|pattern| injected.matches(pattern));
     if is_one_of(&settings.leave) {
         Kind::LeftAlone
     } else if personal.is_some_and(|personal| injected.is(personal)) {

@@ -108,3 +108,12 @@ pub fn cause(error: &io::Error) -> String {
         },
     }
 }
+
+/// Line and column of a byte in `text`, both from 1, the column in characters.
+#[must_use]
+pub fn position(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;
+    (line, column)
+}

@@ -218,6 +218,64 @@ const VERDICTS: &[Row] = &[
         let bridge = lab.broken();
         with(lab.serve(&bridge), "CODEX_HOME_SHIM_LEAVE", bridge)
     }),
+    // The settings file.
+    ("a home that the settings file names a bridge is redirected like one", Redirected, |lab| {
+        lab.person(ACCOUNT);
+        lab.settings("bridges = [\"~/elsewhere\"]\n");
+        lab.serve(lab.other(None))
+    }),
+    ("a home that a star in the settings file names a bridge is redirected like one", Redirected, |lab| {
+        lab.person(ACCOUNT);
+        lab.settings("bridges = [\"~/else*e\"]\n");
+        lab.serve(lab.other(None))
+    }),
+    ("a star that stands for the directory above names a bridge too", Redirected, |lab| {
+        lab.person(ACCOUNT);
+        lab.settings("bridges = [\"~/agents/*/codex\"]\n");
+        let home = lab.world.home().join("agents/main/codex");
+        fs::create_dir_all(&home).unwrap();
+        lab.serve(home)
+    }),
+    ("a star stands for no slash", Trusted, |lab| {
+        lab.person(ACCOUNT);
+        lab.settings("bridges = [\"~/*\"]\n");
+        let home = lab.world.home().join("agents/codex");
+        fs::create_dir_all(&home).unwrap();
+        lab.serve(home)
+    }),
+    ("a link into what a star leaves alone is left alone", Trusted, |lab| {
+        lab.person(ACCOUNT);
+        lab.settings("leave = [\"~/.openclaw/agents/*/agent/harness-auth/codex/*\"]\n");
+        let link = lab.world.home().join("link");
+        symlink(lab.broken(), &link).unwrap();
+        with(lab.serve(&link), "CODEX_HOME_SHIM_BRIDGES", link)
+    }),
+    ("a home that is spelled through a link is one that a star names", Redirected, |lab| {
+        lab.person(ACCOUNT);
+        lab.settings("bridges = [\"~/link/e*\"]\n");
+        symlink(lab.world.home(), lab.world.home().join("link")).unwrap();
+        lab.serve(lab.other(None))
+    }),
+    ("a home that the settings file leaves alone is trusted, though a variable names it a bridge", Trusted, |lab| {
+        lab.person(ACCOUNT);
+        lab.settings("leave = [\"~/elsewhere\"]\n");
+        with(lab.serve(lab.other(None)), "CODEX_HOME_SHIM_BRIDGES", "~/elsewhere")
+    }),
+    ("the strategy of the settings file holds", Repaired, |lab| {
+        lab.settings("strategy = \"repair\"\n");
+        lab.serve(lab.broken_beside_person())
+    }),
+    ("the strategy of the environment is stronger than the file's", Redirected, |lab| {
+        lab.settings("strategy = \"off\"\n");
+        with(lab.serve(lab.broken_beside_person()), "CODEX_HOME_SHIM_STRATEGY", "auto")
+    }),
+    ("an empty settings file says nothing", Redirected, |lab| {
+        lab.settings("");
+        lab.serve(lab.broken_beside_person())
+    }),
+    ("a settings file that is named and missing is said, and no error", Warned("there is no such file"), |lab| {
+        with(lab.codex("", &["app-server"]), "CODEX_HOME_SHIM_CONFIG", "~/nowhere.toml")
+    }),
     ("leaving alone is stronger than naming a bridge", Trusted, |lab| {
         let home = lab.other(Some(&broken(ACCOUNT)));
         let command = with(lab.serve(&home), "CODEX_HOME_SHIM_BRIDGES", &home);
@@ -1460,6 +1518,29 @@ const WHICH: &[Sentence] = &[
         symlink(&real, first.join("codex")).unwrap();
         starts(lab, &[&first], &real);
     }),
+    ("a settings file that is wrong is 78, and its place is named", |lab| {
+        let file = lab.settings("strategy = \"auto\"\ncodecs = \"/bin/true\"\n");
+        for args in [&["app-server"][..], &["exec", "hello"], &["login"]] {
+            let ended = lab.start(&mut lab.codex(lab.broken_beside_person(), args));
+            assert_eq!((ended.code, ended.report.is_none()), (Some(78), true), "{ended:?}");
+            let shown = file.strip_prefix(lab.world.home()).unwrap().display();
+            let words = format!("`~/{shown}`, line 2, column 1: `codecs` is no setting; the nearest is `codex`");
+            assert!(ended.stderr.contains(&words), "{}", ended.stderr);
+        }
+    }),
+    ("the codex that the settings file names is started", |lab| {
+        let first = shelf(lab, "first");
+        copy_codex(lab, &first);
+        lab.settings(&format!("codex = \"{}\"\n", lab.codex.display()));
+        starts(lab, &[&first], &lab.codex);
+    }),
+    ("a codex that the settings file names and that is not there is an error, whatever is on PATH", |lab| {
+        lab.settings("\ncodex = \"/nowhere/at/all\"\n");
+        let mut command = lab.on_path(lab.codex.parent().unwrap());
+        let ended = lab.start(command.arg("app-server"));
+        assert_eq!((ended.code, ended.report.is_none()), (Some(127), true), "{ended:?}");
+        assert!(ended.stderr.contains("`codex` in `~/") && ended.stderr.contains("line 2"), "{}", ended.stderr);
+    }),
     ("a setting that is none of its values is 78 and named", |lab| {
         for (name, value) in [
             ("CODEX_HOME_SHIM_STRATEGY", "always"),
@@ -1535,7 +1616,9 @@ fn off_looks_at_nothing(lab: &Lab) -> Result<(), String> {
     }
     let trace = traced(lab, "off")?;
     for looked in ["auth.json", "config.toml", "harness-auth", "/home/.codex"] {
-        let lines: Vec<_> = trace.lines().filter(|line| line.contains(looked) && !line.contains("execve")).collect();
+        // Our own settings may be what says so.
+        let is_ours = |line: &&str| line.contains("execve") || line.contains("codex-home-shim/config.toml");
+        let lines: Vec<_> = trace.lines().filter(|line| line.contains(looked) && !is_ours(line)).collect();
         assert!(lines.is_empty(), "{lines:#?}");
     }
     Ok(())

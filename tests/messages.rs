@@ -33,7 +33,7 @@ fn rows() -> Vec<(Failure, &'static str, u8)> {
     let personal = |because: Because| Some(ailing(Kind::Personal, "~/.codex", because));
     let home = |home: NoUsableHome| Failure::NoUsableHome(Box::new(home));
     let codex = |path: &str, cause: &str, is_there| Failure::CodexSetting {
-        name: "CODEX_HOME_SHIM_CODEX",
+        name: "`CODEX_HOME_SHIM_CODEX`".to_owned(),
         path: path.to_owned(),
         cause: cause.to_owned(),
         is_there,
@@ -94,6 +94,17 @@ fn rows() -> Vec<(Failure, &'static str, u8)> {
             },
             "`CODEX_HOME_SHIM_STRATEGY` is `always`, not one of `auto`, `redirect`, `repair`, `observe`, `off`; correct \
              `CODEX_HOME_SHIM_STRATEGY` or unset it, where the gateway is started",
+            78,
+        ),
+        (
+            Failure::SettingsFile {
+                path: "~/.config/codex-home-shim/config.toml".to_owned(),
+                at: Some((2, 1)),
+                cause: "`codecs` is no setting; the nearest is `codex`".to_owned(),
+                help: "correct that line, then run `codex-home config check`".to_owned(),
+            },
+            "`~/.config/codex-home-shim/config.toml`, line 2, column 1: `codecs` is no setting; the nearest is `codex`; \
+             correct that line, then run `codex-home config check`",
             78,
         ),
         (

@@ -9,6 +9,7 @@ use crate::home::auth::{Auth, Login};
 use crate::home::claims::Id;
 use crate::reason::{Because, Reason};
 use crate::start::{Overrides, SIGN_OUT_KEYS};
+use crate::words::position;
 
 /// `cli_auth_credentials_store`: where codex looks for the login.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -199,12 +200,4 @@ fn string<'a>(table: &'a Table, key: &'static str) -> Result<Option<&'a str>, Be
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(Because::of(Reason::ConfigInvalid, format!("`{key}` in config.toml is not a string"))),
     }
-}
-
-/// Line and column of a byte in `text`, both from 1.
-fn position(text: &str, offset: usize) -> (usize, usize) {
-    let before = text.get(..offset).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;
-    (line, column)
 }

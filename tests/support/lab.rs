@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{Read, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown, lchown};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -209,6 +209,17 @@ impl Lab {
             fs::write(home.join("auth.json"), bytes).unwrap();
         }
         home
+    }
+
+    /// The settings file of the person.
+    pub fn settings(&self, toml: &str) -> PathBuf {
+        let below = if cfg!(target_os = "macos") { "Library/Application Support" } else { ".config" };
+        let directory = self.world.home().join(below).join("codex-home-shim");
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory).unwrap();
+        let path = directory.join("config.toml");
+        fs::write(&path, toml).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        path
     }
 
     pub fn config(&self, home: PathBuf, toml: &str) -> PathBuf {

@@ -1,0 +1,65 @@
+//! WHICH HOMES a setting means: a path, in whose parts `*` stands for anything.
+//!
+//! Pure. Says which part of a path is to be compared with which; whether two places are one is for whoever looks.
+
+use std::fmt;
+use std::path::{Component, Path, PathBuf};
+
+use wildmatch::WildMatchPattern;
+
+/// A path in whose parts `*` stands for any characters; nothing else is special, and no `*` stands for a slash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    place: PathBuf,
+    below: Vec<String>,
+}
+
+impl Pattern {
+    /// Takes an absolute path.
+    ///
+    /// # Errors
+    /// The rule, where a part is `**`: it would seem to stand for many parts.
+    pub fn new(path: &Path) -> Result<Self, &'static str> {
+        let parts: Vec<_> = path.components().map(Component::as_os_str).collect();
+        if parts.iter().any(|part| *part == "**") {
+            return Err("a path without `**`: `*` stands for characters within one part");
+        }
+        let is_pattern = |part: &&std::ffi::OsStr| part.as_encoded_bytes().contains(&b'*');
+        let fixed = parts.iter().position(is_pattern).unwrap_or(parts.len());
+        Ok(Self {
+            place: parts.iter().take(fixed).collect(),
+            below: parts.iter().skip(fixed).map(|part| part.to_string_lossy().into_owned()).collect(),
+        })
+    }
+
+    /// The part without any `*`: a place on the disk, which may have other spellings.
+    #[must_use]
+    pub fn place(&self) -> &Path {
+        &self.place
+    }
+
+    /// Whether it has a `*` at all.
+    #[must_use]
+    pub const fn has_star(&self) -> bool {
+        !self.below.is_empty()
+    }
+
+    /// The directory above `path` that would have to be [`Pattern::place`]; `None` where the parts below it do not match.
+    #[must_use]
+    pub fn above<'a>(&self, path: &'a Path) -> Option<&'a Path> {
+        let mut parts = path.components().rev();
+        let matches = self.below.iter().rev().all(|pattern| {
+            let part = parts.next().map(|part| part.as_os_str().to_string_lossy());
+            part.is_some_and(|part| WildMatchPattern::<'*', '\0'>::new(pattern).matches(&part))
+        });
+        if matches { path.ancestors().nth(self.below.len()) } else { None }
+    }
+}
+
+impl fmt::Display for Pattern {
+    /// As it was written, `~` expanded.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.below.iter().fold(self.place.clone(), |path, part| path.join(part));
+        write!(f, "{}", path.display())
+    }
+}
