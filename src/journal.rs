@@ -77,6 +77,17 @@ pub fn path(invocation: &Invocation, journal: &Journal) -> Option<PathBuf> {
     }
 }
 
+/// The journal before the one at `path`.
+#[must_use]
+pub fn older(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default();
+    path.with_file_name(if name == FILE {
+        OsStr::new(OLDER).to_owned()
+    } else {
+        [name, OsStr::new(".1")].into_iter().collect()
+    })
+}
+
 /// Says `text` at a level that is known only now.
 pub fn say(level: Level, text: &str) {
     match level {
@@ -285,9 +296,7 @@ fn set_aside(directory: &OwnedFd, name: &OsStr, full: &File) -> io::Result<bool>
     let Ok(_lock) = Flock::lock(full.try_clone()?, FlockArg::LockExclusiveNonblock) else { return Ok(false) };
     let is_current = open_journal(directory, name)?.0.metadata()?.ino() == full.metadata()?.ino();
     if is_current {
-        let older =
-            if name == FILE { OsStr::new(OLDER).to_owned() } else { [name, OsStr::new(".1")].into_iter().collect() };
-        renameat(directory, name, directory, older.as_os_str())?;
+        renameat(directory, name, directory, &older(Path::new(name)))?;
     }
     Ok(true)
 }

@@ -29,6 +29,10 @@
 //! | answers a host that no codex will answer         | [`refusal`], the only one to write to stdout |
 //! | shows a path or a value somebody else chose      | [`words`]                                    |
 //! | writes to stderr, notes a start down             | [`journal`], and nowhere else                |
+//! | tells what a start would do, or what a home is   | [`rehearsal`], [`inspection`]                |
+//!
+//! The last two are for the second program, `codex-home` (`src/bin/codex-home/`), which explains, diagnoses and installs; it
+//! asks these rooms and decides nothing by itself.
 //!
 //! What is deliberately absent: a network, a child, a thread, a memory of earlier starts, anything on stdout while
 //! there is a codex to come, and any way by which an access or refresh token could get from one home into another.
@@ -36,12 +40,14 @@
 pub mod codex;
 pub mod failure;
 pub mod home;
+pub mod inspection;
 pub mod invocation;
 pub mod journal;
 pub mod launch;
 pub mod plan;
 pub mod reason;
 pub mod refusal;
+pub mod rehearsal;
 pub mod repair;
 pub mod settings;
 pub mod start;

@@ -133,48 +133,68 @@ fn no_usable_home(refusal: &Refusal, injected: &Home, personal: Option<&Home>, s
     }))
 }
 
-/// The one thing to do about it.
+/// What follows a mend where somebody waits for an answer in a chat.
+const AGAIN: &str = ", then send the message again";
+
+/// The one thing to do about a refusal.
 fn help(refusal: &Refusal, bridge: &Home, personal: Option<&Home>, settings: &Settings) -> String {
+    match personal {
+        None => "set `CODEX_HOME_SHIM_PERSONAL_HOME` to the home you log in with".to_owned(),
+        // What the bridge is for is what can stand in for it.
+        Some(personal) => mending(personal, refusal.personal.reason, bridge.login(), settings),
+    }
+}
+
+/// The one thing to do about a home of this kind that cannot log in for this reason.
+#[must_use]
+pub fn help_for(home: &Home, kind: Kind, reason: Reason, settings: &Settings) -> String {
+    match kind {
+        Kind::Bridge => {
+            "its host writes it anew: run `codex-home install`, and the launcher stands in between".to_owned()
+        }
+        Kind::HostLogin => "none where its host logs in after the start, which it does".to_owned(),
+        Kind::LeftAlone | Kind::Personal | Kind::Other => {
+            let help = mending(home, reason, home.login(), settings);
+            help.strip_suffix(AGAIN).map(str::to_owned).unwrap_or(help)
+        }
+    }
+}
+
+/// What makes `home` one that can log in with this kind of login.
+fn mending(home: &Home, reason: Reason, login: Login, settings: &Settings) -> String {
     let word = |path: &Path| shell_word(path, settings.person_home.as_deref());
-    let Some(personal) = personal else {
-        return "set `CODEX_HOME_SHIM_PERSONAL_HOME` to the home you log in with".to_owned();
-    };
-    let home = word(&personal.path);
-    let is_default = settings.person_home.as_ref().is_some_and(|home| home.join(".codex") == personal.path);
+    let path = word(&home.path);
+    let is_default = settings.person_home.as_ref().is_some_and(|person| person.join(".codex") == home.path);
     // codex makes no home but the default one.
-    let is_there = personal.directory.is_ok() || is_default;
-    let mut login = String::new();
+    let is_there = home.directory.is_ok() || is_default;
+    let mut command = String::new();
     if !is_there {
-        login.push_str(&format!("mkdir -p {home} && "));
+        command.push_str(&format!("mkdir -p {path} && "));
     }
     if !is_default {
-        login.push_str(&format!("CODEX_HOME={home} "));
+        command.push_str(&format!("CODEX_HOME={path} "));
     }
-    // What the bridge is for is what can stand in for it; the key comes on stdin.
-    login.push_str(if bridge.login() == Login::ApiKey { "codex login --with-api-key" } else { "codex login" });
-    let config = word(&personal.path.join("config.toml"));
-    let auth = word(&personal.path.join("auth.json"));
-    match refusal.personal.reason {
-        Reason::HomeNotDirectory => format!("move `{home}` away, run `{login}`"),
-        Reason::HomeUnreadable | Reason::HomeNotWritable => format!("run `chmod u+rwx {home}`"),
-        Reason::ConfigUnreadable | Reason::ConfigInvalid => format!("correct `{config}`, then send the message again"),
+    // The key comes on stdin.
+    command.push_str(if login == Login::ApiKey { "codex login --with-api-key" } else { "codex login" });
+    let config = word(&home.path.join("config.toml"));
+    let auth = word(&home.path.join("auth.json"));
+    match reason {
+        Reason::HomeNotDirectory => format!("move `{path}` away, run `{command}`"),
+        Reason::HomeUnreadable | Reason::HomeNotWritable => format!("run `chmod u+rwx {path}`"),
+        Reason::ConfigUnreadable | Reason::ConfigInvalid => format!("correct `{config}`{AGAIN}"),
         Reason::AuthUnreadable => format!("run `chmod u+rw {auth}`"),
         Reason::LoginNotRenewable => format!("run `chmod u+rw {auth}` and remove any second link to it"),
-        Reason::AuthNotRegularFile => format!("move `{auth}` away, run `{login}`"),
-        Reason::AccountsDiffer => {
-            format!(
-                "give the host the account of that home, or run `{login}` with the bridge's, which replaces it there"
-            )
-        }
+        Reason::AuthNotRegularFile => format!("move `{auth}` away, run `{command}`"),
+        Reason::AccountsDiffer => format!(
+            "give the host the account of that home, or run `{command}` with the bridge's, which replaces it there"
+        ),
         Reason::LoginsDiffer => {
-            format!("give the host the login of that home, or run `{login}`, which replaces it there")
+            format!("give the host the login of that home, or run `{command}`, which replaces it there")
         }
-        Reason::LoginForbidden => format!("run `{login}` with a login that `{config}` allows"),
-        Reason::ConfigProfile => format!("take `profile` out of `{config}`, then send the message again"),
-        Reason::CustomProvider | Reason::EphemeralStore | Reason::OtherAuth => {
-            "log the host in again, then send the message again".to_owned()
-        }
-        Reason::StrategyForbids => "set `CODEX_HOME_SHIM_STRATEGY=auto`, then send the message again".to_owned(),
-        _ => format!("run `{login}`, then send the message again"),
+        Reason::LoginForbidden => format!("run `{command}` with a login that `{config}` allows"),
+        Reason::ConfigProfile => format!("take `profile` out of `{config}`{AGAIN}"),
+        Reason::CustomProvider | Reason::EphemeralStore | Reason::OtherAuth => format!("log the host in again{AGAIN}"),
+        Reason::StrategyForbids => format!("set `CODEX_HOME_SHIM_STRATEGY=auto`{AGAIN}"),
+        _ => format!("run `{command}`{AGAIN}"),
     }
 }

@@ -165,6 +165,19 @@ fn kind(injected: &Place, personal: Option<&Place>, settings: &Settings, overrid
     }
 }
 
+/// Whose home the one at `path` is.
+#[must_use]
+pub fn kind_of(path: &Path, settings: &Settings, overrides: &Overrides) -> Kind {
+    let personal = settings.personal_home.clone().map(Place::at);
+    kind(&Place::at(plain(path)), personal.as_ref(), settings, overrides)
+}
+
+/// The time.
+#[must_use]
+pub fn now() -> DateTime<Utc> {
+    Utc::now()
+}
+
 /// Looks at one home.
 #[must_use]
 pub fn home(path: &Path, overrides: &Overrides, now: DateTime<Utc>) -> Home {

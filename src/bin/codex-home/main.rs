@@ -1,0 +1,49 @@
+//! `codex-home`: what a person runs when a bot stopped answering, and once to set the launcher up.
+//!
+//! | the line…                                     | lives in                                          |
+//! |-----------------------------------------------|---------------------------------------------------|
+//! | knows our own command line                    | [`cli`]                                           |
+//! | writes to stdout or stderr                    | [`screen`], and nowhere else                      |
+//! | knows where the launcher is                   | [`launcher`]                                      |
+//! | knows what other hosts do with their homes    | [`hosts`]                                         |
+//! | tells about one home, or one start            | [`inspect`], [`explain`]                          |
+//! | reads the journal                             | [`log`]                                           |
+//! | tells about the settings                      | [`config`]                                        |
+//!
+//! What is deliberately absent: a judgement. Everything that is said of a home or a start comes from the library, from the
+//! same rooms that a start goes through.
+
+mod cli;
+mod config;
+mod explain;
+mod hosts;
+mod inspect;
+mod launcher;
+mod log;
+mod screen;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use codex_home::invocation::Invocation;
+
+use crate::cli::{Cli, Command};
+use crate::screen::{Ended, Screen};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let invocation = launcher::as_the_launcher(Invocation::capture());
+    let mut screen = Screen::new(invocation.person_home());
+    let ended = run(cli, invocation, &mut screen);
+    screen.end(ended)
+}
+
+fn run(cli: Cli, invocation: Invocation, screen: &mut Screen) -> Ended {
+    match cli.command {
+        Command::Inspect { directory, json } => inspect::run(&invocation, directory, json, screen),
+        Command::Explain { home, json, args } => explain::run(invocation, home, args, json, screen),
+        Command::Log { count, follow, json } => log::run(&invocation, count, follow, json, screen),
+        Command::Config { command, json } => config::run(&invocation, command.unwrap_or_default(), json, screen),
+        Command::Completions { shell } => cli::completions(shell, screen),
+    }
+}
