@@ -65,7 +65,6 @@ use crate::invocation::Invocation;
 use crate::journal::Record;
 use crate::launch::Launch;
 use crate::plan::{Plan, Step};
-use crate::reason::{Because, Reason};
 use crate::repair::Unmended;
 use crate::settings::{Settings, Strategy};
 use crate::start::Start;
@@ -147,8 +146,7 @@ fn settle(
                     Err(unmended) => {
                         let shown = words::short_path(&path, settings.person_home.as_deref());
                         says.push((Level::WARN, format!("`{shown}/auth.json` is not completed: {unmended}")));
-                        let detail = format!("auth.json could not be completed: {unmended}");
-                        facts.completion = Err(Because::of(Reason::RepairFailed, detail)).into();
+                        facts.not_completed(&unmended);
                         continue;
                     }
                 }

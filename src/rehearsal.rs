@@ -10,6 +10,7 @@ use crate::failure::Failure;
 use crate::invocation::Invocation;
 use crate::launch;
 use crate::plan::{Plan, Step};
+use crate::repair;
 use crate::settings::{Settings, Strategy};
 use crate::start::Start;
 use crate::survey::{self, Facts};
@@ -52,7 +53,7 @@ impl Rehearsal {
         let facts = survey::look(invocation, &settings, &start);
         let codex = codex::find(invocation, &settings)
             .and_then(|codex| launch::check(&codex, invocation, &settings).map(|()| codex));
-        Self {
+        let rehearsal = Self {
             problems,
             start,
             facts,
@@ -60,7 +61,20 @@ impl Rehearsal {
             default_home: invocation.default_home(),
             injected: invocation.codex_home(),
             settings,
+        };
+        rehearsal.rehearsed()
+    }
+
+    /// Where the verdict is to repair: whether that would be let.
+    fn rehearsed(mut self) -> Self {
+        let kept = match judge(&self.facts) {
+            Verdict::Repair { bridge, .. } => repair::check(&bridge.path, &bridge.auth.bytes).err(),
+            _ => None,
+        };
+        if let Some(unmended) = kept {
+            self.facts.not_completed(&unmended);
         }
+        self
     }
 
     /// The verdict on the homes, whatever else would stop the start.

@@ -71,6 +71,14 @@ pub fn replace_auth(path: &Path, judged: &Sealed, new: &Sealed, pid: u32) -> Res
     Ok(())
 }
 
+/// Whether [`replace_auth`] would be let, as far as that can be seen without writing.
+///
+/// # Errors
+/// [`Unmended`]: what would keep it.
+pub fn check(path: &Path, judged: &Sealed) -> Result<(), Unmended> {
+    unchanged(&open_directory(path)?, judged)
+}
+
 /// Opens the home. The parts of its path that its host made are no links, now and in this walk.
 fn open_directory(path: &Path) -> Result<OwnedFd, Unmended> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;

@@ -21,6 +21,7 @@ use crate::home::config::Config;
 use crate::home::{AUTH_FILE, AuthFile, CONFIG_FILE, FileId, Home, Kind};
 use crate::invocation::Invocation;
 use crate::reason::{Because, Reason};
+use crate::repair::Unmended;
 use crate::settings::{Pattern, Settings, Strategy, plain};
 use crate::start::{Overrides, Start};
 use crate::words::cause;
@@ -68,6 +69,12 @@ impl Facts {
             complete(&injected.auth.bytes, personal, self.now)
         });
         made.as_ref().map_err(Because::clone)
+    }
+
+    /// Takes note that the bridge was not completed, although it could have been.
+    pub fn not_completed(&mut self, unmended: &Unmended) {
+        let detail = format!("auth.json could not be completed: {unmended}");
+        self.completion = Err(Because::of(Reason::RepairFailed, detail)).into();
     }
 }
 

@@ -69,6 +69,7 @@ pub fn lay_programs() -> TempDir {
     fs::set_permissions(programs.path(), fs::Permissions::from_mode(0o755)).unwrap();
     place(&std::env::current_exe().unwrap(), &programs.path().join("codex"));
     place(Path::new(env!("CARGO_BIN_EXE_codex-home-shim")), &programs.path().join("codex-home-shim"));
+    place(Path::new(env!("CARGO_BIN_EXE_codex-home")), &programs.path().join("codex-home"));
     PROGRAMS.set(programs.path().to_owned()).unwrap();
     programs
 }
@@ -88,6 +89,8 @@ pub struct Lab {
     pub report: PathBuf,
     /// Whether the personal home may change under the start: only where somebody else writes to it.
     pub personal_moves: Cell<bool>,
+    /// Whether starts are somebody's without privileges.
+    is_nobody: Cell<bool>,
 }
 
 /// How a start ended.
@@ -111,7 +114,7 @@ impl Lab {
         let codex = world.root().join("bin/codex");
         place(&PROGRAMS.get().unwrap().join("codex"), &codex);
         let report = world.root().join("out/report.json");
-        Lab { world, codex, report, personal_moves: Cell::new(false) }
+        Lab { world, codex, report, personal_moves: Cell::new(false), is_nobody: Cell::new(false) }
     }
 
     pub fn root(&self) -> &Path {
@@ -149,7 +152,9 @@ impl Lab {
         let path = self.root().join("own/codex-home-shim");
         if !path.exists() {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            place(&PROGRAMS.get().unwrap().join("codex-home-shim"), &path);
+            for name in ["codex-home-shim", "codex-home"] {
+                place(&PROGRAMS.get().unwrap().join(name), &path.with_file_name(name));
+            }
         }
         path
     }
@@ -237,6 +242,7 @@ impl Lab {
                 }
             }
             chown(self.root(), Some(NOBODY), Some(NOBODY)).unwrap();
+            self.is_nobody.set(true);
             // What a world is started from may stand where nobody else can go.
             let mut own = self.world.command(self.own_launcher());
             own.args(command.get_args()).current_dir(self.work()).uid(NOBODY).gid(NOBODY);
@@ -249,6 +255,50 @@ impl Lab {
             command = own;
         }
         command
+    }
+
+    /// `codex-home explain` for the start that `command` is, where that is a start of the launcher itself: what it says
+    /// would be done. It changes nothing and says no secret.
+    fn explained(&self, command: &Command) -> Option<Value> {
+        if command.get_program() == "/bin/sh" {
+            return None;
+        }
+        let trees = || ["home", "work", "out"].map(|tree| snapshot(&self.root().join(tree)));
+        let before = trees();
+        let [json, text] = [&["explain", "--json", "--"][..], &["explain", "--"]].map(|words| {
+            let program = match Path::new(command.get_program()).with_file_name("codex-home") {
+                beside if beside.exists() => beside,
+                _ => PROGRAMS.get().unwrap().join("codex-home"),
+            };
+            let mut explain = Command::new(program);
+            explain.args(words).args(command.get_args()).env_clear().stdin(Stdio::null());
+            explain.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+            explain.current_dir(command.get_current_dir().unwrap());
+            if self.is_nobody.get() {
+                explain.uid(NOBODY).gid(NOBODY);
+            }
+            let _alone = forking();
+            explain.output().unwrap()
+        });
+        before.iter().zip(&trees()).for_each(|(before, after)| assert_same(before, after));
+        self.says_no_secret(&[&json.stdout, &json.stderr, &text.stdout, &text.stderr]);
+        assert_eq!(json.status.code(), text.status.code());
+        let said = String::from_utf8_lossy(&json.stderr);
+        let explained = serde_json::from_slice::<Value>(&json.stdout);
+        let explained = explained.unwrap_or_else(|error| panic!("{error}: {json:?}"));
+        assert_eq!(said, "", "nothing is said aside");
+        let code = explained["exit_code"].as_i64().unwrap_or(0);
+        assert_eq!(json.status.code().map(i64::from), Some(code), "it ends as it says a start would");
+        Some(explained)
+    }
+
+    fn says_no_secret(&self, outputs: &[&[u8]]) {
+        for secret in self.secrets() {
+            for piece in secret.split(|c: char| !c.is_ascii_alphanumeric()).filter(|piece| piece.len() >= 8) {
+                let said = outputs.iter().any(|output| contains(output, piece.as_bytes()));
+                assert!(!said, "`{piece}` was said");
+            }
+        }
     }
 
     /// Starts and waits; whatever is left of the process group then ends.
@@ -441,8 +491,12 @@ pub fn check_within(lab: &Lab, want: Want, mut command: Command, patience: Durat
     let (injected, args) = (given(&command, "CODEX_HOME"), command.get_args().map(Bytes::from).collect::<Vec<_>>());
     let is_loud = given(&command, "CODEX_HOME_SHIM_LOG").is_some();
     let before = snapshot(&home);
+    let explained = if lab.personal_moves.get() { None } else { lab.explained(&command) };
 
     let ended = lab.start_within(&mut command, Some(&[]), patience);
+    if let Some(explained) = explained {
+        is_what_was_done(&explained, want, &ended);
+    }
 
     let after = snapshot(&home);
     assert!(ended.stdout.is_empty(), "nothing on stdout");
@@ -481,6 +535,46 @@ pub fn check_within(lab: &Lab, want: Want, mut command: Command, patience: Durat
         assert_same(&others(&before), &others(&after));
     } else {
         assert_same(&before, &after);
+    }
+}
+
+/// Whether what was explained is what was done.
+fn is_what_was_done(explained: &Value, want: Want, ended: &Ended) {
+    let verdict = match want {
+        Want::Trusted | Warned(_) => "trust",
+        Redirected => "redirect",
+        Repaired => "repair",
+        Refused(_) => "refuse",
+    };
+    assert_eq!(explained["verdict"], verdict, "{explained:#}");
+    assert_eq!(explained["mends"].as_array().map(Vec::len), Some(usize::from(verdict == "repair")), "{explained:#}");
+    assert_eq!(
+        explained["exit_code"].as_i64().map(|code| i32::try_from(code).ok()),
+        ended.code.filter(|code| *code != 0).map(Some)
+    );
+    match &ended.report {
+        None => {
+            assert_eq!(explained["launch"], Value::Null, "{explained:#}");
+            let first = ended.stderr.lines().find(|line| !line.starts_with("codex-home-shim: warning: ")).unwrap();
+            let beginning = explained["message"].as_str().unwrap().split(": ").next().unwrap();
+            assert!(first.contains(beginning), "{first}\n{explained:#}");
+            if ended.stderr.lines().count() == 1 {
+                assert_eq!(
+                    ended.stderr.trim_end(),
+                    format!("codex-home-shim: {}", explained["message"].as_str().unwrap())
+                );
+            }
+        }
+        Some(report) => {
+            let home = report.var("CODEX_HOME").map(|home| home.to_string_lossy().into_owned());
+            let (said, injected) = (&explained["launch"]["codex_home"], &explained["invocation"]["codex_home"]);
+            // What codex makes of a home that is empty or relative it makes itself.
+            if verdict == "redirect" || home.as_deref().is_some_and(|home| injected == home) {
+                assert_eq!(said.as_str(), home.as_deref(), "{explained:#}");
+            }
+            let program = report.argv.first().map(|program| String::from_utf8_lossy(&program.0));
+            assert_eq!(explained["launch"]["codex"].as_str(), program.as_deref(), "{explained:#}");
+        }
     }
 }
 
