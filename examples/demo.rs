@@ -1,7 +1,7 @@
 //! openclaw/openclaw#70511 before your eyes: the same start without and with the launcher, side by side.
 //!
 //! Lays the homes out in a scratch directory, starts codex twice against a stand-in for OpenAI on the loopback, and
-//! cleans up. The real codex is used where one is found (`CODEX_HOME_SHIM_CODEX`, PATH, or the one the tests fetched),
+//! cleans up. With `-- --svg FILE` the same is drawn too, as it is in the README. The real codex is used where one is found (`CODEX_HOME_SHIM_CODEX`, PATH, or the one the tests fetched),
 //! a stand-in otherwise. Nothing of yours is read, and nothing leaves the machine.
 
 #![allow(
@@ -63,6 +63,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("{what:<15} {:<52} {with}", clip(without));
     }
 
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    if let [option, file] = &arguments[..]
+        && option == "--svg"
+    {
+        fs::write(file, picture(codex.version.as_deref().unwrap_or("a stand-in for codex"), &without, &with))?;
+    }
+
     let untouched = before == (entry(&bridge.join("auth.json")), entry(&personal.join("auth.json")));
     println!("\nboth auth.json files are {} by either start", if untouched { "unchanged" } else { "CHANGED" });
     let logged_in = with.first().is_some_and(|(_, said)| said.contains("Logged in"));
@@ -108,6 +115,71 @@ fn start(world: &World, codex: &Codex, program: &Path, bridge: &Path) -> Vec<(&'
     let answer = if turn.error.is_empty() { &turn.said } else { turn.error.lines().last().unwrap_or_default() };
     rows.push(("the answer", answer.to_owned()));
     rows
+}
+
+/// Both starts as a picture: what was seen without the launcher, and with it.
+fn picture(codex: &str, without: &[(&str, String)], with: &[(&str, String)]) -> String {
+    let mut svg = String::from(
+        r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 960 392" role="img" font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, monospace" font-size="14">
+<title>The same start without and with codex-home-shim</title>
+<style>
+  .paper { fill: #f6f8fa; stroke: #d0d7de } .text { fill: #1f2328 } .aside { fill: #59636e } .bad { fill: #cf222e } .good { fill: #1a7f37 }
+  @media (prefers-color-scheme: dark) {
+    .paper { fill: #151b23; stroke: #3d444d } .text { fill: #f0f6fc } .aside { fill: #9198a1 } .bad { fill: #f85149 } .good { fill: #3fb950 }
+  }
+</style>
+"#,
+    );
+    for (at, (title, class, rows)) in
+        [("without the launcher", "bad", without), ("with the launcher", "good", with)].into_iter().enumerate()
+    {
+        let left = 8 + at * 480;
+        svg.push_str(&format!("<rect class=\"paper\" x=\"{left}\" y=\"8\" width=\"464\" height=\"344\" rx=\"8\"/>\n"));
+        let mut y = 36;
+        let mut line = |class: &str, text: &str, step: usize| {
+            let x = left + 18;
+            svg.push_str(&format!("<text class=\"{class}\" x=\"{x}\" y=\"{y}\">{}</text>\n", escaped(text)));
+            y += step;
+        };
+        line(&format!("{class}\" font-weight=\"bold"), title, 30);
+        for (what, said) in rows {
+            line("aside", what, 20);
+            // The stand-in for OpenAI has an address that says nothing.
+            let lines = wrapped(said.split(", url: ").next().unwrap_or_default(), 50);
+            let last = lines.len().saturating_sub(1);
+            for (at, text) in lines.iter().enumerate() {
+                let class = if *what == "bearer sent" || *what == "the answer" { class } else { "text" };
+                line(class, text, if at == last { 28 } else { 19 });
+            }
+        }
+    }
+    svg.push_str(&format!(
+        "<text class=\"aside\" x=\"8\" y=\"380\" font-size=\"12\">{} on the bridge home of openclaw/openclaw#70511, beside a healthy ~/.codex; drawn from a run of the demo</text>\n</svg>\n",
+        escaped(codex)
+    ));
+    svg
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// A text in at most three lines of so many characters, broken where there is a space or a slash.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for part in text.split_inclusive([' ', '/']) {
+        let line = lines.last_mut().unwrap();
+        if line.chars().count() + part.trim_end().chars().count() > width && !line.is_empty() {
+            lines.push(part.to_owned());
+        } else {
+            line.push_str(part);
+        }
+    }
+    if lines.len() > 3 {
+        lines.truncate(3);
+        lines[2].push('…');
+    }
+    lines
 }
 
 struct Codex {
