@@ -20,8 +20,8 @@ use nix::sys::stat::Mode;
 use nix::unistd::Uid;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+use tracing::span::{Attributes, Id, Record as Values};
+use tracing::{Event, Level, Metadata, Subscriber};
 
 use crate::failure::Failure;
 use crate::home::Kind;
@@ -54,7 +54,7 @@ pub fn open(invocation: &Invocation, settings: &Settings) {
     let journal = &settings.journal;
     let lines = Lines { path: path(invocation, journal), is_ours: *journal == Journal::Default };
     // Somebody who calls us twice in one process has the first one's.
-    let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(stderr).with(lines));
+    let _ = tracing::subscriber::set_global_default(Said { stderr, lines });
     if let (Some(asked), Some(None)) = (asked, level) {
         let asked = plain_text(asked);
         tracing::warn!("`{SETTING}` is `{asked}`, not one of `error`, `warn`, `info`, `debug`, `trace`: using `warn`");
@@ -141,17 +141,45 @@ impl Record {
     }
 }
 
+/// Where everything goes that is said: a line of the journal into the journal, any other message to stderr.
+///
+/// Nothing here ever happens within a span. The registry that would keep them is the better part of what a start would
+/// allocate: 32 KiB, as a page fault each page.
+struct Said {
+    stderr: Stderr,
+    lines: Lines,
+}
+
+impl Subscriber for Said {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.is_event() && (metadata.target() == TARGET || *metadata.level() <= self.stderr.level)
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        if event.metadata().target() == TARGET { self.lines.take(event) } else { self.stderr.take(event) }
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Values<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
 /// One line a message on stderr.
 struct Stderr {
     level: Level,
 }
 
-impl<S: Subscriber> Layer<S> for Stderr {
-    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+impl Stderr {
+    fn take(&self, event: &Event<'_>) {
         let metadata = event.metadata();
-        if metadata.target() == TARGET || *metadata.level() > self.level {
-            return;
-        }
         let mut line = NAME.to_owned();
         match *metadata.level() {
             Level::WARN => line.push_str(": warning"),
@@ -184,11 +212,8 @@ struct Lines {
     is_ours: bool,
 }
 
-impl<S: Subscriber> Layer<S> for Lines {
-    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        if event.metadata().target() != TARGET {
-            return;
-        }
+impl Lines {
+    fn take(&self, event: &Event<'_>) {
         let Some(path) = &self.path else { return };
         let mut fields = Fields(Vec::new());
         event.record(&mut fields);
