@@ -150,6 +150,7 @@ impl Home {
         }
         let config = match &self.config {
             Ok(config) => config,
+            Err(because) if because.reason == Reason::ConfigTooLarge => return (Usable::Unknown, because.clone()),
             Err(because) => return (Usable::No, because.clone()),
         };
         if config.selects_profile {
@@ -165,9 +166,15 @@ impl Home {
         }
         match &self.auth.read {
             Ok(auth) => (auth.usable, auth.because.clone()),
-            Err(because) if because.reason == Reason::AuthTooLarge => (Usable::Unknown, because.clone()),
+            Err(because) if self.is_auth_too_large() => (Usable::Unknown, because.clone()),
             Err(because) => (Usable::No, because.clone()),
         }
+    }
+
+    /// Whether its `auth.json` is one that codex would read and we did not.
+    #[must_use]
+    pub fn is_auth_too_large(&self) -> bool {
+        self.auth.read.as_ref().is_err_and(|because| because.reason == Reason::AuthTooLarge)
     }
 
     /// What its `auth.json` says, where it could be read.

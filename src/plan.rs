@@ -99,7 +99,7 @@ impl Plan {
 fn loudness(because: &Because, facts: &Facts) -> Level {
     let cannot = facts.injected.as_ref().is_some_and(|home| home.can_log_in() == (Usable::No, because.clone()));
     match (because.reason, facts.kind) {
-        (Reason::Observed | Reason::AuthTooLarge | Reason::LinkedToPersonal, _) => Level::WARN,
+        (Reason::Observed | Reason::AuthTooLarge | Reason::ConfigTooLarge | Reason::LinkedToPersonal, _) => Level::WARN,
         // Perhaps nobody meant this home to log in.
         (Reason::AuthMissing | Reason::HomeMissing | Reason::HomeNotDirectory, Kind::Other) => Level::INFO,
         (Reason::NotUnderstood | Reason::MaySignOut | Reason::ProfileSelected, _) => Level::INFO,
@@ -181,10 +181,12 @@ fn mending(home: &Home, reason: Reason, login: Login, settings: &Settings) -> St
     match reason {
         Reason::HomeNotDirectory => format!("move `{path}` away, run `{command}`"),
         Reason::HomeUnreadable | Reason::HomeNotWritable => format!("run `chmod u+rwx {path}`"),
-        Reason::ConfigUnreadable | Reason::ConfigInvalid => format!("correct `{config}`{AGAIN}"),
+        Reason::ConfigUnreadable | Reason::ConfigTooLarge | Reason::ConfigInvalid => {
+            format!("correct `{config}`{AGAIN}")
+        }
         Reason::AuthUnreadable => format!("run `chmod u+rw {auth}`"),
         Reason::LoginNotRenewable => format!("run `chmod u+rw {auth}` and remove any second link to it"),
-        Reason::AuthNotRegularFile => format!("move `{auth}` away, run `{command}`"),
+        Reason::AuthNotRegularFile | Reason::AuthTooLarge => format!("move `{auth}` away, run `{command}`"),
         Reason::AccountsDiffer => format!(
             "give the host the account of that home, or run `{command}` with the bridge's, which replaces it there"
         ),

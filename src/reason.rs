@@ -40,6 +40,7 @@ reasons! {
     HomeUnknown "home-unknown" "this user has no home directory that could be found",
     // config.toml.
     ConfigUnreadable "config-unreadable" "config.toml cannot be read",
+    ConfigTooLarge "config-too-large" "config.toml is too large to be looked at",
     ConfigInvalid "config-invalid" "config.toml is one codex cannot load",
     // auth.json as a file.
     AuthMissing "auth-missing" "there is no auth.json",

@@ -26,10 +26,11 @@ use crate::settings::{Pattern, Settings, Strategy, plain};
 use crate::start::{Overrides, Start};
 use crate::words::cause;
 
-/// The largest `auth.json` that is read, in bytes. codex has no limit (50 MiB were tried); a larger one is not judged.
-const AUTH_LIMIT: u64 = 64 << 20;
-/// The largest `config.toml` that is read, in bytes.
-const CONFIG_LIMIT: u64 = 4 << 20;
+/// The largest `auth.json` that is read, in bytes. Real ones have a few thousand. codex has no limit (50 MiB were tried), so
+/// that a larger one is not judged.
+const AUTH_LIMIT: u64 = 256 << 10;
+/// The largest `config.toml` that is read, in bytes. A larger one is not judged either.
+const CONFIG_LIMIT: u64 = 1 << 20;
 /// How long a file that may be half written is given, once.
 const SECOND_LOOK: Duration = Duration::from_millis(75);
 
@@ -212,7 +213,7 @@ fn config(path: &Path, overrides: &Overrides) -> Result<Config, Because> {
         Ok((bytes, _)) => Config::read(Some(&bytes), overrides),
         Err(Unread::Missing) => Config::read(None, overrides),
         Err(Unread::NotRegular) => Err(Because::of(Reason::ConfigUnreadable, "config.toml is not a regular file")),
-        Err(Unread::TooLarge) => Err(Because::of(Reason::ConfigUnreadable, "config.toml is larger than 4 MiB")),
+        Err(Unread::TooLarge) => Err(Reason::ConfigTooLarge.into()),
         Err(Unread::Denied(error)) => {
             Err(Because::of(Reason::ConfigUnreadable, format!("config.toml cannot be read: {error}")))
         }

@@ -266,8 +266,15 @@ fn repair<'a>(facts: &'a Facts, injected: &Home, strategy: Strategy) -> Result<&
     if injected.shares_refresh_token(personal) {
         return Err(Reason::SharedRefreshToken.into());
     }
+    if injected.auth().is_some_and(|auth| auth.refresh.is_some()) && personal.is_auth_too_large() {
+        let text = "the personal auth.json is too large to be looked at, and two holders of a `refresh_token` would end the login";
+        return Err(Because::of(Reason::SharedRefreshToken, text));
+    }
     let holds_login = personal.auth().is_some_and(|auth| auth.refresh.is_some())
-        || personal.config.as_ref().is_ok_and(|config| config.store.may_be_keyring());
+        || match &personal.config {
+            Ok(config) => config.store.may_be_keyring(),
+            Err(because) => because.reason == Reason::ConfigTooLarge,
+        };
     let is_renewed = injected.auth().is_some_and(|auth| auth.renewed_at_start);
     if is_renewed && holds_login && injected.ownership(personal) != Ownership::Differs {
         return Err(Reason::StaleBesidePersonal.into());

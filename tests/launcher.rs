@@ -878,11 +878,11 @@ const ODDITIES: &[Oddity] = &[
     Oddity { name: "half a file", make: |path| fs::write(path, &healthy(ACCOUNT)[..300]).unwrap() },
     Oddity { name: "not UTF-8", make: |path| fs::write(path, b"{\"\xff\": 1}").unwrap() },
     Oddity { name: "an array", make: |path| fs::write(path, "[]").unwrap() },
-    Oddity { name: "deep", make: |path| fs::write(path, "[".repeat(1 << 20)).unwrap() },
+    Oddity { name: "deep", make: |path| fs::write(path, "[".repeat(200 << 10)).unwrap() },
     Oddity {
         name: "deep in an unknown field",
         make: |path| {
-            let deep = ["{\"x\": ", &"[".repeat(1 << 18), &"]".repeat(1 << 18), "}"].concat();
+            let deep = ["{\"x\": ", &"[".repeat(100 << 10), &"]".repeat(100 << 10), "}"].concat();
             fs::write(path, deep).unwrap();
         },
     },
@@ -892,6 +892,13 @@ const ODDITIES: &[Oddity] = &[
 
 fn fifo(path: &Path) {
     mkfifo(path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+}
+
+/// `json` with white space behind it, up to `size` bytes: the same to every reader.
+fn filled_up(json: &[u8], size: usize) -> Vec<u8> {
+    let mut bytes = json.to_vec();
+    bytes.resize(size, b' ');
+    bytes
 }
 
 fn sparse(path: &Path, size: u64) {
@@ -968,12 +975,32 @@ const ODD_HOMES: &[Row] = &[
         });
         lab.serve(bridge)
     }),
-    ("a personal auth.json of a gibibyte does not stand in", Repaired, |lab| {
-        replace(&lab.person(ACCOUNT).join("auth.json"), |path| {
-            sparse(&beside(path), 1 << 30);
-            to_beside(path);
-        });
-        lab.serve(lab.broken())
+    ("a bridge whose auth.json has one byte more than 256 KiB is left alone", Warned("auth-too-large"), |lab| {
+        lab.person(ACCOUNT);
+        lab.serve(lab.world.lay_bridge(&filled_up(&broken(ACCOUNT), (256 << 10) + 1)))
+    }),
+    ("a bridge whose auth.json has 256 KiB is judged", Redirected, |lab| {
+        lab.person(ACCOUNT);
+        lab.serve(lab.world.lay_bridge(&filled_up(&broken(ACCOUNT), 256 << 10)))
+    }),
+    // It may hold the refresh token of the bridge, and two holders of one would end the login.
+    (
+        "beside a personal auth.json of a gibibyte nothing is redirected or repaired",
+        Refused(&["auth-too-large", "shared-refresh-token"]),
+        |lab| {
+            replace(&lab.person(ACCOUNT).join("auth.json"), |path| {
+                sparse(&beside(path), 1 << 30);
+                to_beside(path);
+            });
+            lab.serve(lab.broken())
+        },
+    ),
+    ("a bridge whose config.toml is a gibibyte is left alone, and that is said", Warned("config-too-large"), |lab| {
+        lab.person(ACCOUNT);
+        let bridge = lab.broken();
+        sparse(&beside(&bridge.join("config.toml")), 1 << 30);
+        to_beside(&bridge.join("config.toml"));
+        lab.serve(bridge)
     }),
     ("a sparse gibibyte for the personal config.toml does not stand in", Repaired, |lab| {
         let config = lab.person(ACCOUNT).join("config.toml");

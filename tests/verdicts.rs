@@ -125,6 +125,11 @@ fn linked(mut home: Home, to: &Home) -> Home {
     home
 }
 
+fn without_refresh_token(mut home: Home) -> Home {
+    home.auth.read.as_mut().unwrap().refresh = None;
+    home
+}
+
 fn sharing_refresh_token(mut home: Home, other: &Home) -> Home {
     home.auth.read.as_mut().unwrap().refresh = other.auth().unwrap().refresh;
     home
@@ -517,6 +522,42 @@ fn the_table_row_by_row() {
             Observed,
         ),
         (
+            "a bridge whose auth.json is too large to be looked at is trusted",
+            behind_bridge(without_auth(broken(None), AuthTooLarge), me()),
+            "trust",
+            AuthTooLarge,
+        ),
+        (
+            "a bridge whose config.toml is too large to be looked at is trusted",
+            behind_bridge(with_config(broken(Some(MINE)), Err(ConfigTooLarge.into())), me()),
+            "trust",
+            ConfigTooLarge,
+        ),
+        (
+            "a personal home whose config.toml is too large to be looked at does not stand in",
+            behind_bridge(broken(Some(MINE)), with_config(me(), Err(ConfigTooLarge.into()))),
+            "repair",
+            MissingIdToken,
+        ),
+        (
+            "a bridge past its end is not repaired beside one: the keyring may hold the same login",
+            behind_bridge(stale(broken(Some(MINE))), with_config(me(), Err(ConfigTooLarge.into()))),
+            "refuse",
+            MissingIdToken,
+        ),
+        (
+            "beside a personal auth.json that is too large to be looked at no refresh token gets a second holder",
+            behind_bridge(broken(Some(MINE)), without_auth(me(), AuthTooLarge)),
+            "refuse",
+            MissingIdToken,
+        ),
+        (
+            "without a refresh token there is nothing to be held twice",
+            behind_bridge(without_refresh_token(broken(Some(MINE))), without_auth(me(), AuthTooLarge)),
+            "repair",
+            MissingIdToken,
+        ),
+        (
             "`off` does not even look",
             Facts { strategy: Strategy::Off, ..behind_bridge(broken(Some(MINE)), me()) },
             "trust",
@@ -557,6 +598,7 @@ fn whatever_the_facts_no_promise_is_broken() {
         without_auth(broken(None), Reason::AuthMissing),
         without_auth(broken(None), Reason::AuthNotRegularFile),
         without_auth(broken(None), Reason::AuthTooLarge),
+        with_config(broken(Some(MINE)), Err(Reason::ConfigTooLarge.into())),
         without_directory(broken(None), Reason::HomeMissing),
         without_directory(broken(None), Reason::HomeNotWritable),
         with_config(broken(Some(MINE)), Err(Reason::ConfigInvalid.into())),
@@ -579,6 +621,8 @@ fn whatever_the_facts_no_promise_is_broken() {
         Some(home_with("/home/me/.codex", auth(Usable::Unknown, Reason::OtherAuth, None))),
         Some(without_auth(me.clone(), Reason::AuthMissing)),
         Some(without_auth(me.clone(), Reason::AuthUnreadable)),
+        Some(without_auth(me.clone(), Reason::AuthTooLarge)),
+        Some(with_config(me.clone(), Err(Reason::ConfigTooLarge.into()))),
         Some(without_directory(me.clone(), Reason::HomeMissing)),
         Some(with_config(me.clone(), Err(Reason::ConfigInvalid.into()))),
         Some(at_provider(me.clone(), Provider::Own)),
@@ -680,6 +724,8 @@ fn holds(facts: &Facts, verdict: &Verdict<'_>) {
             assert!(facts.completion().is_ok() && injected.directory.is_ok() && injected.config.is_ok(), "{facts:?}");
             if let Some(personal) = &facts.personal {
                 assert!(!injected.shares_refresh_token(personal), "two holders: {facts:?}");
+                let holds_refresh_token = injected.auth().is_some_and(|auth| auth.refresh.is_some());
+                assert!(!(holds_refresh_token && personal.is_auth_too_large()), "perhaps two holders: {facts:?}");
                 let is_stale = injected.auth().is_some_and(|auth| auth.stale);
                 let is_same = injected.ownership(personal) == Ownership::Same;
                 assert!(!(is_stale && is_same && personal.auth().is_some()), "a spent copy: {facts:?}");
