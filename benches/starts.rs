@@ -6,6 +6,9 @@
 //! side by side can be compared. What is printed are medians, and ratios of medians. The launcher that is measured is the one
 //! cargo built for this, or the one that `CODEX_HOME_SHIM_BENCH` names; codex is a program that does nothing.
 //!
+//! `CODEX_HOME_SHIM_BENCH_ROUNDS` sets how often: one round shows in a moment that everything can be measured, and measures nothing.
+//! A row that cannot be measured here is left out, with the reason; under `CODEX_HOME_SHIM_REQUIRE_CODEX` that is a failure.
+//!
 //! Descriptors are inherited and the environment is small, so that little of what is measured is the same for everybody.
 
 #![allow(
@@ -69,9 +72,19 @@ fn main() {
     };
     let tools = World::new();
     match Bench::new(&tools, launcher) {
-        Ok(bench) => bench.run(),
-        Err(missing) => println!("nothing can be measured: {missing}"),
+        Ok(bench) => {
+            let is_whole = bench.missing.is_empty();
+            assert!(is_whole || env::var_os("CODEX_HOME_SHIM_REQUIRE_CODEX").is_none(), "{}", bench.missing.join("\n"));
+            bench.run(rounds());
+        }
+        Err(missing) => panic!("nothing can be measured: {missing}"),
     }
+}
+
+/// How often everything is started.
+fn rounds() -> usize {
+    let Some(rounds) = env::var_os("CODEX_HOME_SHIM_BENCH_ROUNDS") else { return ROUNDS };
+    rounds.to_str().and_then(|rounds| rounds.parse().ok()).expect("`CODEX_HOME_SHIM_BENCH_ROUNDS` is a number")
 }
 
 /// One kind of start.
@@ -168,14 +181,24 @@ impl Bench {
 
     /// The same redirect in homes that have grown.
     fn growth(&mut self) {
+        let padded = |size: usize| {
+            let mut bytes = auth::healthy(ACCOUNT, "padded", "padded-refresh");
+            bytes.resize(size, b' ');
+            bytes
+        };
+        // The host's own, for nothing is done about it, and that is said.
         let at = self.world(|world| {
             healthy(world);
-            let mut value = auth::healthy_value(ACCOUNT, "personal", "personal-refresh");
-            value["padding"] = "x".repeat(50_000_000).into();
-            world.lay_personal(&auth::bytes(&value));
+            world.lay_bridge(&padded(50_000_000));
         });
-        let row = self.launch("`auth.json` of 50 MB", Table::Growth, at, None);
-        row.every = 20;
+        let row = self.launch("`auth.json` of 50 MB, which is not read", Table::Growth, at, Some("trust"));
+        row.talks = true;
+
+        let at = self.world(|world| {
+            healthy(world);
+            world.lay_personal(&padded(256 << 10));
+        });
+        self.launch("`auth.json` of 256 KiB, the largest that is", Table::Growth, at, Some("redirect"));
 
         let at = self.world(|world| {
             healthy(world);
@@ -186,7 +209,17 @@ impl Bench {
             }
             fs::write(world.personal().join("config.toml"), text).unwrap();
         });
-        let row = self.launch("`config.toml` of 5,000 lines", Table::Growth, at, Some("redirect"));
+        self.launch("`config.toml` of 5,000 lines, as codex adds them", Table::Growth, at, Some("redirect"));
+
+        let at = self.world(|world| {
+            healthy(world);
+            let mut text = "model = \"gpt-5\"\n".to_owned();
+            for server in 0..1_250 {
+                writeln!(text, "[mcp_servers.server-{server}]\ncommand = \"server\"\nargs = [\"--serve\"]\n").unwrap();
+            }
+            fs::write(world.personal().join("config.toml"), text).unwrap();
+        });
+        let row = self.launch("`config.toml` of 5,000 lines of anything else", Table::Growth, at, Some("redirect"));
         row.every = 2;
 
         let at = self.world(|world| {
@@ -266,7 +299,7 @@ impl Bench {
         row
     }
 
-    fn run(mut self) {
+    fn run(mut self, rounds: usize) {
         for row in &mut self.rows {
             for _ in 0..if row.every > 5 { 1 } else { WARM_UP } {
                 row.start();
@@ -275,9 +308,9 @@ impl Bench {
         }
         let begun = Instant::now();
         let mut order: Vec<_> = (0..self.rows.len()).collect();
-        for round in 0..ROUNDS {
+        for round in 0..rounds {
             if begun.elapsed() > PATIENCE {
-                self.missing.push(format!("ended after {round} of {ROUNDS} rounds: this machine is slow, or busy"));
+                self.missing.push(format!("ended after {round} of {rounds} rounds: this machine is slow, or busy"));
                 break;
             }
             shuffle(&mut order);
