@@ -5,7 +5,8 @@
 //! before is the loader's and the runtime's; a Rust program that does nothing makes the same calls. The runtime's last act on
 //! Linux is its handler for SIGBUS, which nobody else sets: that is where `main` begins.
 //!
-//! Where there is no `strace`, or it may not trace, this says so and passes, unless `CODEX_HOME_SHIM_REQUIRE_STRACE` is set.
+//! Where there is no `strace`, or it may not trace, every test is ignored with the reason, unless `CODEX_HOME_SHIM_REQUIRE_STRACE`
+//! is set.
 
 #![allow(
     clippy::disallowed_methods,
@@ -28,7 +29,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use support::tokens::{ACCOUNT, access_token};
-use support::{World, auth, run};
+use support::{Tried, Unable, World, auth, run};
 
 /// How many calls of its own a redirecting start may make.
 const LIMIT: usize = 40;
@@ -90,15 +91,12 @@ impl Scene {
         self.world.root().join("later")
     }
 
-    /// Every call of a redirecting start, from the loader's first to the one that ends us. `None` where that cannot be seen.
-    fn trace(&self, more_path: &[PathBuf]) -> Option<Vec<Call>> {
+    /// Every call of a redirecting start, from the loader's first to the one that ends us. `Err` where that cannot be seen.
+    fn trace(&self, more_path: &[PathBuf]) -> Result<Vec<Call>, Unable> {
         let strace = match strace() {
             Ok(strace) => strace,
             Err(missing) if env::var_os("CODEX_HOME_SHIM_REQUIRE_STRACE").is_some() => panic!("{missing}"),
-            Err(missing) => {
-                support::not_tried(missing);
-                return None;
-            }
+            Err(missing) => return Err(missing.into()),
         };
         let path = [self.bin(), self.later()].into_iter().chain(more_path.iter().cloned());
         let path = env::join_paths(path.chain(["/usr/bin".into(), "/bin".into()])).unwrap();
@@ -120,7 +118,7 @@ impl Scene {
         // Codex is started in the person's own home: this is the start that is meant.
         let journal = fs::read_to_string(self.state().join("journal.jsonl")).unwrap();
         assert!(journal.lines().all(|line| line.contains(r#""verdict":"redirect""#)), "{journal}");
-        Some(calls)
+        Ok(calls)
     }
 
     fn state(&self) -> PathBuf {
@@ -187,16 +185,15 @@ fn program(name: &str) -> PathBuf {
     path.into_iter().find(|path| path.is_file()).unwrap()
 }
 
-#[test]
-fn a_redirect_makes_few_calls_of_its_own() {
-    let Some(calls) = Scene::new().trace(&[]) else { return };
+fn a_redirect_makes_few_calls_of_its_own() -> Tried {
+    let calls = Scene::new().trace(&[])?;
     let own = own(&calls);
     assert!(own.len() <= LIMIT, "{} calls of our own, {LIMIT} are allowed:\n{}", own.len(), listed(&own));
+    Ok(())
 }
 
-#[test]
-fn a_redirect_starts_no_child_or_thread_asks_no_network_lists_nothing_and_waits_for_nothing() {
-    let Some(calls) = Scene::new().trace(&[]) else { return };
+fn a_redirect_starts_no_child_or_thread_asks_no_network_lists_nothing_and_waits_for_nothing() -> Tried {
+    let calls = Scene::new().trace(&[])?;
     for call in &calls {
         assert!(!NEVER.contains(&call.name.as_str()), "{}", call.line);
         let waits_for_a_lock = (call.name == "flock" && !call.line.contains("LOCK_NB"))
@@ -207,12 +204,12 @@ fn a_redirect_starts_no_child_or_thread_asks_no_network_lists_nothing_and_waits_
     // The runtime asks whether its descriptors are open; nobody asks after that.
     let polls = own(&calls).into_iter().find(|call| call.name.contains("poll"));
     assert!(polls.is_none(), "{polls:?}");
+    Ok(())
 }
 
-#[test]
-fn a_redirect_opens_both_homes_files_the_journal_and_codex_and_nothing_else() {
+fn a_redirect_opens_both_homes_files_the_journal_and_codex_and_nothing_else() -> Tried {
     let scene = Scene::new();
-    let Some(calls) = scene.trace(&[]) else { return };
+    let calls = scene.trace(&[])?;
     let homes = [scene.world.bridge(), scene.world.personal()];
     let mut expected: BTreeSet<_> =
         homes.iter().flat_map(|home| [home.join("auth.json"), home.join("config.toml")]).collect();
@@ -222,11 +219,11 @@ fn a_redirect_opens_both_homes_files_the_journal_and_codex_and_nothing_else() {
     for call in own(&calls).iter().filter(|call| call.name.starts_with("open")) {
         assert!(call.path().is_some_and(|path| expected.contains(path)), "{}", call.line);
     }
+    Ok(())
 }
 
-#[test]
-fn a_redirect_writes_one_line_to_the_journal_and_nothing_else() {
-    let Some(calls) = Scene::new().trace(&[]) else { return };
+fn a_redirect_writes_one_line_to_the_journal_and_nothing_else() -> Tried {
+    let calls = Scene::new().trace(&[])?;
     let changes =
         ["write", "pwrite64", "writev", "mkdir", "mkdirat", "unlink", "unlinkat", "rename", "renameat", "link"];
     let more = ["renameat2", "linkat", "symlink", "symlinkat", "chmod", "fchmod", "fchmodat", "chown", "ftruncate"];
@@ -234,21 +231,21 @@ fn a_redirect_writes_one_line_to_the_journal_and_nothing_else() {
     let changes: Vec<_> = changes.collect();
     assert_eq!(changes.len(), 1, "{changes:#?}");
     assert!(changes[0].line.contains(r#"\"verdict\":\"redirect\""#), "{changes:#?}");
+    Ok(())
 }
 
-#[test]
-fn nothing_is_looked_at_once_codex_is_found() {
+fn nothing_is_looked_at_once_codex_is_found() -> Tried {
     let scene = Scene::new();
-    let Some(calls) = scene.trace(&[]) else { return };
+    let calls = scene.trace(&[])?;
     for call in own(&calls).iter().filter(|call| call.name != "execve") {
         assert!(call.path().is_none_or(|path| !path.starts_with(scene.later())), "{}", call.line);
     }
+    Ok(())
 }
 
-#[test]
-fn sessions_in_the_homes_and_directories_behind_codex_cost_no_call() {
+fn sessions_in_the_homes_and_directories_behind_codex_cost_no_call() -> Tried {
     let scene = Scene::new();
-    let Some(few) = scene.trace(&[]) else { return };
+    let few = scene.trace(&[])?;
     for home in [scene.world.bridge(), scene.world.personal()] {
         let day = home.join("sessions/2026/04/22");
         fs::create_dir_all(&day).unwrap();
@@ -262,11 +259,21 @@ fn sessions_in_the_homes_and_directories_behind_codex_cost_no_call() {
         fs::write(directory.join("codex"), "").unwrap();
         fs::set_permissions(directory.join("codex"), fs::Permissions::from_mode(0o755)).unwrap();
     }
-    let Some(many) = scene.trace(&more_path) else { return };
+    let many = scene.trace(&more_path)?;
     // More environment is more memory: what the allocator asks for is left out here.
     let names = |calls: &[Call]| -> Vec<String> {
         let is_memory = |name: &str| ["brk", "mmap", "munmap", "mremap"].contains(&name);
         own(calls).into_iter().map(|call| call.name.clone()).filter(|name| !is_memory(name)).collect()
     };
     assert_eq!(names(&many), names(&few));
+    Ok(())
 }
+
+support::run_tests![
+    a_redirect_makes_few_calls_of_its_own,
+    a_redirect_starts_no_child_or_thread_asks_no_network_lists_nothing_and_waits_for_nothing,
+    a_redirect_opens_both_homes_files_the_journal_and_codex_and_nothing_else,
+    a_redirect_writes_one_line_to_the_journal_and_nothing_else,
+    nothing_is_looked_at_once_codex_is_found,
+    sessions_in_the_homes_and_directories_behind_codex_cost_no_call,
+];

@@ -29,7 +29,7 @@ use codex_home::settings::Journal;
 use nix::unistd::Uid;
 use serde_json::Value;
 use support::tokens::{self, ACCOUNT, OTHER_ACCOUNT};
-use support::{Finished, PATIENCE, World, auth, entry, run, snapshot};
+use support::{Finished, PATIENCE, Tried, Unable, World, auth, entry, run, snapshot};
 
 /// As OpenClaw 2026.4.21 starts codex.
 const APP_SERVER: [&str; 3] = ["app-server", "--listen", "stdio://"];
@@ -42,7 +42,6 @@ const NO_TIME: Duration = Duration::from_secs(1);
 
 // ---- One line a start ----
 
-#[test]
 fn fifty_starts_of_a_healthy_bridge_leave_fifty_whole_lines() {
     let world = World::new();
     let bridge = world.lay_bridge(&auth::healthy(ACCOUNT, "b", "r"));
@@ -52,7 +51,6 @@ fn fifty_starts_of_a_healthy_bridge_leave_fifty_whole_lines() {
     }
 }
 
-#[test]
 fn fifty_redirects_leave_fifty_whole_lines() {
     let world = World::new();
     let bridge = world.lay_bridge(&broken());
@@ -63,7 +61,6 @@ fn fifty_redirects_leave_fifty_whole_lines() {
     }
 }
 
-#[test]
 fn fifty_repairs_leave_fifty_whole_lines() {
     let world = World::new();
     let bridges: Vec<PathBuf> = (0..MANY).map(|n| bridge_number(&world, n, &broken())).collect();
@@ -75,7 +72,6 @@ fn fifty_repairs_leave_fifty_whole_lines() {
 }
 
 /// Whoever comes later finds the work done; nobody's line is lost over it.
-#[test]
 fn fifty_starts_that_repair_one_bridge_leave_fifty_whole_lines() {
     let world = World::new();
     let bridge = world.lay_bridge(&broken());
@@ -86,7 +82,6 @@ fn fifty_starts_that_repair_one_bridge_leave_fifty_whole_lines() {
     assert!(verdicts.is_subset(&BTreeSet::from(["repair", "trust"])), "{verdicts:?}");
 }
 
-#[test]
 fn fifty_refusals_leave_fifty_whole_lines() {
     let world = World::new();
     let bridge = world.lay_bridge(&auth::issue_70511("opaque", "r"));
@@ -98,7 +93,6 @@ fn fifty_refusals_leave_fifty_whole_lines() {
     }
 }
 
-#[test]
 fn fifty_starts_without_a_codex_leave_fifty_whole_lines() {
     let world = World::new();
     let bridge = world.lay_bridge(&broken());
@@ -115,7 +109,6 @@ fn fifty_starts_without_a_codex_leave_fifty_whole_lines() {
 }
 
 /// Its end is known only once nobody is left to write: what the line before it says was true when it was written.
-#[test]
 fn a_codex_that_cannot_be_executed_is_noted_down_with_the_error() {
     let world = World::new();
     let codex = world.root().join("codex-script");
@@ -131,7 +124,6 @@ fn a_codex_that_cannot_be_executed_is_noted_down_with_the_error() {
     assert!(lines[..lines.len() - 1].iter().all(|line| line.get("error").is_none()), "{lines:?}");
 }
 
-#[test]
 fn a_wrong_setting_is_noted_down() {
     let world = World::new();
     let bridge = world.lay_bridge(&broken());
@@ -143,7 +135,6 @@ fn a_wrong_setting_is_noted_down() {
     assert!(lines[0]["error"].as_str().unwrap().contains("`always`"), "{lines:?}");
 }
 
-#[test]
 fn every_judged_subcommand_goes_by_its_name() {
     let rows: [(&[&str], &str); 7] = [
         (&[], ""),
@@ -164,7 +155,6 @@ fn every_judged_subcommand_goes_by_its_name() {
     }
 }
 
-#[test]
 fn a_start_without_an_injected_home_names_the_personal_one() {
     let world = World::new();
     let home = world.lay_personal(&auth::healthy(ACCOUNT, "p", "r"));
@@ -176,7 +166,6 @@ fn a_start_without_an_injected_home_names_the_personal_one() {
     assert!(lines[0].get("home").is_none_or(Value::is_null), "{}", lines[0]);
 }
 
-#[test]
 fn a_start_that_is_not_judged_leaves_no_line() {
     let world = World::new();
     let bridge = world.lay_bridge(&broken());
@@ -200,7 +189,6 @@ fn a_start_that_is_not_judged_leaves_no_line() {
     assert_eq!(entry(&journal(&world)), None);
 }
 
-#[test]
 fn the_strategy_off_leaves_no_line() {
     let world = World::new();
     let bridge = world.lay_bridge(&broken());
@@ -211,7 +199,6 @@ fn the_strategy_off_leaves_no_line() {
     assert_eq!(entry(&journal(&world)), None);
 }
 
-#[test]
 fn the_strategy_observe_leaves_a_line() {
     let world = World::new();
     let bridge = world.lay_bridge(&broken());
@@ -222,7 +209,6 @@ fn the_strategy_observe_leaves_a_line() {
 }
 
 /// Whatever is in them would be in the journal for everybody who is ever shown it.
-#[test]
 fn no_argument_token_or_person_is_noted_down() {
     let canary = "canary-4711";
     let full = [ACCOUNT, OTHER_ACCOUNT];
@@ -272,7 +258,6 @@ fn no_argument_token_or_person_is_noted_down() {
 
 // ---- Whose file it is ----
 
-#[test]
 fn the_journal_is_the_persons_alone_whatever_the_umask() {
     let mut others = Vec::new();
     for umask in ["000", "002", "022", "027", "077", "0177", "0277", "0777"] {
@@ -290,7 +275,6 @@ fn the_journal_is_the_persons_alone_whatever_the_umask() {
     assert!(others.is_empty(), "directory and file: {others:#?}");
 }
 
-#[test]
 fn a_directory_that_is_there_stays_as_it_is() {
     let world = World::new();
     let state = world.home().join(".local/state");
@@ -303,7 +287,6 @@ fn a_directory_that_is_there_stays_as_it_is() {
 
 // ---- A full one becomes the older one ----
 
-#[test]
 fn at_half_a_mebibyte_the_journal_becomes_the_older_one_and_the_older_one_goes() {
     let world = World::new();
     let journal = journal(&world);
@@ -323,7 +306,6 @@ fn at_half_a_mebibyte_the_journal_becomes_the_older_one_and_the_older_one_goes()
     assert_eq!(fs::read_to_string(&older).unwrap(), full);
 }
 
-#[test]
 fn the_journal_grows_up_to_half_a_mebibyte() {
     let world = World::new();
     let journal = journal(&world);
@@ -333,7 +315,6 @@ fn the_journal_grows_up_to_half_a_mebibyte() {
     assert_eq!(entry(&journal.with_file_name("journal.1.jsonl")), None);
 }
 
-#[test]
 fn fifty_starts_across_the_rotation_lose_no_line_of_theirs() {
     for room in [0, 300, 3000, 9000] {
         let world = World::new();
@@ -357,14 +338,12 @@ fn fifty_starts_across_the_rotation_lose_no_line_of_theirs() {
 
 // ---- Where it is ----
 
-#[test]
 fn the_journal_can_be_switched_off() {
     let world = World::new();
     assert_started(&run(start(&world).env("CODEX_HOME_SHIM_JOURNAL", "off").args(APP_SERVER)));
     assert_eq!(entry(&world.home().join(".local")), None);
 }
 
-#[test]
 fn the_journal_can_be_anywhere() {
     let world = World::new();
     for path in [world.root().join("elsewhere/deep/starts.jsonl"), world.home().join("starts.jsonl")] {
@@ -392,7 +371,6 @@ fn the_journal_can_be_anywhere() {
     assert_eq!(lines(&path).len(), 1);
 }
 
-#[test]
 fn a_relative_path_is_a_wrong_setting() {
     let world = World::new();
     for path in ["journal.jsonl", "./journal.jsonl", "Off", "none"] {
@@ -406,7 +384,6 @@ fn a_relative_path_is_a_wrong_setting() {
     assert_eq!(entry(&world.home().join(".local")), None);
 }
 
-#[test]
 fn the_state_directory_of_the_person_is_honoured() {
     let world = World::new();
     let state = world.root().join("state");
@@ -419,10 +396,9 @@ fn the_state_directory_of_the_person_is_honoured() {
 }
 
 /// OpenClaw 2026.5.2 to 2026.5.7 gives codex a `$HOME` inside its home.
-#[test]
-fn a_home_that_was_rewritten_gets_no_journal() {
+fn a_home_that_was_rewritten_gets_no_journal() -> Tried {
     if !Uid::effective().is_root() {
-        return support::not_tried("only root can start a user whose own home is out of the way");
+        return Err("only root can start a user whose own home is out of the way".into());
     }
     let world = World::new();
     open_to_all(&world);
@@ -438,14 +414,14 @@ fn a_home_that_was_rewritten_gets_no_journal() {
     let finished = run(&mut command);
     assert_eq!(finished.code, Some(CODE), "{finished:?}");
     assert_eq!(snapshot(&world.home()), before);
+    Ok(())
 }
 
 /// The same without another user: asked of the room itself.
-#[test]
-fn beside_a_rewritten_home_the_user_database_says_where_the_journal_is() {
+fn beside_a_rewritten_home_the_user_database_says_where_the_journal_is() -> Tried {
     let mine = |name: &str| std::env::var_os(name);
     let (Some(home), None) = (mine("HOME"), mine("XDG_STATE_HOME").or_else(|| mine("XDG_DATA_HOME"))) else {
-        return support::not_tried("the environment of the tests says more than a home");
+        return Err("the environment of the tests says more than a home".into());
     };
     let invocation = |injected: &Path| Invocation {
         env: BTreeMap::from([(OsString::from("HOME"), home.clone()), (OsString::from("CODEX_HOME"), injected.into())]),
@@ -455,13 +431,45 @@ fn beside_a_rewritten_home_the_user_database_says_where_the_journal_is() {
     let path = |injected: &Path| codex_home::journal::path(&invocation(injected), &Journal::Default).unwrap();
     assert!(path(Path::new(&home)).starts_with("/people/me"));
     assert!(path(Path::new("/injected")).starts_with(&home));
+    Ok(())
 }
 
 // ---- What stands in its place ----
 
-#[test]
 fn a_journal_that_cannot_be_written_costs_a_debug_message_and_nothing_else() {
-    for (name, lay) in obstacles() {
+    assert_obstacles_cost_nothing(&obstacles());
+}
+
+fn a_device_that_is_full_costs_no_more() -> Tried {
+    if !Path::new("/dev/full").exists() {
+        return Err("there is no /dev/full".into());
+    }
+    assert_obstacles_cost_nothing(&[("a device that is full", |_, _| "/dev/full".into())]);
+    Ok(())
+}
+
+fn another_users_file_is_left_alone_and_costs_no_more() -> Tried {
+    if !Uid::effective().is_root() {
+        return Err("only root can give a file away".into());
+    }
+    assert_obstacles_cost_nothing(&[
+        ("another user's file", |_, path| {
+            fs::write(path, "precious\n").unwrap();
+            chown(path, Some(STRANGER), Some(STRANGER)).unwrap();
+            path.to_owned()
+        }),
+        ("another user's file that all may write", |_, path| {
+            fs::write(path, "precious\n").unwrap();
+            fs::set_permissions(path, fs::Permissions::from_mode(0o666)).unwrap();
+            chown(path, Some(STRANGER), Some(STRANGER)).unwrap();
+            path.to_owned()
+        }),
+    ]);
+    Ok(())
+}
+
+fn assert_obstacles_cost_nothing(obstacles: &[Obstacle]) {
+    for &(name, lay) in obstacles {
         let world = World::new();
         let path = world.root().join("place/journal.jsonl");
         fs::create_dir(path.parent().unwrap()).unwrap();
@@ -477,7 +485,7 @@ fn a_journal_that_cannot_be_written_costs_a_debug_message_and_nothing_else() {
 type Obstacle = (&'static str, fn(&World, &Path) -> PathBuf);
 
 fn obstacles() -> Vec<Obstacle> {
-    let mut obstacles: Vec<Obstacle> = vec![
+    vec![
         ("a directory", |_, path| {
             fs::create_dir(path).unwrap();
             path.to_owned()
@@ -520,32 +528,10 @@ fn obstacles() -> Vec<Obstacle> {
             std::os::unix::net::UnixListener::bind(path).unwrap();
             path.to_owned()
         }),
-    ];
-    if Path::new("/dev/full").exists() {
-        obstacles.push(("a device that is full", |_, _| "/dev/full".into()));
-    } else {
-        support::not_tried("there is no /dev/full");
-    }
-    if Uid::effective().is_root() {
-        obstacles.push(("another user's file", |_, path| {
-            fs::write(path, "precious\n").unwrap();
-            chown(path, Some(STRANGER), Some(STRANGER)).unwrap();
-            path.to_owned()
-        }));
-        obstacles.push(("another user's file that all may write", |_, path| {
-            fs::write(path, "precious\n").unwrap();
-            fs::set_permissions(path, fs::Permissions::from_mode(0o666)).unwrap();
-            chown(path, Some(STRANGER), Some(STRANGER)).unwrap();
-            path.to_owned()
-        }));
-    } else {
-        support::not_tried("another user's file, for only root can give one away");
-    }
-    obstacles
+    ]
 }
 
 /// On macOS `/tmp` is one.
-#[test]
 fn a_journal_that_settings_name_may_lie_behind_a_link() {
     let world = World::new();
     fs::create_dir(world.root().join("place")).unwrap();
@@ -555,7 +541,6 @@ fn a_journal_that_settings_name_may_lie_behind_a_link() {
     assert_eq!(lines(&world.root().join("place/journal.jsonl")).len(), 1);
 }
 
-#[test]
 fn a_full_journal_that_cannot_be_set_aside_is_written_on() {
     let world = World::new();
     let path = world.root().join("journal.jsonl");
@@ -566,7 +551,6 @@ fn a_full_journal_that_cannot_be_set_aside_is_written_on() {
     assert!(fs::metadata(&path).unwrap().len() > before);
 }
 
-#[test]
 fn the_directory_of_the_journal_may_not_be_a_link_by_default_either() {
     let world = World::new();
     let state = world.home().join(".local/state");
@@ -578,7 +562,6 @@ fn the_directory_of_the_journal_may_not_be_a_link_by_default_either() {
     assert_eq!(names(&world.root().join("target")), Vec::<String>::new());
 }
 
-#[test]
 fn a_fifo_with_a_reader_hears_nothing() {
     let world = World::new();
     let path = world.root().join("journal.jsonl");
@@ -592,7 +575,6 @@ fn a_fifo_with_a_reader_hears_nothing() {
     assert_eq!(heard, b"");
 }
 
-#[test]
 fn a_directory_that_may_not_be_written_costs_nothing() {
     let world = World::new();
     let directory = world.root().join("place");
@@ -622,9 +604,8 @@ fn a_directory_that_may_not_be_written_costs_nothing() {
     }
 }
 
-#[test]
-fn a_full_disk_costs_nothing() {
-    let Some(disk) = Disk::small() else { return };
+fn a_full_disk_costs_nothing() -> Tried {
+    let disk = Disk::small()?;
     let world = World::new();
     disk.fill();
     // Nothing can be made there: no directory, and no byte of a file.
@@ -638,12 +619,12 @@ fn a_full_disk_costs_nothing() {
     fs::write(&path, "").unwrap();
     disk.fill();
     assert_costs_nothing("a full disk with a journal", &mut start(&world), &path);
+    Ok(())
 }
 
 /// A disk that is full in the middle of a line takes the half of it.
-#[test]
-fn after_a_disk_was_full_the_next_line_is_whole() {
-    let Some(disk) = Disk::small() else { return };
+fn after_a_disk_was_full_the_next_line_is_whole() -> Tried {
+    let disk = Disk::small()?;
     let world = World::new();
     let path = disk.0.path().join("journal.jsonl");
     // A page is given out whole: there is room for 100 bytes of a line and then for none.
@@ -657,16 +638,16 @@ fn after_a_disk_was_full_the_next_line_is_whole() {
     let late = text.strip_prefix(&before).unwrap();
     let last = late.lines().last().unwrap();
     assert!(serde_json::from_str::<Value>(last).is_ok(), "the line of a start that could be written: {last}");
+    Ok(())
 }
 
 /// A small disk of its own, where root can have one.
 struct Disk(tempfile::TempDir);
 
 impl Disk {
-    fn small() -> Option<Disk> {
+    fn small() -> Result<Disk, Unable> {
         if !cfg!(target_os = "linux") || !Uid::effective().is_root() {
-            support::not_tried("only root, on Linux, can mount a disk that is full");
-            return None;
+            return Err("only root, on Linux, can mount a disk that is full".into());
         }
         let directory = tempfile::TempDir::with_prefix("codex-home-disk-").unwrap();
         let mounted = Command::new("mount")
@@ -675,10 +656,9 @@ impl Disk {
             .stderr(Stdio::null())
             .status();
         if mounted.is_ok_and(|status| status.success()) {
-            Some(Disk(directory))
+            Ok(Disk(directory))
         } else {
-            support::not_tried("a disk cannot be mounted here");
-            None
+            Err("a disk cannot be mounted here".into())
         }
     }
 
@@ -971,3 +951,41 @@ fn reachable_launcher(world: &World) -> PathBuf {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     path
 }
+
+support::run_tests![
+    fifty_starts_of_a_healthy_bridge_leave_fifty_whole_lines,
+    fifty_redirects_leave_fifty_whole_lines,
+    fifty_repairs_leave_fifty_whole_lines,
+    fifty_starts_that_repair_one_bridge_leave_fifty_whole_lines,
+    fifty_refusals_leave_fifty_whole_lines,
+    fifty_starts_without_a_codex_leave_fifty_whole_lines,
+    a_codex_that_cannot_be_executed_is_noted_down_with_the_error,
+    a_wrong_setting_is_noted_down,
+    every_judged_subcommand_goes_by_its_name,
+    a_start_without_an_injected_home_names_the_personal_one,
+    a_start_that_is_not_judged_leaves_no_line,
+    the_strategy_off_leaves_no_line,
+    the_strategy_observe_leaves_a_line,
+    no_argument_token_or_person_is_noted_down,
+    the_journal_is_the_persons_alone_whatever_the_umask,
+    a_directory_that_is_there_stays_as_it_is,
+    at_half_a_mebibyte_the_journal_becomes_the_older_one_and_the_older_one_goes,
+    the_journal_grows_up_to_half_a_mebibyte,
+    fifty_starts_across_the_rotation_lose_no_line_of_theirs,
+    the_journal_can_be_switched_off,
+    the_journal_can_be_anywhere,
+    a_relative_path_is_a_wrong_setting,
+    the_state_directory_of_the_person_is_honoured,
+    a_home_that_was_rewritten_gets_no_journal,
+    beside_a_rewritten_home_the_user_database_says_where_the_journal_is,
+    a_journal_that_cannot_be_written_costs_a_debug_message_and_nothing_else,
+    a_device_that_is_full_costs_no_more,
+    another_users_file_is_left_alone_and_costs_no_more,
+    a_journal_that_settings_name_may_lie_behind_a_link,
+    a_full_journal_that_cannot_be_set_aside_is_written_on,
+    the_directory_of_the_journal_may_not_be_a_link_by_default_either,
+    a_fifo_with_a_reader_hears_nothing,
+    a_directory_that_may_not_be_written_costs_nothing,
+    a_full_disk_costs_nothing,
+    after_a_disk_was_full_the_next_line_is_whole,
+];

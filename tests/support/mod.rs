@@ -2,7 +2,12 @@
 //! lay there, and the programs that meet in it. Nothing here touches the real `$HOME` or the network
 //! beyond 127.0.0.1, except [`npm`], which fetches the real codex.
 
-#![allow(dead_code, reason = "every test crate includes this module and uses its own part of it")]
+#![allow(
+    dead_code,
+    unused_imports,
+    unused_macros,
+    reason = "every test crate includes this module and uses its own part of it"
+)]
 
 pub mod app_server;
 pub mod backend;
@@ -22,6 +27,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use libtest_mimic::{Completion, Failed};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tempfile::TempDir;
@@ -116,10 +122,48 @@ fn lay_home(home: PathBuf, auth_json: &[u8]) -> PathBuf {
     home
 }
 
-/// Says what is not tried here, and why: past the test harness, which keeps what a passing test prints to itself.
-pub fn not_tried(reason: impl fmt::Display) {
-    let _ = writeln!(io::stderr(), "not tried: {reason}");
+/// What comes of a test that may find out that it cannot be made here: `Err` is why, and it is listed as ignored.
+pub type Tried = Result<(), Unable>;
+
+/// Why something cannot be tried here.
+#[derive(Debug)]
+pub struct Unable(pub String);
+
+impl<T: fmt::Display> From<T> for Unable {
+    fn from(reason: T) -> Self {
+        Self(reason.to_string())
+    }
 }
+
+/// What a test comes to.
+pub trait Outcome {
+    /// For the harness.
+    fn outcome(self) -> Result<Completion, Failed>;
+}
+
+impl Outcome for () {
+    fn outcome(self) -> Result<Completion, Failed> {
+        Ok(Completion::Completed)
+    }
+}
+
+impl Outcome for Tried {
+    fn outcome(self) -> Result<Completion, Failed> {
+        Ok(self.map_or_else(|Unable(reason)| Completion::ignored_with(reason), |()| Completion::Completed))
+    }
+}
+
+/// Runs functions as tests, each under its own name: what `#[test]` does, but that a test may say why it cannot be made here.
+macro_rules! run_tests {
+    ($($test:ident),+ $(,)?) => {
+        fn main() -> std::process::ExitCode {
+            use crate::support::Outcome as _;
+            let tests = vec![$(libtest_mimic::Trial::ignorable_test(stringify!($test), || $test().outcome())),+];
+            libtest_mimic::run(&libtest_mimic::Arguments::from_args(), tests).exit_code()
+        }
+    };
+}
+pub(crate) use run_tests;
 
 /// What a path is, in everything a test may want to find unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
