@@ -28,6 +28,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use support::strace::{self, Call, own};
 use support::tokens::{ACCOUNT, access_token};
 use support::{Tried, Unable, World, auth, run};
 
@@ -93,9 +94,9 @@ impl Scene {
 
     /// Every call of a redirecting start, from the loader's first to the one that ends us. `Err` where that cannot be seen.
     fn trace(&self, more_path: &[PathBuf]) -> Result<Vec<Call>, Unable> {
-        let strace = match strace() {
+        let strace = match strace::program() {
             Ok(strace) => strace,
-            Err(missing) if env::var_os("CODEX_HOME_SHIM_REQUIRE_STRACE").is_some() => panic!("{missing}"),
+            Err(missing) if strace::is_required() => panic!("{missing}"),
             Err(missing) => return Err(missing.into()),
         };
         let path = [self.bin(), self.later()].into_iter().chain(more_path.iter().cloned());
@@ -126,57 +127,11 @@ impl Scene {
     }
 }
 
-/// One system call, as `strace` writes it.
-#[derive(Debug)]
-struct Call {
-    name: String,
-    line: String,
-}
-
-impl Call {
-    /// `None` for what is not a call: signals, ends.
-    fn parse(line: &str) -> Option<Call> {
-        let line = line.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start();
-        let (name, _) = line.split_once('(')?;
-        let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-        is_name.then(|| Call { name: name.to_owned(), line: line.to_owned() })
-    }
-
-    /// The path it names, where it names one.
-    fn path(&self) -> Option<&Path> {
-        self.line.split('"').nth(1).map(Path::new)
-    }
-}
-
-/// What the launcher asked itself, from the beginning of `main`.
-fn own(calls: &[Call]) -> Vec<&Call> {
-    let is_last_act = |call: &Call| call.name == "rt_sigaction" && call.line.starts_with("rt_sigaction(SIGBUS, {");
-    let Some(end) = calls.iter().rposition(is_last_act) else {
-        panic!("the runtime's start is not what it was, and this test no longer knows where `main` begins");
-    };
-    // A build with debug assertions asks whether a descriptor is open before it closes it.
-    let is_assertion = |call: &Call| call.name == "fcntl" && call.line.contains("F_GETFD");
-    calls[end + 1..].iter().filter(|call| !is_assertion(call)).collect()
-}
-
 fn listed(calls: &[&Call]) -> String {
     calls.iter().enumerate().fold(String::new(), |mut text, (at, call)| {
         let _ = writeln!(text, "{:3}  {}", at + 1, call.line);
         text
     })
-}
-
-/// `strace`, where it is there and may trace.
-fn strace() -> Result<PathBuf, String> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let strace = env::split_paths(&path).map(|directory| directory.join("strace")).find(|path| path.is_file());
-    let strace = strace.ok_or("there is no `strace` here to count with")?;
-    let tried = Command::new(&strace).args(["-qq", "-o", "/dev/null", "--", "true"]).output();
-    match tried {
-        Ok(tried) if tried.status.success() => Ok(strace),
-        Ok(tried) => Err(format!("`strace` may not trace here: {}", String::from_utf8_lossy(&tried.stderr).trim())),
-        Err(error) => Err(format!("`strace` cannot be started: {error}")),
-    }
 }
 
 /// A program every system has.

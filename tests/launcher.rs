@@ -28,14 +28,13 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use lab::Want::{self, Redirected, Refused, Repaired, Trusted, Warned};
 use lab::{
     AT_ONCE, BRIDGE_REFRESH, IN_CONFIG, KEY, Lab, MARK, NOBODY, OPAQUE_ACCESS, PATIENCE, Row, assert_same, broken,
-    check, check_within, forking, healthy, hopeless, place, replace, spoiled, with, without, write_program,
+    check, check_within, forking, healthy, hopeless, nobody, place, replace, spoiled, with, without, write_program,
 };
 use libtest_mimic::{Arguments, Completion, Trial};
 use nix::sys::signal::{SigSet, Signal, kill};
@@ -620,28 +619,6 @@ const UNPRIVILEGED: &[Row] = &[
 
 fn close(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-}
-
-/// Whether a start as somebody without privileges is possible here.
-fn nobody() -> Result<(), String> {
-    static POSSIBLE: OnceLock<Result<(), String>> = OnceLock::new();
-    let probe = || {
-        if !geteuid().is_root() {
-            return Ok(());
-        }
-        let lab = Lab::new();
-        let mut command = lab.as_nobody(lab.serve(lab.other(None)));
-        let status = {
-            let _alone = forking();
-            command.stderr(Stdio::null()).status()
-        };
-        match status {
-            Ok(status) if status.success() && lab.report.exists() => Ok(()),
-            Ok(status) => Err(format!("user {NOBODY} cannot start a program here: {status}")),
-            Err(error) => Err(format!("user {NOBODY} cannot start a program here: {error}")),
-        }
-    };
-    POSSIBLE.get_or_init(probe).clone()
 }
 
 // ---- Becoming codex ----

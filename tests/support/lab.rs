@@ -1,5 +1,7 @@
 //! The laboratory of the launcher's tests: one start in a world with a stand-in for codex, and what may become of it.
 
+#![allow(dead_code, reason = "every test crate includes this module and uses its own part of it")]
+
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -422,6 +424,28 @@ fn gather(value: &Value, secrets: &mut Vec<String>) {
     }
 }
 
+/// Whether a start as somebody without privileges is possible here.
+pub fn nobody() -> Result<(), String> {
+    static POSSIBLE: OnceLock<Result<(), String>> = OnceLock::new();
+    let probe = || {
+        if !geteuid().is_root() {
+            return Ok(());
+        }
+        let lab = Lab::new();
+        let mut command = lab.as_nobody(lab.serve(lab.other(None)));
+        let status = {
+            let _alone = forking();
+            command.stderr(Stdio::null()).status()
+        };
+        match status {
+            Ok(status) if status.success() && lab.report.exists() => Ok(()),
+            Ok(status) => Err(format!("user {NOBODY} cannot start a program here: {status}")),
+            Err(error) => Err(format!("user {NOBODY} cannot start a program here: {error}")),
+        }
+    };
+    POSSIBLE.get_or_init(probe).clone()
+}
+
 /// `command`, with one variable more.
 pub fn with(mut command: Command, name: &str, value: impl AsRef<OsStr>) -> Command {
     command.env(name, value);
@@ -590,7 +614,7 @@ pub fn assert_same(before: &BTreeMap<PathBuf, Entry>, after: &BTreeMap<PathBuf, 
 }
 
 /// Whether one `auth.json` is the other, completed.
-fn is_completed(before: &Entry, after: &Entry) {
+pub fn is_completed(before: &Entry, after: &Entry) {
     let value = |entry: &Entry| -> Value {
         let Content::File(bytes) = &entry.content else { panic!("not a file: {entry:?}") };
         serde_json::from_slice(bytes).unwrap()

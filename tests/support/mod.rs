@@ -12,6 +12,7 @@
 pub mod app_server;
 pub mod backend;
 pub mod npm;
+pub mod strace;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
