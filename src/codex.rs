@@ -8,12 +8,14 @@ mod npm;
 mod places;
 
 use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::{ErrorKind, Read as _};
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{ErrorKind, Read as _, Seek as _};
 use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use nix::unistd::{AccessFlags, access};
+use nix::fcntl::OFlag;
+use nix::unistd::{AccessFlags, Uid, access};
 
 use crate::failure::Failure;
 use crate::home::FileId;
@@ -39,6 +41,8 @@ pub struct Codex {
     pub set: Vec<(&'static str, OsString)>,
     /// What it is started without: what that script would have removed.
     pub unset: Vec<&'static str>,
+    /// What would have been found before it, had not anybody been able to put another program in its place: each with why.
+    pub passed_over: Vec<String>,
     /// The directory of its npm package, whose `package.json` names the version.
     package: Option<PathBuf>,
 }
@@ -104,23 +108,36 @@ impl Codex {
 pub fn find(invocation: &Invocation, settings: &Settings) -> Result<Codex, Failure> {
     let this = Ourselves::new(invocation);
     let home = settings.person_home.as_deref();
+    let found = |path: &Path, found_by| {
+        let hit = candidate(path, &this).map_err(Missed::Unfit)?;
+        what_to_execute(hit, found_by, invocation, settings)
+    };
     if let Some(path) = &settings.codex {
-        let hit = candidate(path, &this).map_err(|unfit| Failure::CodexSetting {
-            name: settings.place_of(Key::Codex),
-            path: short_path(path, home),
-            cause: unfit.to_string(),
-            is_there: !matches!(unfit, Unfit::Missing),
-        })?;
-        return what_to_execute(hit, FoundBy::Setting, invocation, settings);
+        return found(path, FoundBy::Setting).map_err(|missed| match missed {
+            Missed::Unfit(unfit) => Failure::CodexSetting {
+                name: settings.place_of(Key::Codex),
+                path: short_path(path, home),
+                cause: unfit.to_string(),
+                is_there: !matches!(unfit, Unfit::Missing),
+            },
+            Missed::Dead(failure) => failure,
+        });
     }
     let directories = path_directories(invocation);
     let on_path = directories.iter().map(|directory| (FoundBy::Path, directory.join("codex")));
+    let mut passed_over = Vec::new();
     for (found_by, path) in on_path.chain(places::all(home)) {
-        if let Ok(hit) = candidate(&path, &this) {
-            return what_to_execute(hit, found_by, invocation, settings);
+        match found(&path, found_by) {
+            Ok(codex) => return Ok(Codex { passed_over, ..codex }),
+            Err(Missed::Dead(failure)) => return Err(failure),
+            // One that would have been started is never passed over in silence.
+            Err(Missed::Unfit(unfit @ Unfit::Exposed(_))) => {
+                passed_over.push(format!("`{}`: {unfit}", short_path(&path, home)));
+            }
+            Err(Missed::Unfit(_)) => {}
         }
     }
-    Err(Failure::CodexNotFound { looked: looked(&directories, home) })
+    Err(Failure::CodexNotFound { looked: looked(&directories, home), passed_over: passed_over.into_iter().next() })
 }
 
 /// The absolute directories on PATH: a relative entry, or an empty one, means another program in every directory.
@@ -154,6 +171,16 @@ enum Unfit {
     NotExecutable,
     #[error("that is this launcher")]
     Ourselves,
+    #[error("anybody may write to {0}")]
+    Exposed(&'static str),
+}
+
+/// Why there is no codex to execute behind a path.
+enum Missed {
+    /// This one will not do; the next one may.
+    Unfit(Unfit),
+    /// It is the one, and cannot be started.
+    Dead(Failure),
 }
 
 /// What we are, to be recognised under another name.
@@ -174,35 +201,79 @@ impl Ourselves {
     }
 
     /// Whether a file is this program: by its identity, through links and hard links; or as a copy, by its bytes.
-    fn is(&self, path: &Path, metadata: &fs::Metadata) -> bool {
+    fn is(&self, file: Option<&mut File>, metadata: &Metadata) -> bool {
         if Some(FileId::from(metadata)) == self.id {
             return true;
         }
         // Only a file of our own size is read.
-        metadata.len() == self.size
-            && self.path.as_deref().is_some_and(|own| match (fs::read(own), fs::read(path)) {
-                (Ok(own), Ok(other)) => own == other,
-                _ => false,
-            })
+        if metadata.len() != self.size {
+            return false;
+        }
+        let (Some(own), Some(file)) = (self.path.as_deref().and_then(|own| fs::read(own).ok()), file) else {
+            return false;
+        };
+        let mut other = Vec::new();
+        let read = file.take(self.size).read_to_end(&mut other).and_then(|_| file.rewind());
+        read.is_ok() && own == other
     }
 }
 
-/// A file that can be executed and is not this program.
+/// A file that can be executed, is not this program, and that not anybody can put another program in the place of.
+///
+/// Opened before anything else, so that what is looked at, read and named is one file; and so that opening never waits,
+/// whatever stands there.
 fn candidate(path: &Path, this: &Ourselves) -> Result<Hit, Unfit> {
-    let metadata = fs::metadata(path).map_err(|error| match error.kind() {
+    let unreachable = |error: std::io::Error| match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => Unfit::Missing,
         _ => Unfit::Unreachable(cause(&error)),
-    })?;
+    };
+    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    let mut file = match OpenOptions::new().read(true).custom_flags(flags.bits()).open(path) {
+        Ok(file) => Some(file),
+        // To be executed a file need not be readable. A socket cannot be opened at all.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied || error.raw_os_error() == Some(nix::libc::ENXIO) => {
+            None
+        }
+        Err(error) => return Err(unreachable(error)),
+    };
+    let metadata = file.as_ref().map_or_else(|| fs::metadata(path), File::metadata).map_err(unreachable)?;
     if !metadata.is_file() {
         return Err(Unfit::NotAFile);
     }
     if access(path, AccessFlags::X_OK).is_err() {
         return Err(Unfit::NotExecutable);
     }
-    if this.is(path, &metadata) {
+    if this.is(file.as_mut(), &metadata) {
         return Err(Unfit::Ourselves);
     }
-    Ok(Hit::at(path))
+    let hit = Hit::of(path, file);
+    exposed(&metadata, &[path, &hit.real])?;
+    Ok(hit)
+}
+
+/// Settles that not anybody can put another program in the place of a file: not in it, and not in a directory of `paths`, by
+/// which it was found and where it lies.
+///
+/// A directory like `/tmp`, where nobody can take away what is another's, is none of those for what is ours or root's. Members
+/// of a group are not anybody: Homebrew and Debian let administrators write to `bin` that way.
+fn exposed(metadata: &Metadata, paths: &[&Path; 2]) -> Result<(), Unfit> {
+    const OTHERS: u32 = 0o002;
+    const STICKY: u32 = 0o1000;
+    if metadata.mode() & OTHERS != 0 {
+        return Err(Unfit::Exposed("that file"));
+    }
+    let [found, real] = paths.map(|path| (path, path.parent()));
+    for (path, directory) in [Some(found), (real.1 != found.1).then_some(real)].into_iter().flatten() {
+        let mode = directory.and_then(|directory| fs::metadata(directory).ok()).map_or(0, |metadata| metadata.mode());
+        let is_kept = || {
+            let owner = fs::symlink_metadata(path).map(|metadata| metadata.uid());
+            mode & STICKY != 0 && owner.is_ok_and(|owner| owner == 0 || owner == Uid::effective().as_raw())
+        };
+        if mode & OTHERS != 0 && !is_kept() {
+            return Err(Unfit::Exposed("the directory it is in"));
+        }
+    }
+    Ok(())
 }
 
 /// A file that can be executed.
@@ -217,8 +288,7 @@ struct Hit {
 }
 
 impl Hit {
-    fn at(path: &Path) -> Self {
-        let mut file = File::open(path).ok();
+    fn of(path: &Path, mut file: Option<File>) -> Self {
         let real = file.as_ref().and_then(path_of).or_else(|| fs::canonicalize(path).ok());
         let mut head = Vec::new();
         if let Some(file) = &mut file {
@@ -246,18 +316,23 @@ fn path_of(file: &File) -> Option<PathBuf> {
 }
 
 /// What is to be executed for a hit: itself, or the native codex behind npm's script.
-fn what_to_execute(
-    hit: Hit,
-    found_by: FoundBy,
-    invocation: &Invocation,
-    settings: &Settings,
-) -> Result<Codex, Failure> {
+fn what_to_execute(hit: Hit, found_by: FoundBy, invocation: &Invocation, settings: &Settings) -> Result<Codex, Missed> {
     let program = Program::of(&hit.head);
-    let codex = |path| Codex { path, found_by, program, set: Vec::new(), unset: Vec::new(), package: None };
+    let codex = |path| Codex {
+        path,
+        found_by,
+        program,
+        set: Vec::new(),
+        unset: Vec::new(),
+        passed_over: Vec::new(),
+        package: None,
+    };
     let Some(package) = npm::package(&hit.path, &hit.real, &hit.head) else { return Ok(codex(hit.name_for_exec())) };
     if settings.npm_native
         && let Some(native) = npm::native(&package, invocation)
     {
+        let metadata = fs::metadata(&native.path).map_err(|error| Missed::Unfit(Unfit::Unreachable(cause(&error))))?;
+        exposed(&metadata, &[&native.path; 2]).map_err(Missed::Unfit)?;
         return Ok(Codex { found_by, ..native });
     }
     // The script itself, which node must run.
@@ -272,12 +347,12 @@ fn what_to_execute(
     }
     // nvm, fnm and Homebrew keep it beside what npm installs.
     let Some(beside) = hit.path.parent().filter(|directory| is_node(directory)) else {
-        return Err(Failure::Exec {
+        return Err(Missed::Dead(Failure::Exec {
             codex: short_path(&script.path, settings.person_home.as_deref()),
             cause: "it is npm's script, its native codex is not installed".to_owned(),
             remark: ", and there is no node on PATH",
             is_there: true,
-        });
+        }));
     };
     directories.insert(0, beside.to_owned());
     if let Ok(path) = std::env::join_paths(directories) {

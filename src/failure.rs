@@ -19,6 +19,8 @@ const LIMIT: usize = 400;
 /// Why no codex was started. Paths are held as messages show them, except in [`Ailing`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
+    /// We run with rights that our caller does not have.
+    Privileged,
     /// A setting of ours is wrong.
     Setting {
         /// The variable.
@@ -56,6 +58,8 @@ pub enum Failure {
     CodexNotFound {
         /// Where was looked.
         looked: String,
+        /// The first one that was passed over because anybody could have put another program in its place, and why.
+        passed_over: Option<String>,
     },
     /// The codex we started has started us again, in the same process.
     Loop {
@@ -133,7 +137,7 @@ impl Failure {
             Self::CodexNotFound { .. }
             | Self::CodexSetting { is_there: false, .. }
             | Self::Exec { is_there: false, .. } => 127,
-            Self::Loop { .. } | Self::CodexSetting { .. } | Self::Exec { .. } => 126,
+            Self::Privileged | Self::Loop { .. } | Self::CodexSetting { .. } | Self::Exec { .. } => 126,
         }
     }
 
@@ -141,6 +145,7 @@ impl Failure {
     #[must_use]
     pub const fn reason(&self) -> Reason {
         match self {
+            Self::Privileged => Reason::PrivilegedStart,
             Self::Setting { .. } | Self::SettingsFile { .. } => Reason::SettingInvalid,
             Self::NoUsableHome(homes) => homes.reason,
             Self::CodexSetting { .. } => Reason::CodexSettingInvalid,
@@ -154,11 +159,18 @@ impl Failure {
     #[must_use]
     pub fn help(&self) -> String {
         match self {
+            Self::Privileged => {
+                "take them away (`chmod ug-s`, `setcap -r`), or start codex without the launcher".to_owned()
+            }
             Self::Setting { name, .. } => format!("correct `{name}` or unset it, where the gateway is started"),
             Self::SettingsFile { help, .. } => help.clone(),
             Self::NoUsableHome(homes) => homes.help.clone(),
             Self::CodexSetting { name, .. } => {
                 format!("set {} to the absolute path of codex, or unset it", name.trim_end_matches(','))
+            }
+            Self::CodexNotFound { passed_over: Some(_), .. } => {
+                "take the right to write there from others (`chmod o-w`), or set `CODEX_HOME_SHIM_CODEX` to another codex"
+                    .to_owned()
             }
             Self::CodexNotFound { .. } => {
                 "run `npm i -g @openai/codex`, or set `CODEX_HOME_SHIM_CODEX` to the absolute path of codex".to_owned()
@@ -172,6 +184,10 @@ impl Failure {
     fn pieces(&self, path_limit: usize, is_terse: bool) -> Vec<String> {
         let short = |path: &String| tail(path, path_limit);
         match self {
+            Self::Privileged => vec![
+                "the launcher is setuid, setgid or has file capabilities: it will not use them for whoever calls it"
+                    .to_owned(),
+            ],
             Self::Setting { name, value, rule } => vec![format!("`{name}` is `{}`, not {rule}", short(value))],
             Self::SettingsFile { path, at, cause, .. } => vec![match at {
                 Some((line, column)) => format!("`{}`, line {line}, column {column}: {cause}", short(path)),
@@ -191,8 +207,12 @@ impl Failure {
                 vec![bridge, personal]
             }
             Self::CodexSetting { name, path, cause, .. } => vec![format!("{name} is `{}`, and {cause}", short(path))],
-            Self::CodexNotFound { looked } => {
-                vec![format!("codex is not found: no executable `codex` other than this launcher in {}", short(looked))]
+            Self::CodexNotFound { looked, passed_over } => {
+                let looked = short(looked);
+                let not_found =
+                    format!("codex is not found: no executable `codex` other than this launcher in {looked}");
+                let passed_over = passed_over.as_ref().map(|one| format!("passed over {}", tail(one, path_limit)));
+                [not_found].into_iter().chain(passed_over).collect()
             }
             Self::Loop { codex, launcher } => vec![format!(
                 "`{}` starts this launcher (`{}`) again, so that no codex ever starts",

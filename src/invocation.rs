@@ -28,6 +28,9 @@ pub struct Invocation {
     pub pid: u32,
     /// Asks for the process that started us, which only a mark of ours needs.
     pub parent: fn() -> u32,
+    /// Whether we run with rights that whoever started us does not have: setuid, setgid, file capabilities, or what the
+    /// system otherwise calls secure execution. Environment and arguments are then somebody else's.
+    pub is_privileged: bool,
     /// When we were asked.
     pub since: Instant,
 }
@@ -49,6 +52,7 @@ impl Invocation {
             program: std::env::current_exe().ok(),
             pid: Pid::this().as_raw().unsigned_abs(),
             parent: || Pid::parent().as_raw().unsigned_abs(),
+            is_privileged: secure_execution::requires_secure_execution(),
             since,
         }
     }

@@ -9,14 +9,14 @@ use std::ffi::OsStr;
 use std::fmt::{self, Write as _};
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Write as _};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, IntoRawFd as _, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use chrono::{SecondsFormat, Utc};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, Flock, FlockArg, OFlag, openat, renameat};
-use nix::sys::stat::Mode;
+use nix::sys::stat::{Mode, fchmod};
 use nix::unistd::Uid;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use tracing::field::{Field, Visit};
@@ -116,6 +116,8 @@ pub struct Record {
     pub effective_home: Option<PathBuf>,
     /// The codex that is started.
     pub codex: Option<PathBuf>,
+    /// Each codex before it that anybody could have put another program in the place of, and why that is so.
+    pub passed_over: Vec<String>,
 }
 
 impl Record {
@@ -135,6 +137,7 @@ impl Record {
             reason = failure.map(Failure::reason).or(self.reason).map(Reason::id),
             effective_home = self.effective_home.as_deref().map(text),
             codex = self.codex.as_deref().map(text),
+            passed_over = (!self.passed_over.is_empty()).then(|| self.passed_over.join("; ")),
             took_us = u64::try_from(invocation.since.elapsed().as_micros()).unwrap_or(u64::MAX),
             error,
         );
@@ -269,6 +272,8 @@ fn append(path: &Path, is_ours: bool, line: &[u8]) -> io::Result<()> {
     }
     let written = file.write(line)?;
     if written == line.len() {
+        // Left to be closed by `exec`, which comes next: two calls less.
+        let _ = (file.into_raw_fd(), directory.into_raw_fd());
         return Ok(());
     }
     // A full disk took half of it. The next line is to begin a line of its own; what somebody else wrote stays.
@@ -279,17 +284,24 @@ fn append(path: &Path, is_ours: bool, line: &[u8]) -> io::Result<()> {
 }
 
 /// Opens the journal's directory, and makes it where it is not there.
+///
+/// One of ours is no link. Where somebody named another, a link to it is followed if this user or root laid it: nobody
+/// else says where we write.
 fn directory(path: &Path, is_ours: bool) -> io::Result<OwnedFd> {
-    let mut flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    if is_ours {
-        flags |= OFlag::O_NOFOLLOW;
-    }
-    match openat(AT_FDCWD, path, flags, Mode::empty()) {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let open = |flags| openat(AT_FDCWD, path, flags, Mode::empty());
+    match open(flags | OFlag::O_NOFOLLOW) {
         Err(Errno::ENOENT) => {
             DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+            let made = open(flags | OFlag::O_NOFOLLOW)?;
             // Whatever the umask says.
-            fs::set_permissions(path, Permissions::from_mode(0o700))?;
-            Ok(openat(AT_FDCWD, path, flags, Mode::empty())?)
+            fchmod(&made, Mode::S_IRWXU)?;
+            Ok(made)
+        }
+        Err(Errno::ELOOP | Errno::ENOTDIR)
+            if !is_ours && [0, Uid::effective().as_raw()].contains(&fs::symlink_metadata(path)?.uid()) =>
+        {
+            Ok(open(flags)?)
         }
         opened => Ok(opened?),
     }

@@ -65,8 +65,7 @@ use crate::invocation::Invocation;
 use crate::journal::Record;
 use crate::launch::Launch;
 use crate::plan::{Plan, Step};
-use crate::repair::Unmended;
-use crate::settings::{Settings, Strategy};
+use crate::settings::{Journal, Settings, Strategy};
 use crate::start::Start;
 
 /// How often a bridge is judged anew because somebody rewrote it while it was being repaired.
@@ -77,6 +76,11 @@ const ATTEMPTS: u32 = 8;
 /// # Errors
 /// Whatever keeps codex from being started.
 pub fn run(invocation: &Invocation) -> Result<Infallible, Failure> {
+    if invocation.is_privileged {
+        // Nothing that this start names is read or written, the journal neither.
+        journal::open(invocation, &Settings { journal: Journal::Off, ..Settings::default() });
+        return Err(Failure::Privileged);
+    }
     let (settings, problems) = Settings::gather(invocation);
     journal::open(invocation, &settings);
     if let (true, Some(file)) = (settings.file_is_missed, &settings.file) {
@@ -109,6 +113,10 @@ fn prepare(
     record: &mut Record,
 ) -> Result<Launch, Failure> {
     let codex = codex::find(invocation, settings)?;
+    for one in &codex.passed_over {
+        journal::say(Level::WARN, &format!("passed over {one}"));
+    }
+    record.passed_over.clone_from(&codex.passed_over);
     launch::check(&codex, invocation, settings)?;
     record.codex = Some(codex.path.clone());
     let home = if settings.strategy == Strategy::Off { None } else { settle(invocation, settings, start, record)? };
@@ -139,7 +147,7 @@ fn settle(
             Step::Mend { path, judged, completion } => {
                 match repair::replace_auth(&path, &judged, &completion.bytes, invocation.pid) {
                     Ok(()) => None,
-                    Err(Unmended::Changed) if attempts.next().is_some() => {
+                    Err(unmended) if unmended.is_worth_another_look() && attempts.next().is_some() => {
                         facts = survey::look(invocation, settings, start);
                         continue;
                     }

@@ -97,6 +97,7 @@ reasons! {
     RepairFailed "repair-failed" "auth.json could not be completed",
     StrategyForbids "strategy-forbids" "the strategy does not allow it",
     // What stops us before any home does.
+    PrivilegedStart "privileged-start" "the launcher runs with rights that its caller does not have",
     SettingInvalid "setting-invalid" "a setting of this launcher is wrong",
     CodexSettingInvalid "codex-setting-invalid" "the codex that the settings name cannot be started",
     CodexNotFound "codex-not-found" "codex is not found",

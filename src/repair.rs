@@ -6,10 +6,10 @@
 #![expect(clippy::disallowed_methods, reason = "this is the one room that writes")]
 
 use std::fs::File;
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Component, Path};
+use std::time::SystemTime;
 
 use nix::dir::Dir;
 use nix::errno::Errno;
@@ -21,9 +21,12 @@ use nix::unistd::{Pid, Uid, UnlinkatFlags, unlinkat};
 use crate::home::completion::Sealed;
 use crate::home::{AUTH_FILE, parts_made_by_host};
 
-/// What a temporary file is called, before our process id and what makes it ours alone: two containers that share a
-/// directory may both have a process of that id.
+/// What a temporary file is called, before our process id and the nanosecond, which makes it ours alone: two containers that
+/// share a directory may both have a process of that id.
 const TEMPORARY: &str = ".auth.json.codex-home-shim.";
+
+/// How many entries of a home are looked at for the temporary files of others.
+const ENTRIES: usize = 4096;
 
 /// Why a repair was not made. The file is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +40,18 @@ pub enum Unmended {
     /// The system would not.
     #[error("{}", crate::words::cause(.0))]
     Io(#[from] io::Error),
+}
+
+impl Unmended {
+    /// Whether the same start may well do it if it judges the home anew.
+    #[must_use]
+    pub fn is_worth_another_look(&self) -> bool {
+        match self {
+            Self::Changed => true,
+            Self::Io(error) => error.kind() == io::ErrorKind::Interrupted,
+            Self::NotOurs(_) => false,
+        }
+    }
 }
 
 impl From<Errno> for Unmended {
@@ -53,7 +68,8 @@ pub fn replace_auth(path: &Path, judged: &Sealed, new: &Sealed, pid: u32) -> Res
     let directory = open_directory(path)?;
     remove_leftovers(&directory)?;
     unchanged(&directory, judged)?;
-    let temporary = format!("{TEMPORARY}{pid}.{:016x}", RandomState::new().build_hasher().finish());
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    let temporary = format!("{TEMPORARY}{pid}.{:032x}", now.as_nanos());
     let written = write_temporary(&directory, &temporary, new)
         // Writing took its time; look once more, as late as can be.
         .and_then(|()| unchanged(&directory, judged))
@@ -152,7 +168,7 @@ fn write_temporary(directory: &OwnedFd, name: &str, new: &Sealed) -> Result<(), 
 fn remove_leftovers(directory: &OwnedFd) -> Result<(), Unmended> {
     let here = openat(directory, ".", OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
     let mut entries = Dir::from_fd(here)?;
-    for entry in entries.iter() {
+    for entry in entries.iter().take(ENTRIES) {
         let entry = entry?;
         let Some(owner) = entry.file_name().to_str().ok().and_then(|name| name.strip_prefix(TEMPORARY)) else {
             continue;

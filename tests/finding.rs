@@ -724,6 +724,7 @@ fn invocation(env: &[(&str, &OsStr)]) -> Invocation {
         program: None,
         pid: 1,
         parent: || 1,
+        is_privileged: false,
         since: Instant::now(),
     }
 }

@@ -866,12 +866,13 @@ fn lines_by_pid(path: &Path, pids: &[u32]) -> BTreeMap<u32, Value> {
 /// What stands in every line, of whichever start; and nothing that the issue does not name.
 #[track_caller]
 fn assert_frame(line: &Value, pid: u32) {
-    const FIELDS: [&str; 12] = [
+    const FIELDS: [&str; 13] = [
         "codex",
         "effective_home",
         "error",
         "home",
         "kind",
+        "passed_over",
         "pid",
         "reason",
         "subcommand",

@@ -120,10 +120,26 @@ fn rows() -> Vec<(Failure, &'static str, u8)> {
             126,
         ),
         (
-            Failure::CodexNotFound { looked: "`/usr/bin`, `/bin`".to_owned() },
+            Failure::CodexNotFound { looked: "`/usr/bin`, `/bin`".to_owned(), passed_over: None },
             "codex is not found: no executable `codex` other than this launcher in `/usr/bin`, `/bin`; run `npm i -g \
              @openai/codex`, or set `CODEX_HOME_SHIM_CODEX` to the absolute path of codex",
             127,
+        ),
+        (
+            Failure::CodexNotFound {
+                looked: "`/usr/bin`, `/bin`".to_owned(),
+                passed_over: Some("`/shared/codex`: anybody may write to that file".to_owned()),
+            },
+            "codex is not found: no executable `codex` other than this launcher in `/usr/bin`, `/bin`; passed over \
+             `/shared/codex`: anybody may write to that file; take the right to write there from others (`chmod o-w`), or set \
+             `CODEX_HOME_SHIM_CODEX` to another codex",
+            127,
+        ),
+        (
+            Failure::Privileged,
+            "the launcher is setuid, setgid or has file capabilities: it will not use them for whoever calls it; take them \
+             away (`chmod ug-s`, `setcap -r`), or start codex without the launcher",
+            126,
         ),
         (
             Failure::Loop { codex: "~/bin/codex".to_owned(), launcher: "/usr/bin/codex-home-shim".to_owned() },

@@ -63,6 +63,7 @@ impl Told {
             program: None,
             pid: 1,
             parent: || 1,
+            is_privileged: false,
             since: Instant::now(),
         })
     }

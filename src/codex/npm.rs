@@ -5,10 +5,12 @@
 #![expect(clippy::disallowed_methods, reason = "this is the room that looks for codex on the disk")]
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io::Read as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use nix::fcntl::OFlag;
 use nix::unistd::{AccessFlags, access};
 use serde::Deserialize;
 
@@ -80,7 +82,15 @@ pub(super) fn native(package: &Path, invocation: &Invocation) -> Option<Codex> {
                 let path = fs::canonicalize(&path).unwrap_or(path);
                 let (set, unset) = surroundings(package, &path, is_new, invocation);
                 let package = Some(package.to_owned());
-                return Some(Codex { path, found_by: FoundBy::Npm, program: Program::Native, set, unset, package });
+                return Some(Codex {
+                    path,
+                    found_by: FoundBy::Npm,
+                    program: Program::Native,
+                    set,
+                    unset,
+                    passed_over: Vec::new(),
+                    package,
+                });
             }
         }
     }
@@ -143,7 +153,9 @@ pub(super) fn version(package: &Path) -> Option<String> {
         version: String,
     }
     let mut text = Vec::new();
-    File::open(package.join("package.json")).ok()?.take(1 << 20).read_to_end(&mut text).ok()?;
+    // Whatever stands in its place is not waited for.
+    let file = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(package.join("package.json"));
+    file.ok()?.take(1 << 20).read_to_end(&mut text).ok()?;
     serde_json::from_slice::<Package>(&text).ok().map(|package| package.version)
 }
 

@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 
 use super::npm;
 
+/// How many versions of node are looked at, of those that a version manager keeps.
+const VERSIONS: usize = 256;
+
 /// Where a codex was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FoundBy {
@@ -109,7 +112,7 @@ pub(super) fn all(home: Option<&Path>) -> impl Iterator<Item = (FoundBy, PathBuf
 
 /// The codex of each version of node in `root`, the newest codex first: a directory's name is node's version, not codex's.
 fn newest_first(found_by: FoundBy, root: &Path, codex: &str) -> Vec<(FoundBy, PathBuf)> {
-    let entries = fs::read_dir(root).into_iter().flatten().flatten();
+    let entries = fs::read_dir(root).into_iter().flatten().flatten().take(VERSIONS);
     let mut found: Vec<_> = entries
         .map(|entry| entry.path().join(codex))
         .filter_map(|path| {
