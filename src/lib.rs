@@ -65,11 +65,14 @@ use crate::invocation::Invocation;
 use crate::journal::Record;
 use crate::launch::Launch;
 use crate::plan::{Plan, Step};
+use crate::repair::Flush;
 use crate::settings::{Journal, Settings, Strategy};
 use crate::start::Start;
 
 /// How often a bridge is judged anew because somebody rewrote it while it was being repaired.
-const ATTEMPTS: u32 = 8;
+const ATTEMPTS: u32 = 64;
+/// From which of these on the disk is no longer waited for in between.
+const HURRIED: u32 = 4;
 
 /// One start. Only failures come back.
 ///
@@ -133,7 +136,7 @@ fn settle(
 ) -> Result<Option<PathBuf>, Failure> {
     let mut facts = survey::look(invocation, settings, start);
     record.kind = Some(facts.kind);
-    let mut attempts = 0..ATTEMPTS;
+    let mut attempts = 0;
     let mut says = Vec::new();
     loop {
         let verdict = verdict::judge(&facts);
@@ -145,9 +148,11 @@ fn settle(
             Step::StartIn(home) => Some(home),
             Step::Stop(failure) => return Err(failure),
             Step::Mend { path, judged, completion } => {
-                match repair::replace_auth(&path, &judged, &completion.bytes, invocation.pid) {
+                let flush = if attempts < HURRIED { Flush::First } else { Flush::Last };
+                match repair::replace_auth(&path, &judged, &completion.bytes, invocation.pid, flush) {
                     Ok(()) => None,
-                    Err(unmended) if unmended.is_worth_another_look() && attempts.next().is_some() => {
+                    Err(unmended) if unmended.is_worth_another_look() && attempts < ATTEMPTS => {
+                        attempts += 1;
                         facts = survey::look(invocation, settings, start);
                         continue;
                     }

@@ -60,31 +60,49 @@ impl From<Errno> for Unmended {
     }
 }
 
+/// When the new bytes are brought to the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flush {
+    /// Before they are in their place: a power cut leaves the old file or the new one.
+    First,
+    /// Right after: where the host writes more often than the disk does, the first way never comes to an end. What a power
+    /// cut then may leave is a file that the host writes anew anyway.
+    Last,
+}
+
 /// Replaces the `auth.json` in the home `path` by `new` if it still is `judged`. `pid` is our own.
 ///
 /// # Errors
 /// [`Unmended`]; the file is then as it was.
-pub fn replace_auth(path: &Path, judged: &Sealed, new: &Sealed, pid: u32) -> Result<(), Unmended> {
+pub fn replace_auth(path: &Path, judged: &Sealed, new: &Sealed, pid: u32, flush: Flush) -> Result<(), Unmended> {
     let directory = open_directory(path)?;
     remove_leftovers(&directory)?;
     unchanged(&directory, judged)?;
     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     let temporary = format!("{TEMPORARY}{pid}.{:032x}", now.as_nanos());
-    let written = write_temporary(&directory, &temporary, new)
+    let written = write_temporary(&directory, &temporary, new, flush).and_then(|file| {
         // Writing took its time; look once more, as late as can be.
-        .and_then(|()| unchanged(&directory, judged))
-        .and_then(|()| match renameat(&directory, temporary.as_str(), &directory, AUTH_FILE) {
+        unchanged(&directory, judged)?;
+        match renameat(&directory, temporary.as_str(), &directory, AUTH_FILE) {
             // Somebody took our file for a leftover.
             Err(Errno::ENOENT) => Err(Unmended::Changed),
-            renamed => Ok(renamed?),
-        });
-    if written.is_err() {
-        let _ = unlinkat(&directory, temporary.as_str(), UnlinkatFlags::NoRemoveDir);
-        return written;
+            renamed => Ok(renamed.map(|()| file)?),
+        }
+    });
+    match written {
+        Ok(file) => {
+            // The name is on the disk for every reader already; this is for the power cut.
+            if flush == Flush::Last {
+                let _ = file.sync_all();
+            }
+            let _ = File::from(directory).sync_all();
+            Ok(())
+        }
+        Err(unmended) => {
+            let _ = unlinkat(&directory, temporary.as_str(), UnlinkatFlags::NoRemoveDir);
+            Err(unmended)
+        }
     }
-    // The name is on the disk for every reader already; this is for the power cut.
-    let _ = File::from(directory).sync_all();
-    Ok(())
 }
 
 /// Whether [`replace_auth`] would be let, as far as that can be seen without writing.
@@ -128,8 +146,11 @@ fn unchanged(directory: &OwnedFd, judged: &Sealed) -> Result<(), Unmended> {
     if file_type(&stat) != SFlag::S_IFREG {
         return Err(Unmended::NotOurs("auth.json is a link, or not a regular file"));
     }
-    if stat.st_nlink != 1 {
-        return Err(Unmended::NotOurs("auth.json has a second hard link"));
+    match stat.st_nlink {
+        1 => {}
+        // It was looked up, and before it was looked at another took its place.
+        0 => return Err(Unmended::Changed),
+        _ => return Err(Unmended::NotOurs("auth.json has a second hard link")),
     }
     if stat.st_uid != Uid::effective().as_raw() {
         return Err(Unmended::NotOurs("auth.json belongs to another user"));
@@ -148,8 +169,8 @@ fn file_type(stat: &FileStat) -> SFlag {
     SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT
 }
 
-/// Writes `new` to a file that is ours alone, and to the disk.
-fn write_temporary(directory: &OwnedFd, name: &str, new: &Sealed) -> Result<(), Unmended> {
+/// Writes `new` to a file that is ours alone, and to the disk where that comes first.
+fn write_temporary(directory: &OwnedFd, name: &str, new: &Sealed, flush: Flush) -> Result<File, Unmended> {
     let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let mode = Mode::S_IRUSR | Mode::S_IWUSR;
     let file = openat(directory, name, flags, mode)?;
@@ -157,8 +178,10 @@ fn write_temporary(directory: &OwnedFd, name: &str, new: &Sealed) -> Result<(), 
     fchmod(file.as_fd(), mode)?;
     let mut file = File::from(file);
     file.write_all(&new.0)?;
-    file.sync_all()?;
-    Ok(())
+    if flush == Flush::First {
+        file.sync_all()?;
+    }
+    Ok(file)
 }
 
 /// Removes the temporary files of starts that were killed.

@@ -239,7 +239,8 @@ fn auth_file_once(path: &Path, now: DateTime<Utc>) -> AuthFile {
             let auth = Auth::read(&bytes, now);
             // Only a login that is used is ever renewed.
             let is_used = auth.because.reason == Reason::OkChatgpt;
-            let can_be_renewed = !is_used || (metadata.nlink() == 1 && access(path, AccessFlags::W_OK).is_ok());
+            // One that another took the place of while it was read has no link at all.
+            let can_be_renewed = !is_used || (metadata.nlink() <= 1 && access(path, AccessFlags::W_OK).is_ok());
             AuthFile { read: Ok(auth), id: Some(FileId::from(&metadata)), can_be_renewed, bytes: Sealed(bytes) }
         }
         Err(Unread::Missing) => AuthFile::unread(Reason::AuthMissing, None),

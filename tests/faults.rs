@@ -27,6 +27,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -460,6 +461,30 @@ fn rewritten() -> String {
     format!("{} rewrites, of which {} between the last look and the rename", stops.len(), rename - last_look)
 }
 
+/// The host writes every few milliseconds, and the disk takes longer than that.
+fn rewritten_faster_than_the_disk() -> String {
+    let scene = Scene::new(&LAYOUTS[0]);
+    let (world, is_over) = (&scene.lab.world, &AtomicBool::new(false));
+    let command = scene.under("fsync", &["fsync:delay_enter=100000".to_owned()]);
+    thread::scope(|scope| {
+        let host = scope.spawn(move || {
+            let mut files = 0;
+            while !is_over.load(SeqCst) {
+                world.lay_bridge(&newer());
+                files += 1;
+                thread::sleep(Duration::from_millis(8));
+            }
+            files
+        });
+        let ended = scene.start(command);
+        is_over.store(true, SeqCst);
+        let files: u32 = host.join().unwrap();
+        assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{files} files");
+        assert_eq!(ended.report.unwrap().var("CODEX_HOME").as_ref(), Some(&scene.bridge));
+        format!("{files} files during one start")
+    })
+}
+
 /// A directory of the path is moved away and a link to a decoy put in its place; or the other way round.
 fn relinked(depth: usize, is_link_first: bool) -> String {
     static LINKED: Layout = Layout {
@@ -588,6 +613,28 @@ fn written_in_place(is_filled: bool) -> String {
     format!("{} writes in place, {repaired} bridges completed instead", stops.len())
 }
 
+/// The personal `auth.json` is renewed by a rename.
+fn renewed() -> String {
+    let layout = LAYOUTS.iter().find(|layout| layout.want == Want::Redirected).unwrap();
+    let stops = stops(layout);
+    for moment in &stops {
+        let scene = Scene::new(layout);
+        scene.lab.personal_moves.set(true);
+        let personal = scene.lab.world.personal();
+        let path = personal.join("auth.json");
+        let renew = move || {
+            let fresh = path.with_extension("fresh");
+            fs::write(&fresh, auth::healthy(ACCOUNT, "renewed", "rt.renewed-canary-0123456789")).unwrap();
+            fs::rename(fresh, path).unwrap();
+        };
+        let what = format!("renewed after: {}", moment.line);
+        let ended = overtaken(&scene, moment, vec![Box::new(renew)]);
+        assert_eq!(scene.started(&ended, &what), personal, "{what}");
+        assert_eq!(ended.stderr, "", "{what}: nothing is wrong with it");
+    }
+    format!("{} renewals", stops.len())
+}
+
 /// codex itself becomes something that whoever opens it waits for.
 fn codex_becomes_a_fifo() -> String {
     let stops = stops(&LAYOUTS[0]);
@@ -712,6 +759,7 @@ fn main() -> ExitCode {
         }),
         ("a codex that becomes a FIFO at any moment is not waited for", codex_becomes_a_fifo),
         ("newer bytes of the host's win, whenever it writes them", rewritten),
+        ("a host that writes more often than the disk is caught up with", rewritten_faster_than_the_disk),
         ("a bridge that becomes a link at any moment is not written through", || relinked(0, false)),
         ("a parent that becomes a link at any moment is not written through", || relinked(1, false)),
         ("a parent's parent that becomes a link at any moment is not written through", || relinked(2, false)),
@@ -721,6 +769,7 @@ fn main() -> ExitCode {
             linked_to_personal,
         ),
         ("a personal auth.json that codex is writing in place at any moment is waited for", || written_in_place(true)),
+        ("a personal auth.json that is replaced at any moment is redirected to, and nothing is said", renewed),
         ("a personal auth.json that codex left half written at any moment stays as it is", || written_in_place(false)),
     ];
     trials.extend(more.iter().map(|(name, test)| trial((*name).to_owned(), false, test)));

@@ -19,7 +19,7 @@ use codex_home::home::Home;
 use codex_home::home::auth::{Auth, Usable};
 use codex_home::home::completion::{Completion, IdTokenFrom, Sealed, complete};
 use codex_home::reason::Reason;
-use codex_home::repair::{Unmended, replace_auth};
+use codex_home::repair::{Flush, Unmended, replace_auth};
 use codex_home::start::Overrides;
 use codex_home::survey;
 use serde_json::{Value, json};
@@ -44,7 +44,7 @@ fn sealed(bytes: &[u8]) -> Sealed {
 fn written(bytes: &[u8], completion: &Completion) -> Value {
     let world = World::new();
     let bridge = world.lay_bridge(bytes);
-    replace_auth(&bridge, &look(&bridge).auth.bytes, &completion.bytes, std::process::id()).unwrap();
+    replace_auth(&bridge, &look(&bridge).auth.bytes, &completion.bytes, std::process::id(), Flush::First).unwrap();
     serde_json::from_slice(&fs::read(bridge.join("auth.json")).unwrap()).unwrap()
 }
 
@@ -115,7 +115,7 @@ fn what_is_there_already_stays_as_it_is_spelled() {
     let bridge = world.lay_bridge(text.as_bytes());
     let old = look(&bridge).auth.bytes;
     let completion = complete(&old, None, now()).unwrap();
-    replace_auth(&bridge, &old, &completion.bytes, std::process::id()).unwrap();
+    replace_auth(&bridge, &old, &completion.bytes, std::process::id(), Flush::First).unwrap();
     let new = fs::read_to_string(bridge.join("auth.json")).unwrap();
     for kept in ["1e400", r#""twice": 1"#, r#""twice": 2"#, r#"[1.50,"\ud800"]"#, r#""refresh_token":"r""#] {
         assert!(new.contains(kept), "{kept} in {new}");
@@ -180,11 +180,11 @@ fn newer_bytes_win() {
     for rewritten in [newer, [broken(), b"\n".to_vec()].concat(), Vec::new()] {
         world.lay_bridge(&rewritten);
         let before = snapshot(&world.home());
-        assert!(matches!(replace_auth(&bridge, &old, &new, std::process::id()), Err(Unmended::Changed)));
+        assert!(matches!(replace_auth(&bridge, &old, &new, std::process::id(), Flush::First), Err(Unmended::Changed)));
         assert_eq!(snapshot(&world.home()), before);
     }
     fs::remove_file(bridge.join("auth.json")).unwrap();
-    assert!(matches!(replace_auth(&bridge, &old, &new, std::process::id()), Err(Unmended::Changed)));
+    assert!(matches!(replace_auth(&bridge, &old, &new, std::process::id(), Flush::First), Err(Unmended::Changed)));
 }
 
 /// What may have been put in the file's or the path's place between judging and writing.
@@ -218,7 +218,7 @@ fn nothing_is_written_through_a_link() {
         let (bridge, old, new) = judged(&world);
         swap(&world);
         let before = snapshot(world.root());
-        let unmended = replace_auth(&bridge, &old, &new, std::process::id());
+        let unmended = replace_auth(&bridge, &old, &new, std::process::id(), Flush::First);
         assert!(matches!(unmended, Err(Unmended::NotOurs(_))), "{what}: {unmended:?}");
         assert_eq!(snapshot(world.root()), before, "{what}");
     }
@@ -231,7 +231,7 @@ fn a_link_above_what_the_host_made_is_the_person_s_own_business() {
     let (agents, moved) = (world.home().join(".openclaw"), world.root().join("data"));
     fs::rename(&agents, &moved).unwrap();
     symlink(&moved, &agents).unwrap();
-    replace_auth(&bridge, &old, &new, std::process::id()).unwrap();
+    replace_auth(&bridge, &old, &new, std::process::id(), Flush::First).unwrap();
     assert_eq!(look(&bridge).can_log_in().0, Usable::Yes);
 }
 
@@ -244,7 +244,7 @@ fn a_temporary_file_of_a_start_that_was_killed_is_removed() {
     for owner in [dead, alive, foreign] {
         fs::write(bridge.join(format!(".auth.json.codex-home-shim.{owner}")), "half").unwrap();
     }
-    replace_auth(&bridge, &old, &new, std::process::id()).unwrap();
+    replace_auth(&bridge, &old, &new, std::process::id(), Flush::First).unwrap();
     let left: Vec<_> = fs::read_dir(&bridge).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left.len(), 3, "{left:?}");
     assert!(!left.iter().any(|name| name.to_string_lossy().ends_with(dead)), "{left:?}");
