@@ -590,7 +590,9 @@ const DEEP: &[Sentence] = &[
     ("an auth.json nested without end is one that cannot be read", |lab| {
         for (open, close) in [("[", "]"), ("{\"tokens\":", "}")] {
             let lab = &Lab::new();
-            let deep = [open.repeat(200_000), "1".to_owned(), close.repeat(200_000)].concat();
+            // As deep as a file can be that is read at all.
+            let depth = 250_000 / (open.len() + close.len());
+            let deep = [open.repeat(depth), "1".to_owned(), close.repeat(depth)].concat();
             lab.person(ACCOUNT);
             let bridge = lab.world.lay_bridge(deep.as_bytes());
             let ended = lab.start_within(&mut lab.serve(bridge), Some(&[]), AT_ONCE);
@@ -600,7 +602,7 @@ const DEEP: &[Sentence] = &[
     }),
     ("a token nested without end is none that can be read", |lab| {
         use base64::Engine as _;
-        let deep = [r#"{"https://api.openai.com/auth":"#.repeat(20_000), "1".to_owned(), "}".repeat(20_000)].concat();
+        let deep = [r#"{"https://api.openai.com/auth":"#.repeat(5_000), "1".to_owned(), "}".repeat(5_000)].concat();
         let token = format!("e30.{}.c2ln", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(deep));
         lab.person(ACCOUNT);
         let bytes = json!({"auth_mode": "chatgpt", "tokens": {"id_token": token, "access_token": access_token(ACCOUNT, "b"),
