@@ -12,6 +12,7 @@
 pub mod app_server;
 pub mod backend;
 pub mod npm;
+pub mod openclaw;
 pub mod strace;
 
 use std::collections::BTreeMap;
@@ -113,7 +114,7 @@ impl World {
 }
 
 /// A home directory only its owner can enter, with an `auth.json` only its owner can read.
-fn lay_home(home: PathBuf, auth_json: &[u8]) -> PathBuf {
+pub fn lay_home(home: PathBuf, auth_json: &[u8]) -> PathBuf {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&home).unwrap();
     // A new file, renamed into place, as OpenClaw writes it: an older one's mode must not survive.
     let fresh = home.join(".auth.json.fresh");
