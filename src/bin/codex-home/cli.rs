@@ -46,6 +46,36 @@ pub enum Command {
         #[arg(last = true, value_name = "CODEX-ARGS")]
         args: Option<Vec<OsString>>,
     },
+    /// Tell what is right and what is not, the worst first; changes nothing, runs nothing
+    ///
+    /// Exit codes: 0 where nothing is marked ✗, else 1.
+    Doctor {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Have OpenClaw start the launcher in codex's place
+    ///
+    /// Runs `openclaw config set` and keeps the value from before, which `uninstall` puts back. Refuses where OpenClaw has a
+    /// way of its own (2026.7.1 and later). Exit codes: 0 it is installed, 1 it is not, 3 there is no `openclaw` command and
+    /// what to write by hand was printed.
+    Install {
+        /// Print the commands, run none
+        #[arg(long)]
+        dry_run: bool,
+        /// Install it also where OpenClaw's own way is better
+        #[arg(long)]
+        force: bool,
+    },
+    /// Have OpenClaw start what it started before `install`
+    ///
+    /// Exit codes: 0 the launcher is not installed any more, 1 it is or the setting is somebody else's, 3 there is no
+    /// `openclaw` command and what to do by hand was printed.
+    Uninstall {
+        /// Print the commands, run none
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Show the starts that were noted down, the last at the bottom
     Log {
         /// How many

@@ -30,6 +30,38 @@ pub fn on_path(invocation: &Invocation) -> Vec<PathBuf> {
         .collect()
 }
 
+/// Whether a path has a version in it, so that the next upgrade takes it away: Homebrew's Cellar, Nix's store, a package
+/// of npm's, and what version managers install.
+pub fn is_versioned(path: &Path) -> bool {
+    let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
+    let has = |name: &str| parts.iter().any(|part| part == name);
+    let has_both =
+        |one: &str, other: &str| parts.windows(2).any(|pair| matches!(pair, [a, b] if a == one && b == other));
+    has("Cellar") || has("Caskroom") || has("node_modules") || has_both("nix", "store") || has("installs")
+}
+
+/// A path to the launcher at `real` that outlives an upgrade: Homebrew's link in `opt`; where `real` has a version in it, a
+/// link on PATH that leads there; else `real` itself.
+pub fn stable(invocation: &Invocation, real: &Path) -> PathBuf {
+    let leads_there = |path: &PathBuf| fs::canonicalize(path).is_ok_and(|path| path == real);
+    let opt = in_opt(real).filter(leads_there);
+    let linked = || on_path(invocation).into_iter().find(|path| !is_versioned(path) && leads_there(path));
+    if !is_versioned(real) {
+        return real.to_owned();
+    }
+    opt.or_else(linked).unwrap_or_else(|| real.to_owned())
+}
+
+/// `<prefix>/Cellar/<formula>/<version>/…` as `<prefix>/opt/<formula>/…`.
+fn in_opt(real: &Path) -> Option<PathBuf> {
+    let parts: Vec<_> = real.iter().collect();
+    let at = parts.iter().position(|part| *part == "Cellar")?;
+    let (prefix, below) = parts.split_at_checked(at)?;
+    let [_, formula, _, rest @ ..] = below else { return None };
+    let opt: PathBuf = prefix.iter().collect();
+    Some(opt.join("opt").join(formula).join(rest.iter().collect::<PathBuf>()))
+}
+
 /// `invocation` as the launcher would have it: what it looks for is never itself.
 pub fn as_the_launcher(invocation: Invocation) -> Invocation {
     let program = find(&invocation).or_else(|| invocation.program.clone());

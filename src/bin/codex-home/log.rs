@@ -21,6 +21,8 @@ use crate::screen::{Ended, Screen, Trouble, plain};
 
 /// How often somebody who follows looks for more.
 const INTERVAL: Duration = Duration::from_millis(250);
+/// How much of a journal is its end, in bytes.
+const END: u64 = 1 << 20;
 /// The columns.
 const HEADINGS: [&str; 6] = ["when", "start", "verdict", "reason", "home", "then"];
 
@@ -55,6 +57,17 @@ pub fn run(invocation: &Invocation, count: usize, follow: bool, json: bool, scre
         thread::sleep(INTERVAL);
         show(&current.read()?, json, false, screen)?;
     }
+}
+
+/// The last `count` lines of the journal at `path` and the one before it, as far as they can be read; of a file that
+/// somebody let grow only its end.
+pub fn last(path: &Path, count: usize) -> Vec<String> {
+    let mut lines = Reader::at_end(path.to_owned()).read().unwrap_or_default();
+    if lines.len() < count {
+        let older = Reader::at_end(journal::older(path)).read().unwrap_or_default();
+        lines.splice(..0, older);
+    }
+    lines.split_off(lines.len().saturating_sub(count))
 }
 
 /// Shows lines, as they are or as rows.
@@ -102,6 +115,13 @@ struct Reader {
 impl Reader {
     const fn new(path: PathBuf) -> Self {
         Self { path, at: None }
+    }
+
+    /// One that skips all but the end.
+    fn at_end(path: PathBuf) -> Self {
+        let metadata = path.metadata().ok();
+        let at = metadata.map(|metadata| (metadata.ino(), metadata.len().saturating_sub(END)));
+        Self { path, at }
     }
 
     /// The whole lines since the last time.

@@ -7,6 +7,10 @@
 //! | knows where the launcher is                   | [`launcher`]                                      |
 //! | knows what other hosts do with their homes    | [`hosts`]                                         |
 //! | tells about one home, or one start            | [`inspect`], [`explain`]                          |
+//! | looks at the disk for the others              | [`disk`]                                          |
+//! | knows OpenClaw: its places, files, versions   | [`openclaw`]                                      |
+//! | tells what is right and what is not           | [`doctor`]                                        |
+//! | runs a program, writes                        | [`install`], and nowhere else                     |
 //! | reads the journal                             | [`log`]                                           |
 //! | tells about the settings                      | [`config`]                                        |
 //!
@@ -15,11 +19,15 @@
 
 mod cli;
 mod config;
+mod disk;
+mod doctor;
 mod explain;
 mod hosts;
 mod inspect;
+mod install;
 mod launcher;
 mod log;
+mod openclaw;
 mod screen;
 
 use std::process::ExitCode;
@@ -28,6 +36,7 @@ use clap::Parser as _;
 use codex_home::invocation::Invocation;
 
 use crate::cli::{Cli, Command};
+use crate::install::Asked;
 use crate::screen::{Ended, Screen};
 
 fn main() -> ExitCode {
@@ -42,6 +51,9 @@ fn run(cli: Cli, invocation: Invocation, screen: &mut Screen) -> Ended {
     match cli.command {
         Command::Inspect { directory, json } => inspect::run(&invocation, directory, json, screen),
         Command::Explain { home, json, args } => explain::run(invocation, home, args, json, screen),
+        Command::Doctor { json } => doctor::run(&invocation, json, screen),
+        Command::Install { dry_run, force } => install::install(&invocation, Asked { dry_run, force }, screen),
+        Command::Uninstall { dry_run } => install::uninstall(&invocation, Asked { dry_run, force: false }, screen),
         Command::Log { count, follow, json } => log::run(&invocation, count, follow, json, screen),
         Command::Config { command, json } => config::run(&invocation, command.unwrap_or_default(), json, screen),
         Command::Completions { shell } => cli::completions(shell, screen),
