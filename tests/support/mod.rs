@@ -25,7 +25,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -122,6 +122,20 @@ pub fn lay_home(home: PathBuf, auth_json: &[u8]) -> PathBuf {
     file.write_all(auth_json).unwrap();
     fs::rename(&fresh, home.join("auth.json")).unwrap();
     home
+}
+
+/// Held while a program is written and while a process is started: a child that is born while a program is open for
+/// writing keeps it open until it has become something else, and what is open for writing cannot be executed.
+pub fn forking() -> MutexGuard<'static, ()> {
+    static FORKING: Mutex<()> = Mutex::new(());
+    FORKING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A script that can be executed.
+pub fn write_executable(path: &Path, text: &str) {
+    let _alone = forking();
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 /// What comes of a test that may find out that it cannot be made here: `Err` is why, and it is listed as ignored.
@@ -275,13 +289,12 @@ pub fn run(command: &mut Command) -> Finished {
 /// As [`run`], for those who would rather be told than fail.
 pub fn run_within(command: &mut Command, patience: Duration) -> Result<Finished, String> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .map_err(|error| format!("{program}: {error}"))?;
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    let spawned = {
+        let _alone = forking();
+        command.spawn()
+    };
+    let mut child = spawned.map_err(|error| format!("{program}: {error}"))?;
     let stdout = drain(child.stdout.take());
     let stderr = drain(child.stderr.take());
     let status = wait_within(&mut child, patience);

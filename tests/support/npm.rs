@@ -1,4 +1,4 @@
-//! The real codex, from npm. Fetched once into the build directory and kept there.
+//! The real codex and the real OpenClaw, from npm. Fetched once into the build directory and kept there.
 
 use std::env::consts::{ARCH, OS};
 use std::fs;
@@ -14,23 +14,64 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// The native binary of `@openai/codex@<version>`, or why it cannot be had, in one line.
 pub fn codex(version: &str) -> Result<PathBuf, String> {
     let platform = platform()?;
+    let fetched =
+        fetch(&format!("codex-{version}"), &[&format!("@openai/codex@{version}")], |prefix| native(prefix, platform));
+    fetched?.ok_or_else(|| format!("@openai/codex@{version} brought no binary for {OS} {ARCH}"))
+}
+
+/// The real OpenClaw, and the node it runs on.
+#[derive(Clone, Debug)]
+pub struct OpenClaw {
+    /// Its command, a script for node.
+    pub command: PathBuf,
+    /// The directory of a `node` that is new enough for it.
+    pub node: PathBuf,
+}
+
+/// `openclaw@<version>`, with what it depends on as it was before a day, where one is given; or why it cannot be had, in one line.
+pub fn openclaw(version: &str, before: &str) -> Result<OpenClaw, String> {
+    let platform = match (OS, ARCH) {
+        ("linux", "x86_64") => "linux-x64",
+        ("linux", "aarch64") => "linux-arm64",
+        ("macos", "x86_64") => "darwin-x64",
+        ("macos", "aarch64") => "darwin-arm64",
+        _ => return Err(format!("npm has no node for {OS} {ARCH}")),
+    };
+    let there = |path: PathBuf| path.is_file().then_some(path);
+    let package = format!("node-{platform}");
+    let node = fetch(&package, &[&format!("{package}@24")], |prefix| {
+        there(prefix.join("node_modules").join(&package).join("bin/node"))
+    });
+    let node = node?.ok_or_else(|| format!("{package}@24 brought no node"))?;
+    let (spec, before) = (format!("openclaw@{version}"), format!("--before={before}"));
+    let specs: &[&str] = if before.ends_with('=') { &[&spec] } else { &[&spec, &before] };
+    let command =
+        fetch(&format!("openclaw-{version}"), specs, |prefix| there(prefix.join("node_modules/openclaw/openclaw.mjs")));
+    let command = command?.ok_or_else(|| format!("openclaw@{version} brought no command"))?;
+    Ok(OpenClaw { command, node: node.parent().unwrap().to_owned() })
+}
+
+/// What `find` finds in the directory `name` of what is kept, which npm fills where it finds nothing yet.
+fn fetch(name: &str, specs: &[&str], find: impl Fn(&Path) -> Option<PathBuf>) -> Result<Option<PathBuf>, String> {
     let cache = cache()?;
-    let kept = cache.join(format!("codex-{version}"));
-    if let Some(binary) = native(&kept, platform) {
-        return Ok(binary);
+    let kept = cache.join(name);
+    if let Some(found) = find(&kept) {
+        return Ok(Some(found));
     }
     fs::create_dir_all(&cache).map_err(|error| format!("{}: {error}", cache.display()))?;
     // Several test programs may be here at once: each installs beside, the first to finish moves in.
     let fresh = Builder::new()
-        .prefix(&format!(".codex-{version}-"))
+        .prefix(&format!(".{name}-"))
         .tempdir_in(&cache)
         .map_err(|error| format!("{}: {error}", cache.display()))?;
-    let prefix = fresh.path().join("codex");
+    let prefix = fresh.path().join("installed");
     fs::create_dir(&prefix).map_err(|error| format!("{}: {error}", prefix.display()))?;
-    install(version, &prefix, &fresh.path().join("npm"))?;
-    native(&prefix, platform).ok_or_else(|| format!("@openai/codex@{version} brought no binary for {OS} {ARCH}"))?;
+    install(specs, &prefix, &fresh.path().join("npm"))?;
+    if find(&prefix).is_none() {
+        return Ok(None);
+    }
     let moved = fs::rename(&prefix, &kept);
-    native(&kept, platform).ok_or_else(|| match moved {
+    find(&kept).map(Some).ok_or_else(|| match moved {
         Ok(()) => format!("{} was there and is gone", kept.display()),
         Err(error) => format!("{}: {error}", kept.display()),
     })
@@ -45,7 +86,7 @@ pub fn kept() -> Option<PathBuf> {
 }
 
 /// `apart` is npm's own home and cache: the person's stay as they are, and this one goes when we do.
-fn install(version: &str, into: &Path, apart: &Path) -> Result<(), String> {
+fn install(specs: &[&str], into: &Path, apart: &Path) -> Result<(), String> {
     let mut npm = Command::new("npm");
     npm.env("HOME", apart)
         .env("npm_config_cache", apart.join("cache"))
@@ -56,12 +97,12 @@ fn install(version: &str, into: &Path, apart: &Path) -> Result<(), String> {
         .args(["--no-update-notifier", "--loglevel=error"])
         .args(["--fetch-retries=2", "--fetch-retry-mintimeout=500"])
         .args(["--fetch-retry-maxtimeout=2000"])
-        .arg(format!("@openai/codex@{version}"));
+        .args(specs);
     let finished = super::run_within(&mut npm, PATIENCE).map_err(|error| first_line(&error))?;
     if finished.code == Some(0) {
         return Ok(());
     }
-    Err(format!("npm could not install @openai/codex@{version}: {}", first_line(&finished.stderr)))
+    Err(format!("npm could not install {}: {}", specs.join(" "), first_line(&finished.stderr)))
 }
 
 /// `<target>/npm-cache`, wherever the build directory is.

@@ -137,8 +137,19 @@ pub fn lay_package(package: &Path, version: &str) {
         &json!({"name": "openclaw", "version": version, "bin": {"openclaw": "openclaw.mjs"}}),
     );
     let command = package.join("openclaw.mjs");
-    fs::write(&command, "#!/bin/sh\necho 'openclaw was run' >&2\nexit 70\n").unwrap();
-    fs::set_permissions(&command, fs::Permissions::from_mode(0o755)).unwrap();
+    super::write_executable(&command, "#!/bin/sh\necho 'openclaw was run' >&2\nexit 70\n");
+}
+
+/// A codex of this version, as Homebrew leaves it, with a link in `~/.local/bin`; its real path.
+pub fn lay_codex(world: &World, version: &str) -> PathBuf {
+    let codex = world.root().join("brew/Cellar/codex").join(version).join("bin/codex");
+    fs::create_dir_all(codex.parent().unwrap()).unwrap();
+    super::write_executable(&codex, "#!/bin/sh\necho 'codex was run' >&2\nexit 70\n");
+    let bin = world.home().join(".local/bin");
+    fs::create_dir_all(&bin).unwrap();
+    let _ = fs::remove_file(bin.join("codex"));
+    symlink(&codex, bin.join("codex")).unwrap();
+    codex
 }
 
 fn private(directory: &Path) {

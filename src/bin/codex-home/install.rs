@@ -64,7 +64,7 @@ impl<'a> Scene<'a> {
         let config = match &openclaw.config {
             Ok(config) => config.clone().unwrap_or_default(),
             Err(unread) => {
-                let message = format!("`{}` cannot be read: {}", screen.path(&config_file), plain(unread));
+                let message = format!("`{}` cannot be used: {}", screen.path(&config_file), plain(unread));
                 return Err(Trouble::new(message, "correct it, then run `openclaw config validate`"));
             }
         };

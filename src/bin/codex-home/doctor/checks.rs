@@ -188,7 +188,7 @@ impl Checks<'_> {
         let shown = self.path(file);
         match &openclaw.config {
             Err(cause) => {
-                let text = format!("`{shown}` cannot be read: {}", plain_text(cause.as_ref()));
+                let text = format!("`{shown}` cannot be used: {}", plain_text(cause.as_ref()));
                 self.fail(
                     "openclaw-config",
                     text,
@@ -530,9 +530,9 @@ impl Checks<'_> {
             (_, "redirect" | "repair" | "refuse") if !is_ours => {
                 let text = format!("`{shown}` cannot log in: {}", home.inspection.because);
                 let does = home.verdict.0;
-                let help = match does {
-                    "refuse" => "run `codex login`".to_owned(),
-                    _ => format!("run `codex-home install`: the launcher would {does} it"),
+                let help = match &home.refusal {
+                    Some(failure) => failure.help(),
+                    None => format!("run `codex-home install`: the launcher would {does} it"),
                 };
                 self.fail("home-cannot-log-in", text, help);
             }
