@@ -10,12 +10,15 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
+use nix::pty::{Winsize, openpty};
 use nix::sys::stat::Mode;
 use nix::unistd::{geteuid, mkfifo};
 use serde_json::{Value, json};
@@ -239,6 +242,43 @@ fn openclaw_2026_8_2_and_9_6_have_a_login_of_their_own() {
         );
         assert_eq!(ward.text(), (Some(0), expected), "{version}");
     }
+}
+
+#[test]
+fn there_is_colour_in_a_terminal_where_the_table_fits_and_none_in_a_pipe() {
+    let ward = Ward::new(Release::April);
+    let size = Winsize { ws_row: 50, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 };
+    let terminal = openpty(&size, None).unwrap();
+    let mut doctor = ward.doctor();
+    doctor.env("TERM", "xterm").stdin(Stdio::null()).stderr(Stdio::null());
+    doctor.stdout(terminal.slave.try_clone().unwrap());
+    drop(terminal.slave);
+    let mut child = doctor.spawn().unwrap();
+    // It holds the other end.
+    drop(doctor);
+    let mut said = Vec::new();
+    // A terminal whose other end is closed is an error on Linux and an end on macOS.
+    let _ = fs::File::from(terminal.master).read_to_end(&mut said);
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    let said = String::from_utf8(said).unwrap();
+    assert!(said.starts_with("\u{1b}[1m\u{1b}[31m✗\u{1b}[0m OpenClaw starts"), "{said:?}");
+    let table = said.lines().skip_while(|line| !line.starts_with("home ")).map(str::trim_end).collect::<Vec<_>>();
+    assert!(table.len() > 3 && table.iter().all(|line| line.chars().count() <= 100), "{table:#?}");
+    assert!(!ward.text().1.contains('\u{1b}'));
+}
+
+#[test]
+fn every_check_has_its_row_in_the_documentation_and_every_row_its_check() {
+    let source = include_str!("../src/bin/codex-home/doctor/checks.rs");
+    // `self.say("id", …)`, however it is broken into lines; an id that several lines share is a constant.
+    let quoted = |text: &str| text.trim_start().strip_prefix('"')?.split_once('"').map(|(id, _)| id.to_owned());
+    let calls = ["self.ok(", "self.warn(", "self.fail(", "self.say(", "const ID: &str ="];
+    let ids: BTreeSet<_> = calls.iter().flat_map(|call| source.split(call).skip(1)).filter_map(quoted).collect();
+    let page = include_str!("../docs/doctor.md");
+    let rows: BTreeSet<_> =
+        page.lines().filter_map(|line| Some(line.strip_prefix("| `")?.split_once('`')?.0.to_owned())).collect();
+    assert!(ids.len() > 20, "{ids:?}");
+    assert_eq!(ids, rows);
 }
 
 #[test]

@@ -515,7 +515,9 @@ fn stand_in(calls: &Path) -> ExitCode {
         return ExitCode::FAILURE;
     }
     let mut config: Value = fs::read_to_string(&state).map_or(json!({}), |text| json5::from_str(&text).unwrap());
-    let say = |what: &str| writeln!(io::stdout(), "{what} {KEY}. Restart the gateway to apply.").unwrap();
+    let say = |what: &str| {
+        io::stdout().write_all(format!("{what} {KEY}. Restart the gateway to apply.\n").as_bytes()).unwrap()
+    };
     let mut at = &mut config;
     for part in KEY.split('.').take(5) {
         at = at.as_object_mut().unwrap().entry(part).or_insert(json!({}));

@@ -30,26 +30,34 @@ pub fn on_path(invocation: &Invocation) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Whether a path has a version in it, so that the next upgrade takes it away: Homebrew's Cellar, Nix's store, a package
-/// of npm's, and what version managers install.
+/// Whether a path has a version in it, so that the next upgrade takes it away: Homebrew's Cellar, Nix's store, `1.2.3` or
+/// `v1.2` as a directory of a version manager's, `name@1.2` as one of pnpm's.
 pub fn is_versioned(path: &Path) -> bool {
-    let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
-    let has = |name: &str| parts.iter().any(|part| part == name);
-    let has_both =
-        |one: &str, other: &str| parts.windows(2).any(|pair| matches!(pair, [a, b] if a == one && b == other));
-    has("Cellar") || has("Caskroom") || has("node_modules") || has_both("nix", "store") || has("installs")
+    let directories: Vec<_> = path.parent().into_iter().flatten().map(|part| part.to_string_lossy()).collect();
+    let begins_as_version = |text: &str| {
+        let (major, rest) = text.trim_start_matches('v').split_once('.').unwrap_or_default();
+        let is_number = !major.is_empty() && major.bytes().all(|b| b.is_ascii_digit());
+        is_number && rest.starts_with(|c: char| c.is_ascii_digit())
+    };
+    let is_version = |part: &str| {
+        begins_as_version(part) || part.rsplit_once('@').is_some_and(|(_, after)| begins_as_version(after))
+    };
+    let is_store = directories.windows(2).any(|pair| matches!(pair, [nix, store] if nix == "nix" && store == "store"));
+    let is_keg = directories.iter().any(|part| part == "Cellar" || part == "Caskroom");
+    is_keg || is_store || directories.iter().any(|part| is_version(part))
 }
 
-/// A path to the launcher at `real` that outlives an upgrade: Homebrew's link in `opt`; where `real` has a version in it, a
-/// link on PATH that leads there; else `real` itself.
+/// A path to the launcher at `real` that outlives an upgrade: Homebrew's link in `opt`; where `real` has a version in it or
+/// is in a package of npm's, a link on PATH that leads there; else `real` itself.
 pub fn stable(invocation: &Invocation, real: &Path) -> PathBuf {
-    let leads_there = |path: &PathBuf| fs::canonicalize(path).is_ok_and(|path| path == real);
-    let opt = in_opt(real).filter(leads_there);
-    let linked = || on_path(invocation).into_iter().find(|path| !is_versioned(path) && leads_there(path));
-    if !is_versioned(real) {
+    let is_package = real.iter().any(|part| part == "node_modules");
+    if !is_versioned(real) && !is_package {
         return real.to_owned();
     }
-    opt.or_else(linked).unwrap_or_else(|| real.to_owned())
+    let leads_there = |path: &PathBuf| fs::canonicalize(path).is_ok_and(|path| path == real);
+    let lasts = |path: &PathBuf| !is_versioned(path) && path.iter().all(|part| part != "node_modules");
+    let linked = || on_path(invocation).into_iter().filter(lasts).find(leads_there);
+    in_opt(real).filter(leads_there).or_else(linked).unwrap_or_else(|| real.to_owned())
 }
 
 /// `<prefix>/Cellar/<formula>/<version>/…` as `<prefix>/opt/<formula>/…`.

@@ -26,6 +26,8 @@ use crate::openclaw::{MadeFor, OpenClaw};
 
 /// How much of a program is read to tell what it is.
 const HEAD: u64 = 64 << 10;
+/// How the launcher's variables begin.
+const OURS: &str = "CODEX_HOME_SHIM_";
 /// How many of the last starts are looked at.
 const STARTS: usize = 20;
 
@@ -162,7 +164,7 @@ impl Seen {
             personal,
             homes,
             passed_on: openclaw.read_config().and_then(|config| config.args.as_deref()).and_then(passed_on),
-            codex_of_service: codex::find(&of_service, &settings),
+            codex_of_service: codex::find(&of_service, &Settings::gather(&of_service).0),
             only_here: only_here(invocation, &openclaw),
             starts: journal::path(invocation, &settings.journal).map(|path| starts(&path)).unwrap_or_default(),
             launcher,
@@ -190,6 +192,13 @@ fn started(invocation: &Invocation, home: Option<&Path>, args: &[&str]) -> Invoc
 fn in_service(invocation: &Invocation, openclaw: &OpenClaw, person: Option<&Path>) -> Invocation {
     let mut of_service = started(invocation, None, &DEFAULT_ARGUMENTS);
     of_service.env.insert("PATH".into(), openclaw.service.path(invocation, person));
+    let service = &openclaw.service;
+    if service.file.is_some() {
+        let is_ours = |name: &str| name.starts_with(OURS);
+        of_service.env.retain(|name, _| !is_ours(&name.to_string_lossy()));
+        let set = service.env.iter().filter(|(name, _)| is_ours(name));
+        of_service.env.extend(set.map(|(name, value)| (name.into(), value.into())));
+    }
     of_service
 }
 
@@ -200,7 +209,7 @@ fn only_here(invocation: &Invocation, openclaw: &OpenClaw) -> Vec<String> {
         return Vec::new();
     }
     let ours = invocation.env.iter().filter(|(_, value)| !value.is_empty()).map(|(name, _)| name.to_string_lossy());
-    let ours = ours.filter(|name| name.starts_with("CODEX_HOME_SHIM_"));
+    let ours = ours.filter(|name| name.starts_with(OURS));
     ours.filter(|name| !service.env.contains_key(name.as_ref())).map(|name| name.into_owned()).collect()
 }
 
