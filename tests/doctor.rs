@@ -642,6 +642,44 @@ fn a_unit_of_systemds_is_asked_for_its_path() {
 }
 
 #[test]
+fn a_property_list_of_launchds_is_asked_for_its_environment() {
+    let ward = Ward::installed(Release::April);
+    let file = ward.world.home().join(if cfg!(target_os = "macos") {
+        "Library/LaunchAgents/ai.openclaw.gateway.plist"
+    } else {
+        ".config/systemd/user/openclaw-gateway.service"
+    });
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    let other = ward.world.root().join("a & b");
+    fs::create_dir(&other).unwrap();
+    support::write_executable(&other.join("codex"), "#!/bin/sh\n");
+    let list = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<plist version=\"1.0\">\n  <dict>\n    <key>Label</key>\n    \
+         <string>ai.openclaw.gateway</string>\n    <key>ProgramArguments</key>\n    <array>\n      <string>/usr/bin/node</string>\n    \
+         </array>\n    <key>EnvironmentVariables</key>\n    <dict>\n    <key>HOME</key>\n    <string>/x</string>\n    \
+         <key>PATH</key>\n    <string>{}:/usr/bin</string>\n    <key>OPENCLAW_STATE_DIR</key>\n    <string>/elsewhere</string>\n    \
+         </dict>\n  </dict>\n</plist>\n",
+        other.display().to_string().replace('&', "&amp;")
+    );
+    fs::write(file, list).unwrap();
+    ward.says("codex-under-service", "warn", &format!("would find another codex, `{}/codex`", other.display()), "");
+    ward.says(
+        "service-elsewhere",
+        "warn",
+        "OPENCLAW_STATE_DIR=/elsewhere",
+        "OPENCLAW_STATE_DIR=/elsewhere codex-home doctor",
+    );
+}
+
+#[test]
+fn a_login_in_the_environment_is_named_for_it_hides_the_homes() {
+    let ward = Ward::installed(Release::April);
+    ward.is_silent_about("login-in-environment");
+    let said = untouched(&ward.world, ward.doctor().env("CODEX_ACCESS_TOKEN", "canary"));
+    assert!(said.stdout.contains("! `CODEX_ACCESS_TOKEN` is set here"), "{}", said.stdout);
+}
+
+#[test]
 fn an_agent_that_is_elsewhere_is_looked_at() {
     let ward = Ward::installed(Release::April);
     let elsewhere = ward.world.home().join("agents/two");

@@ -24,7 +24,6 @@ use crate::disk;
 use crate::launcher;
 use crate::openclaw::OpenClaw;
 use crate::openclaw::config::{Config, Includes, KEY};
-use crate::openclaw::version::Version;
 use crate::screen::{Ended, Screen, Trouble, plain};
 use receipt::{Receipt, Receipts};
 
@@ -172,15 +171,8 @@ fn refuse_where_needless(scene: &Scene<'_>, asked: Asked) -> Result<(), Trouble>
             "set it by hand, or run `codex-home install --force`",
         ));
     }
-    let Some(version) = scene.openclaw.version().filter(Version::has_home_scope) else { return Ok(()) };
-    let way = if version.has_own_login() {
-        "run `openclaw models auth login --provider openai`, or `openclaw migrate apply codex --from ~/.codex --agent main \
-         --include-secrets --item auth:openai`"
-    } else if version.has_broken_home_scope() {
-        "update OpenClaw: `homeScope` does not work in 2026.7.2-beta.1 to beta.3"
-    } else {
-        "run `openclaw config set plugins.entries.codex.config.appServer.homeScope user`"
-    };
+    let Some(version) = scene.openclaw.version() else { return Ok(()) };
+    let Some(way) = version.own_way() else { return Ok(()) };
     let message = format!("OpenClaw {version} has a way of its own to log codex in, which is better than a launcher");
     Err(Trouble::new(message, format!("{way}; `codex-home install --force` installs it all the same")))
 }
@@ -332,11 +324,18 @@ impl Step {
         });
         let deadline = Instant::now() + PATIENCE;
         let mut words = Said::default();
+        // Whether or not anybody reads on, it is waited for: what it does must be known.
+        let mut shown = Ok(());
+        let mut hear = |line: &str| {
+            words.hear(line);
+            if shown.is_ok() {
+                shown = screen.line(plain_text(line.trim_end().as_ref()));
+            }
+        };
         let status = loop {
             match said.recv_timeout(Duration::from_millis(50)) {
                 Ok(line) => {
-                    words.hear(&line);
-                    screen.line(plain_text(line.trim_end().as_ref()))?;
+                    hear(&line);
                     continue;
                 }
                 // What it leaves behind may hold its stdout open.
@@ -352,10 +351,8 @@ impl Step {
                 Err(error) => return Err(failed(format!("cannot be waited for: {}", cause(&error)))),
             }
         };
-        for line in said.try_iter() {
-            words.hear(&line);
-            screen.line(plain_text(line.trim_end().as_ref()))?;
-        }
+        said.try_iter().for_each(|line| hear(&line));
+        shown?;
         match status.code() {
             Some(0) => Ok(words),
             Some(code) => Err(failed(format!("failed with exit code {code}"))),

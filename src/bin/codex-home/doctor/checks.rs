@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use codex_home::home::Kind;
 use codex_home::home::auth::Usable;
+use codex_home::settings::plain;
 use codex_home::words::{plain_text, shell_word, short_path};
 use semver::Version as Number;
 
@@ -13,7 +14,7 @@ use super::look::{Command, Home, Seen};
 use crate::hosts;
 use crate::openclaw::MadeFor;
 use crate::openclaw::config::{Includes, KEY};
-use crate::openclaw::version::passes;
+use crate::openclaw::version::{Version, passes};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,12 +51,8 @@ pub struct Check {
     pub help: Option<String>,
 }
 
-/// OpenClaw's own way from 2026.7.1 on.
-const HOME_SCOPE: &str = "openclaw config set plugins.entries.codex.config.appServer.homeScope user";
-/// OpenClaw's own way from 2026.8.1 on.
+/// How somebody logs OpenClaw 2026.8.1 and later in.
 const LOGIN: &str = "openclaw models auth login --provider openai";
-/// The same with the login that there is.
-const MIGRATE: &str = "openclaw migrate apply codex --from ~/.codex --agent main --include-secrets --item auth:openai";
 
 /// Every line, the worst first.
 ///
@@ -71,22 +68,16 @@ pub fn all(seen: &Seen, tilde: Option<&Path>) -> Vec<Check> {
     checks.personal();
     checks.homes();
     checks.environment();
+    checks.service();
     checks.journal();
     let mut all = checks.all;
     all.sort_by_key(|check| std::cmp::Reverse(check.status));
     all
 }
 
-/// What OpenClaw offers by itself, in words; `None` where it offers nothing that works.
-pub fn own_way(seen: &Seen) -> Option<String> {
-    let version = seen.version.as_ref()?;
-    if version.has_own_login() {
-        return Some(format!("run `{LOGIN}`, or `{MIGRATE}`"));
-    }
-    if version.has_broken_home_scope() {
-        return Some("update OpenClaw, whose `homeScope` does not work in 2026.7.2-beta.1 to beta.3".to_owned());
-    }
-    version.has_home_scope().then(|| format!("run `{HOME_SCOPE}`"))
+/// What OpenClaw offers by itself, in words; `None` where it offers nothing.
+pub fn own_way(seen: &Seen) -> Option<&'static str> {
+    seen.version.as_ref().and_then(Version::own_way)
 }
 
 struct Checks<'a> {
@@ -568,6 +559,30 @@ impl Checks<'_> {
                 format!("`{names}` is set here, and not in the gateway's service: the launcher there does not see it");
             let help = "set it in the settings file; `codex-home config path` says where";
             self.warn("variables-only-here", text, help);
+        }
+        if !seen.logins.is_empty() {
+            let names = seen.logins.join("`, `");
+            let text = format!(
+                "`{names}` is set here: where codex goes by it no home matters, and the homes were looked at so"
+            );
+            self.warn("login-in-environment", text, "unset it and look again, if the gateway does not have it");
+        }
+    }
+
+    /// Where the service's OpenClaw is not the one that was looked at.
+    fn service(&mut self) {
+        let openclaw = &self.seen.openclaw;
+        let Some(file) = &openclaw.service.file else { return };
+        for (name, ours) in [("OPENCLAW_STATE_DIR", &openclaw.state), ("OPENCLAW_CONFIG_PATH", &openclaw.config_file)] {
+            let Some(theirs) = openclaw.service.env.get(name).map(|path| plain(Path::new(path.trim()))) else {
+                continue;
+            };
+            if ours.as_deref() != Some(&theirs) && theirs.is_absolute() {
+                let (file, shown) = (self.path(file), self.path(&theirs));
+                let text =
+                    format!("the gateway's service (`{file}`) has `{name}={shown}`, which is not what was looked at");
+                self.warn("service-elsewhere", text, format!("run `{name}={} codex-home doctor`", self.word(&theirs)));
+            }
         }
     }
 

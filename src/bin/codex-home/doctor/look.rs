@@ -26,6 +26,8 @@ use crate::openclaw::{MadeFor, OpenClaw};
 
 /// How much of a program is read to tell what it is.
 const HEAD: u64 = 64 << 10;
+/// Variables that codex takes a login from: any of its programs, and `codex exec`.
+const LOGINS: [&str; 2] = ["CODEX_ACCESS_TOKEN", "CODEX_API_KEY"];
 /// How the launcher's variables begin.
 const OURS: &str = "CODEX_HOME_SHIM_";
 /// How many of the last starts are looked at.
@@ -53,6 +55,8 @@ pub struct Seen {
     pub codex_of_service: Result<Codex, Failure>,
     /// Variables of the launcher's that are set here and not in that service.
     pub only_here: Vec<String>,
+    /// Variables that hold a login and are set here.
+    pub logins: Vec<&'static str>,
     /// The personal home.
     pub personal: Inspection,
     /// What others could do to it.
@@ -166,6 +170,7 @@ impl Seen {
             passed_on: openclaw.read_config().and_then(|config| config.args.as_deref()).and_then(passed_on),
             codex_of_service: codex::find(&of_service, &Settings::gather(&of_service).0),
             only_here: only_here(invocation, &openclaw),
+            logins: LOGINS.into_iter().filter(|name| invocation.is_not_blank(name)).collect(),
             starts: journal::path(invocation, &settings.journal).map(|path| starts(&path)).unwrap_or_default(),
             launcher,
             version,

@@ -93,6 +93,8 @@ impl Receipts {
         }
         // A new file in place of the old one: whoever is killed here leaves one of the two.
         let fresh = place.with_extension(format!("{}.new", std::process::id()));
+        // Of somebody who was killed, and whose number we have now.
+        let _ = fs::remove_file(&fresh);
         let written = (|| {
             let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
             file.set_permissions(Permissions::from_mode(0o600))?;

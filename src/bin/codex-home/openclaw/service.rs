@@ -33,7 +33,8 @@ impl Service {
         let text = file.as_deref().and_then(|file| disk::read(file, LIMIT).ok());
         let text = text.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         match text {
-            Some(text) if cfg!(target_os = "macos") => Self { file, ..property_list(&text) },
+            // Which of the two it is it says itself.
+            Some(text) if text.trim_start().starts_with('<') => Self { file, ..property_list(&text) },
             Some(text) => Self { file, ..unit(&text) },
             None => Self { file: None, program: Vec::new(), env: BTreeMap::new(), has_more: false },
         }

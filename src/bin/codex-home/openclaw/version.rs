@@ -69,6 +69,22 @@ impl Version {
         self.since((2026, 8, 1))
     }
 
+    /// What it offers by itself in the launcher's place, as one thing to do; `None` where it offers nothing.
+    pub fn own_way(&self) -> Option<&'static str> {
+        if self.has_own_login() {
+            Some(
+                "run `openclaw models auth login --provider openai`, or `openclaw migrate apply codex --from ~/.codex --agent \
+                 main --include-secrets --item auth:openai`",
+            )
+        } else if self.has_broken_home_scope() {
+            Some("update OpenClaw, whose `homeScope` does not work in 2026.7.2-beta.1 to beta.3")
+        } else if self.has_home_scope() {
+            Some("run `openclaw config set plugins.entries.codex.config.appServer.homeScope user`")
+        } else {
+            None
+        }
+    }
+
     /// The lowest codex that it takes; `None` where that is not known.
     pub fn lowest_codex(&self) -> Option<Number> {
         let gate = GATES.iter().rev().find(|(since, _)| self.since(*since));
