@@ -393,7 +393,8 @@ fn explain_as_json_keeps_its_contract() {
     assert_eq!(said["because"], "auth.json has no `id_token` (missing-id-token)");
     assert_eq!(said["mends"], json!([{"file": bridge.join("auth.json"), "id_token_from": "access-token"}]));
     let codex = scene.world.root().join("bin/codex");
-    let launch = json!({"codex": codex, "codex_version": null, "found_by": "path", "codex_home": bridge});
+    let launch =
+        json!({"codex": codex, "codex_version": null, "found_by": "path", "codex_home": bridge, "passed_over": []});
     assert_eq!(said["launch"], launch);
     assert_eq!((&said["injected"]["kind"], &said["personal"]["kind"]), (&json!("bridge"), &json!("personal")));
     assert!(said["message"].as_str().unwrap().starts_with("completed `~/.openclaw/"), "{said}");
@@ -439,6 +440,25 @@ fn explain_without_a_codex_tells_the_verdict_and_that_nothing_would_start() {
     let said: Value = serde_json::from_str(&finished.stdout).unwrap();
     assert_eq!((&said["verdict"], &said["launch"], finished.code), (&json!("redirect"), &Value::Null, Some(127)));
     assert!(said["message"].as_str().unwrap().contains("there is no such file"), "{said}");
+}
+
+#[test]
+fn explain_tells_of_a_codex_that_is_passed_over() {
+    let scene = Scene::new();
+    scene.person(ACCOUNT);
+    let open = scene.world.root().join("open");
+    fs::create_dir(&open).unwrap();
+    write_program(&open.join("codex"));
+    fs::set_permissions(open.join("codex"), fs::Permissions::from_mode(0o757)).unwrap();
+    let path = std::env::join_paths([open.clone(), scene.world.root().join("bin")]).unwrap();
+    let finished = scene.run(&mut with(scene.command(&["explain", "--json"]), "PATH", &path));
+    let said: Value = serde_json::from_str(&finished.stdout).unwrap();
+    let wanted = format!("`{}`: anybody may write to that file", open.join("codex").display());
+    assert_eq!(said["launch"]["passed_over"], json!([wanted]), "{said:#}");
+    let finished = scene.run(&mut with(scene.command(&["explain"]), "PATH", &path));
+    assert!(finished.stdout.contains(&format!("passed over {wanted}")), "{}", finished.stdout);
+    let finished = scene.run(&mut with(scene.command(&["doctor"]), "PATH", &path));
+    assert!(finished.stdout.contains(&format!("! another codex is passed over: {wanted}")), "{}", finished.stdout);
 }
 
 #[test]

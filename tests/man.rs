@@ -71,6 +71,15 @@ fn every_setting_is_in_both_pages() {
 }
 
 #[test]
+fn the_example_of_the_readme_is_a_file_that_is_right() {
+    let lines = include_str!("../README.md").lines().skip_while(|line| *line != "## Settings");
+    let example: Vec<_> =
+        lines.skip_while(|line| !line.starts_with("    ")).map_while(|line| line.strip_prefix("    ")).collect();
+    let (entries, wrong) = codex_home::settings::parse(&example.join("\n"));
+    assert_eq!((entries.len(), wrong.len()), (Key::ALL.len(), 0), "{wrong:?}");
+}
+
+#[test]
 fn the_example_of_the_page_is_a_file_that_is_right() {
     let example =
         SETTINGS.split(".Bd -literal -offset indent\n").nth(1).and_then(|rest| rest.split(".Ed").next()).unwrap();

@@ -128,6 +128,7 @@ impl Explanation {
                 "codex_version": codex.version(),
                 "found_by": codex.found_by.name(),
                 "codex_home": outcome.home.as_ref().map(path),
+                "passed_over": codex.passed_over,
             }),
             _ => Value::Null,
         };
@@ -212,6 +213,9 @@ impl Explanation {
                 let home =
                     outcome.home.as_deref().map_or_else(|| "its default home".to_owned(), |home| screen.path(home));
                 screen.line(format!("{}        {home}", painted(HEAD, "in")))?;
+                for one in &codex.passed_over {
+                    screen.line(format!("{}      passed over {one}", painted(HEAD, "says")))?;
+                }
                 for said in self.rehearsal.plan().says {
                     screen.line(format!("{}      {}", painted(HEAD, "says"), said.1))?;
                 }

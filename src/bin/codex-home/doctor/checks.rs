@@ -341,6 +341,10 @@ impl Checks<'_> {
         let shown = version.as_deref().map(|version| format!(" {}", plain_text(version.as_ref()))).unwrap_or_default();
         let found = codex.found_by.name();
         self.ok("codex", format!("codex{shown} is `{}`, found by {found}", self.path(&codex.path)));
+        for one in &codex.passed_over {
+            let help = "run `chmod go-w` on it, or take its directory off PATH".to_owned();
+            self.say("codex-passed-over", Status::Warn, format!("another codex is passed over: {one}"), Some(help));
+        }
         if let (Some(openclaw), Some(lowest)) =
             (&seen.version, seen.version.as_ref().and_then(|version| version.lowest_codex()))
         {
@@ -592,6 +596,7 @@ impl Checks<'_> {
         let count = starts.len();
         match refused.last() {
             None if count == 0 => {}
+            None if count == 1 => self.ok("journal", "the last start went through".to_owned()),
             None => self.ok("journal", format!("the last {count} starts went through")),
             Some((time, error)) => {
                 let time = plain_text(time.get(..16).unwrap_or(time).replace('T', " ").as_ref());
