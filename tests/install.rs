@@ -468,7 +468,11 @@ fn really(openclaw: &npm::OpenClaw, restart: &str) {
     let codex_home = |words: &[&str]| {
         let mut command = world.command(env!("CARGO_BIN_EXE_codex-home"));
         let path = format!("{}:{}:/usr/bin:/bin", bin.display(), openclaw.node.display());
-        // OpenClaw writes down what it does, beside the person's files.
+        // What it asks of the network, which is nothing for this, would go to a port where nobody listens. Its log goes to
+        // /tmp/openclaw, whatever it is told.
+        for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+            command.env(name, "http://127.0.0.1:9").env(name.to_lowercase(), "http://127.0.0.1:9");
+        }
         command.args(words).env("PATH", path).env("TMPDIR", world.root()).env("NO_COLOR", "1");
         let said = run_within(&mut command, PATIENCE).unwrap();
         assert_eq!(said.code, Some(0), "{words:?}: {said:?}");

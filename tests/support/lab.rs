@@ -11,7 +11,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown, lchow
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,6 @@ use tempfile::TempDir;
 
 use self::Want::{Redirected, Refused, Repaired, Warned};
 use crate::stand_in::{self, Bytes, Report};
-pub use crate::support::forking;
 use crate::support::tokens::{self, ACCOUNT, OTHER_ACCOUNT};
 use crate::support::{Content, Entry, World, auth, snapshot};
 
@@ -48,6 +47,13 @@ pub const IN_CONFIG: &str = "sk-config-canary-0123456789";
 
 /// The launcher and the stand-in, where everybody may execute them.
 pub static PROGRAMS: OnceLock<PathBuf> = OnceLock::new();
+
+/// Held while a program is written and while a process is started: a child that is born while a program is open for
+/// writing keeps it open until it has become something else, and what is open for writing cannot be executed.
+pub fn forking() -> MutexGuard<'static, ()> {
+    static FORKING: Mutex<()> = Mutex::new(());
+    FORKING.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Puts a program at `to`: the same file where that is possible.
 pub fn place(from: &Path, to: &Path) {
