@@ -11,121 +11,36 @@
     reason = "a test stops where it fails, and lays its own files"
 )]
 
+#[path = "support/vectors.rs"]
+mod vectors;
+
 use std::fs;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _, symlink};
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt as _;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use chrono::{DateTime, TimeDelta, Utc};
-use codex_home::home::auth::{Auth, Usable};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
+use codex_home::home::auth::{Auth, Login, Usable};
 use codex_home::home::{AuthFile, Home};
 use codex_home::reason::Reason;
 use codex_home::start::Overrides;
 use codex_home::survey;
-use serde::Deserialize;
 use serde_json::{Value, json};
-
-#[derive(Deserialize)]
-struct Vectors {
-    vectors: Vec<Vector>,
-}
-
-#[derive(Deserialize)]
-struct Vector {
-    name: String,
-    setup: String,
-    mode: String,
-    verdict: String,
-    content_base64: Option<String>,
-    content_generator: Option<String>,
-}
+use vectors::{Vector, vector, vectors};
 
 /// The day the files were made; those whose `exp` cannot be read go by a `last_refresh` of that morning.
 fn clock() -> DateTime<Utc> {
     "2026-11-22T12:00:00Z".parse().unwrap()
 }
 
-fn vectors() -> Vec<Vector> {
-    let vectors: Vectors = serde_json::from_str(include_str!("vectors/auth-homes.json")).unwrap();
-    vectors.vectors
-}
-
-fn vector(name: &str) -> Vector {
-    vectors().into_iter().find(|vector| vector.name == name).unwrap()
-}
-
-impl Vector {
-    fn bytes(&self) -> Vec<u8> {
-        match (&self.content_base64, self.content_generator.as_deref()) {
-            (Some(bytes), _) => STANDARD.decode(bytes).unwrap(),
-            (None, None) => Vec::new(),
-            (None, Some(how)) => generated(how, &self.name),
-        }
-    }
-
-    /// Lays the file into `home` as it lay when codex met it.
-    fn lay(&self, home: &Path) {
-        let (auth, elsewhere) = (home.join("auth.json"), home.join("../elsewhere.json"));
-        let mode = u32::from_str_radix(self.mode.trim_start_matches("0o"), 8).unwrap();
-        let write = |path: &Path| {
-            fs::write(path, self.bytes()).unwrap();
-            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-        };
-        match self.setup.as_str() {
-            "regular file" => write(&auth),
-            "no auth.json" => {}
-            "mkdir auth.json" => fs::create_dir(&auth).unwrap(),
-            "mkfifo auth.json" => nix::unistd::mkfifo(&auth, nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap(),
-            "auth.json -> nonexistent" => symlink("nonexistent", &auth).unwrap(),
-            "auth.json -> auth.json" => symlink("auth.json", &auth).unwrap(),
-            "auth.json -> ../other/auth.json holding content" => {
-                write(&elsewhere);
-                symlink(&elsewhere, &auth).unwrap();
-            }
-            "link(other/auth.json, auth.json)" => {
-                write(&elsewhere);
-                fs::hard_link(&elsewhere, &auth).unwrap();
-            }
-            "content, then chmod 0555 $CODEX_HOME (run as non-root)" => {
-                write(&auth);
-                fs::set_permissions(home, fs::Permissions::from_mode(0o555)).unwrap();
-            }
-            other => panic!("{}: nobody knows how to lay {other:?}", self.name),
-        }
-    }
-
-    /// Looks at the file at the time `now`.
-    fn look(&self, now: DateTime<Utc>) -> Home {
-        let scratch = tempfile::tempdir().unwrap();
-        let home = scratch.path().join("home");
-        fs::DirBuilder::new().mode(0o700).create(&home).unwrap();
-        self.lay(&home);
-        let found = survey::home(&home, &Overrides::default(), now);
-        fs::set_permissions(&home, fs::Permissions::from_mode(0o700)).unwrap();
-        found
-    }
-}
-
-/// The files that are made at run time.
-fn generated(how: &str, name: &str) -> Vec<u8> {
-    let mut auth: Value = serde_json::from_slice(&vector("ok_chatgpt_auth_mode").bytes()).unwrap();
-    if how.contains("50 MiB") {
-        auth["pad"] = json!("x".repeat(50 << 20));
-        return serde_json::to_vec(&auth).unwrap();
-    }
-    let seconds = match name {
-        "access_token_exp_in_3min" => 180,
-        "access_token_exp_in_20min" => 1200,
-        other => panic!("{other}: nobody knows how to make {how:?}"),
-    };
-    let token = auth["tokens"]["access_token"].as_str().unwrap().to_owned();
-    let mut parts = token.split('.');
-    let (header, payload) = (parts.next().unwrap(), parts.next().unwrap());
-    let mut claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap();
-    claims["exp"] = json!((clock() + TimeDelta::seconds(seconds)).timestamp());
-    auth["tokens"]["access_token"] = json!(format!("{header}.{}.c2ln", URL_SAFE_NO_PAD.encode(claims.to_string())));
-    serde_json::to_vec(&auth).unwrap()
+/// Looks at the file at the time `now`, as a start would.
+fn look(vector: &Vector, now: DateTime<Utc>) -> Home {
+    let scratch = tempfile::tempdir().unwrap();
+    let home = scratch.path().join("home");
+    vector.lay(&home, clock());
+    let found = survey::home(&home, &Overrides::default(), now);
+    fs::set_permissions(&home, fs::Permissions::from_mode(0o700)).unwrap();
+    found
 }
 
 #[test]
@@ -135,15 +50,15 @@ fn every_vector_is_judged_as_nine_codex_versions_treated_it() {
     for vector in vectors() {
         // Read-only for everybody but root, who writes anyway: so does codex, and so this home is judged.
         if vector.name.starts_with("fs_home_ro") && nix::unistd::geteuid().is_root() {
-            assert_eq!(vector.look(clock()).can_log_in().0, Usable::Yes, "{}", vector.name);
+            assert_eq!(look(&vector, clock()).can_log_in().0, Usable::Yes, "{}", vector.name);
             judged += 1;
             continue;
         }
-        let (usable, because) = vector.look(clock()).can_log_in();
+        let (usable, because) = look(&vector, clock()).can_log_in();
         // codex has no limit; the launcher has, and judges nothing that it did not read.
         if vector.name == "fs_huge_50MB" {
             assert_eq!((usable, because.reason), (Usable::Unknown, Reason::AuthTooLarge));
-            assert_eq!(Auth::read(&vector.bytes(), clock()).usable, Usable::Yes);
+            assert_eq!(Auth::read(&vector.bytes(clock()), clock()).usable, Usable::Yes);
             judged += 1;
             continue;
         }
@@ -214,32 +129,87 @@ fn each_broken_file_is_given_its_own_reason() {
         ("key_only", OkApiKey),
     ];
     for (name, expected) in rows {
-        assert_eq!(vector(name).look(clock()).can_log_in().1.reason, *expected, "{name}");
+        assert_eq!(look(&vector(name), clock()).can_log_in().1.reason, *expected, "{name}");
     }
 }
 
-/// The judge's clock decides about age: the same file, years later.
+/// The judge's clock decides about age: the same file, years later. Codex 0.118.0–0.169.0 renews a login whose `account_id`
+/// is empty, and none without one.
 #[test]
 fn a_login_past_its_end_needs_a_refresh_token_and_an_account() {
     let later = "2100-06-01T00:00:00Z".parse().unwrap();
+    let healthy: Value = serde_json::from_slice(&vector("ok_chatgpt_auth_mode").bytes(clock())).unwrap();
+    let with = |pointer: &str, value: Value| {
+        let mut file = healthy.clone();
+        *file.pointer_mut(pointer).unwrap() = value;
+        file.to_string().into_bytes()
+    };
+    let without_account = with("/tokens/account_id", Value::Null);
+    let brought = with("/auth_mode", json!("chatgptAuthTokens"));
     let rows = [
-        ("ok_chatgpt_auth_mode", Usable::Yes, Reason::OkChatgpt),
-        ("refresh_token_empty", Usable::No, Reason::StaleWithoutRefreshToken),
-        ("account_id_empty", Usable::No, Reason::StaleWithoutAccount),
+        ("a whole one", vector("ok_chatgpt_auth_mode").bytes(clock()), Usable::Yes, Reason::OkChatgpt),
+        ("an empty account", vector("account_id_empty").bytes(clock()), Usable::Yes, Reason::OkChatgpt),
+        (
+            "no refresh token",
+            vector("refresh_token_empty").bytes(clock()),
+            Usable::No,
+            Reason::StaleWithoutRefreshToken,
+        ),
+        ("one that a host brought, which codex never renews", brought, Usable::No, Reason::StaleWithoutRefreshToken),
+        ("no account", without_account, Usable::No, Reason::StaleWithoutAccount),
     ];
-    for (name, usable, reason) in rows {
-        let home = vector(name).look(later);
-        assert_eq!(home.can_log_in().0, usable, "{name}");
-        assert_eq!(home.can_log_in().1.reason, reason, "{name}");
-        assert!(home.auth().unwrap().stale, "{name}");
-        assert!(!vector(name).look(clock()).auth().unwrap().stale, "{name}");
+    for (what, bytes, usable, reason) in rows {
+        let auth = Auth::read(&bytes, later);
+        assert_eq!((auth.usable, auth.because.reason), (usable, reason), "{what}");
+        assert!(auth.stale, "{what}");
+        assert!(!Auth::read(&bytes, clock()).stale, "{what}");
+    }
+}
+
+/// Forms that nobody writes, each found by `tests/conformance.rs`: what every codex (0.118.0–0.169.0) reads is read, and what
+/// some of them stumble over is not.
+#[test]
+fn odd_forms_are_read_as_codex_reads_them() {
+    let healthy: Value = serde_json::from_slice(&vector("ok_chatgpt_auth_mode").bytes(clock())).unwrap();
+    let with = |pointer: &str, value: Value| {
+        let mut file = healthy.clone();
+        match file.pointer_mut(pointer) {
+            Some(old) => *old = value,
+            None => file[&pointer[1..]] = value,
+        }
+        Auth::read(file.to_string().as_bytes(), clock())
+    };
+    let long_ago = {
+        let mut file = healthy.clone();
+        file["tokens"]["access_token"] = json!(" ");
+        file["last_refresh"] = json!("2026-11-01T00:00:00Z");
+        Auth::read(file.to_string().as_bytes(), clock())
+    };
+    let token = |payload: &str| json!(format!("h.{}.s", URL_SAFE_NO_PAD.encode(payload)));
+    let rows = [
+        ("an auth_mode that is an object of its name", with("/auth_mode", json!({"chatgpt": null})), Reason::OkChatgpt),
+        ("one that is of a name nobody knows", with("/auth_mode", json!({"headers": null})), Reason::UnknownAuthMode),
+        ("one that holds something", with("/auth_mode", json!({"chatgpt": 1})), Reason::AuthWrongType),
+        ("one of two names", with("/auth_mode", json!({"chatgpt": null, "apikey": null})), Reason::AuthWrongType),
+        // Codex of 0.142 and later types what belongs to other logins, whichever is used.
+        ("another login's token that is a number", with("/personal_access_token", json!(5)), Reason::AuthWrongType),
+        ("another login's token", with("/personal_access_token", json!("pat")), Reason::OkChatgpt),
+        ("another login's keys, in whatever form", with("/bedrock_api_key", json!(["x"])), Reason::OtherAuth),
+        // It is renewed before it is sent.
+        ("a blank access token of long ago", long_ago, Reason::OkChatgpt),
+        ("claims in an array", with("/tokens/id_token", token("[null,null,null]")), Reason::OkChatgpt),
+        ("claims in an array of the wrong types", with("/tokens/id_token", token("[5]")), Reason::MalformedIdToken),
+    ];
+    for (what, auth, reason) in rows {
+        assert_eq!(auth.because.reason, reason, "{what}");
+        assert_eq!(auth.login, Login::Chatgpt, "{what}");
     }
 }
 
 #[test]
 fn nothing_that_was_read_shows_in_debug() {
     for vector in vectors() {
-        let home = vector.look(clock());
+        let home = look(&vector, clock());
         let shown = format!("{home:?}");
         for secret in ["eyJ", "rt-fixture", "sk-", "at-fixture", "user@example.com", "11111111-2222", "user-abc123"] {
             assert!(!shown.contains(secret), "{}: {secret} in {shown}", vector.name);
@@ -279,12 +249,20 @@ fn whose_a_token_is_is_read_however_broken_it_is() {
             format!("h.{}.s", base64::engine::general_purpose::URL_SAFE.encode(mine(json!({"a": 1})).to_string())),
         ),
         ("no signature", format!("h.{}", encode(&mine(json!({}))))),
+        (
+            "claims in an array",
+            format!("h.{}.s", encode(&json!([null, null, {"chatgpt_account_id": "acc-of-mine-1111"}]))),
+        ),
+        (
+            "claims in two arrays",
+            format!("h.{}.s", encode(&json!([null, null, ["plus", "user", "user", "acc-of-mine-1111"]]))),
+        ),
         ("an empty header", format!(".{}.s", encode(&mine(json!({}))))),
     ];
     for (what, token) in rows {
         for key in ["id_token", "access_token"] {
             let file = json!({"tokens": {key: token}}).to_string();
-            let auth = codex_home::home::auth::Auth::read(file.as_bytes(), clock());
+            let auth = Auth::read(file.as_bytes(), clock());
             assert_eq!(format!("{:?}", auth.owners.accounts), "[…1111]", "{what} in {key}");
         }
     }

@@ -181,9 +181,10 @@ impl Auth {
     /// What can be said of a file whether or not codex can read all of it.
     fn sketch(&mut self, fields: &Fields<'_>, now: DateTime<Utc>) {
         let is_set = |key| fields.last(key).is_some_and(|value| value.get() != "null");
-        self.login = match fields.text("auth_mode").as_deref() {
+        let mode = fields.last("auth_mode").and_then(variant);
+        self.login = match mode.as_deref() {
             Some("apikey") => Login::ApiKey,
-            Some("chatgpt" | "chatgptAuthTokens") => Login::Chatgpt,
+            Some("chatgpt" | BROUGHT) => Login::Chatgpt,
             Some(mode) if OTHER_MODES.iter().any(|(other, _)| *other == mode) => Login::Other,
             _ if is_set("OPENAI_API_KEY") => Login::ApiKey,
             _ if fields.has_other_material() => Login::Other,
@@ -204,6 +205,7 @@ impl Auth {
         self.renewed_at_start = expiry.is_some_and(|expiry| expiry <= now + TimeDelta::minutes(5));
         self.stale = match expiry {
             Some(expiry) => expiry <= now,
+            None if mode.as_deref() == Some(BROUGHT) => false,
             None => fields
                 .last("last_refresh")
                 .and_then(|value| serde_json::from_str::<DateTime<Utc>>(value.get()).ok())
@@ -214,7 +216,10 @@ impl Auth {
 
     /// The procedure proper. Types first and in every mode: codex reads the file whole or not at all.
     fn examine(&self, fields: &Fields<'_>) -> Result<Reason, Because> {
-        let mode = fields.string("auth_mode")?;
+        let mode = match fields.one("auth_mode")?.and_then(variant) {
+            None => fields.string("auth_mode")?,
+            mode => mode,
+        };
         let key = fields.string("OPENAI_API_KEY")?;
         let tokens = match fields.one("tokens")?.map(RawValue::get) {
             None | Some("null") => None,
@@ -227,10 +232,10 @@ impl Auth {
             serde_json::from_value::<DateTime<Utc>>(value).map_err(|_| Reason::BadLastRefresh)?;
         }
         fields.one("agent_identity")?;
-        fields.one("personal_access_token")?;
+        fields.string("personal_access_token")?;
 
         match mode.as_deref() {
-            None | Some("chatgpt" | "chatgptAuthTokens" | "apikey") => {}
+            None | Some("chatgpt" | BROUGHT | "apikey") => {}
             Some(mode) => {
                 let material = OTHER_MODES.iter().find(|(other, _)| *other == mode).map(|(_, material)| *material);
                 let material = material.ok_or(Reason::UnknownAuthMode)?;
@@ -244,8 +249,9 @@ impl Auth {
                 };
             }
         }
-        // An agent identity is read in every mode, and differently by every other version.
-        if fields.is_set_with_prefix("agent_identity") || (mode.is_none() && fields.has_other_material()) {
+        // These are read in every mode, and differently by every other version.
+        let is_read_anyway = ["agent_identity", "bedrock_"].iter().any(|material| fields.is_set_with_prefix(material));
+        if is_read_anyway || (mode.is_none() && fields.has_other_material()) {
             return Ok(Reason::OtherAuth);
         }
         if mode.as_deref() == Some("apikey") || (mode.is_none() && key.is_some()) {
@@ -253,18 +259,25 @@ impl Auth {
                 .map(|()| Reason::OkApiKey);
         }
         let tokens = tokens.ok_or(Reason::NoTokens)?;
-        sendable(&tokens.access, "access_token", Reason::BlankAccessToken)?;
         if !self.stale {
+            sendable(&tokens.access, "access_token", Reason::BlankAccessToken)?;
             // Without it codex up to 0.123 sends nothing, and later ones must renew at once.
             refreshed.ok_or(Reason::MissingLastRefresh)?;
+        } else if mode.as_deref() == Some(BROUGHT) {
+            let text = "the `access_token` in auth.json is past its end, and codex renews none of `chatgptAuthTokens`";
+            return Err(Because::of(Reason::StaleWithoutRefreshToken, text));
         } else if tokens.refresh.is_empty() {
             return Err(Reason::StaleWithoutRefreshToken.into());
-        } else if tokens.account.is_none_or(|account| account.is_empty()) {
+        } else if tokens.account.is_none() {
+            // An empty one does for codex.
             return Err(Reason::StaleWithoutAccount.into());
         }
         Ok(Reason::OkChatgpt)
     }
 }
+
+/// The mode of tokens that a host brings: codex sends them as long as they last and renews none (0.118.0–0.169.0).
+const BROUGHT: &str = "chatgptAuthTokens";
 
 /// The modes that cannot be judged offline, each with the field (or the beginning of the fields) it lives from:
 /// `agentIdentity` from codex 0.128, the others from 0.142 and 0.150.
@@ -298,6 +311,18 @@ impl Tokens {
             return Err(Reason::MalformedIdToken.into());
         }
         Ok(Self { access, refresh, account })
+    }
+}
+
+/// The name of a variant as codex reads one: a string, or an object of that one field, which is null.
+fn variant(value: &RawValue) -> Option<String> {
+    if let Ok(name) = serde_json::from_str(value.get()) {
+        return Some(name);
+    }
+    let mut fields = Fields::read(value.get().as_bytes()).ok()?.0;
+    match (fields.pop(), fields.pop()) {
+        (Some((name, value)), None) if value.get() == "null" => Some(name.into_owned()),
+        _ => None,
     }
 }
 

@@ -99,12 +99,7 @@ fn payload(jwt: &str) -> Option<Vec<u8>> {
 }
 
 fn id_claims(jwt: &str) -> Option<IdClaims> {
-    let bytes = payload(jwt)?;
-    // A derived struct would take an array in its place.
-    if !bytes.trim_ascii_start().starts_with(b"{") {
-        return None;
-    }
-    serde_json::from_slice(&bytes).ok()
+    serde_json::from_slice(&payload(jwt)?).ok()
 }
 
 /// Whether codex can read `jwt` as an `id_token`; where it cannot, it refuses the whole file.
@@ -140,6 +135,11 @@ pub fn owners(jwt: &str) -> (Vec<Id>, Vec<Id>) {
         accounts.extend(ids("chatgpt_account_id"));
         let people = ids("chatgpt_user_id");
         users.extend(if people.is_empty() { ids("user_id") } else { people });
+    }
+    // Claims that stand in an array, without their names, are seen only as codex sees them.
+    if let Some(auth) = id_claims(jwt).and_then(|claims| claims.auth) {
+        accounts.extend(auth.chatgpt_account_id.and_then(Id::new));
+        users.extend(auth.chatgpt_user_id.or(auth.user_id).and_then(Id::new));
     }
     (accounts, users)
 }
