@@ -433,7 +433,7 @@ const VERDICTS: &[Row] = &[
         lab.serve(lab.broken())
     }),
     ("a personal home with a custom provider that uses the login does not stand in", Repaired, |lab| {
-        let toml = "model_provider = \"own\"\n[model_providers.own]\nrequires_openai_auth = true\n";
+        let toml = "model_provider = \"own\"\n[model_providers.own]\nname = \"Own\"\nrequires_openai_auth = true\n";
         lab.config(lab.person(ACCOUNT), toml);
         lab.serve(lab.broken())
     }),

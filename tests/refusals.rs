@@ -1026,7 +1026,8 @@ fn homes_that_do_not_go_together() -> Vec<Case> {
         Case::homes("the personal provider is another with the same login", "custom-provider", |world, _| {
             bridge(world, &no_login());
             world.lay_personal(&auth::healthy(ACCOUNT, "p", "r2"));
-            let config = "model_provider = \"mine\"\n[model_providers.mine]\nrequires_openai_auth = true\n";
+            let config =
+                "model_provider = \"mine\"\n[model_providers.mine]\nname = \"Mine\"\nrequires_openai_auth = true\n";
             fs::write(world.personal().join("config.toml"), config).unwrap();
         }),
         Case::homes("the personal login must be renewed and cannot be kept", "login-not-renewable", |world, _| {

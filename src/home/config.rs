@@ -1,10 +1,14 @@
 //! WHERE A HOME KEEPS ITS LOGIN and whether it uses one: codex's `config.toml`, with what argv lays over it.
 //!
-//! Pure. Looks at the keys that decide about a login and at nothing else; keeps no value that could be a secret.
+//! Pure. Types the keys that decide about a login, as codex types them, and no others: of a file that is wrong elsewhere codex
+//! names the line. Keeps no value that could be a secret.
 
 mod trusted;
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
 use crate::home::auth::{Auth, Login};
@@ -14,7 +18,8 @@ use crate::start::{Overrides, SIGN_OUT_KEYS};
 use crate::words::position;
 
 /// `cli_auth_credentials_store`: where codex looks for the login.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Store {
     /// `auth.json`, codex's default.
     #[default]
@@ -80,38 +85,50 @@ impl Forced {
     }
 }
 
-/// The keys that decide about a login; the others are parsed and let go.
+/// One of `model_providers`. All of them are typed and named, whichever is used (codex 0.118.0–0.169.0).
 #[derive(Deserialize)]
-struct Keys {
-    cli_auth_credentials_store: Option<Value>,
-    model_provider: Option<Value>,
-    model_providers: Option<Value>,
-    profile: Option<Value>,
-    forced_login_method: Option<Value>,
-    forced_chatgpt_workspace_id: Option<Value>,
+#[expect(dead_code, reason = "typed as codex types it, so a wrong type there must be an error here too")]
+struct OwnProvider {
+    #[serde(default)]
+    name: String,
+    base_url: Option<String>,
+    env_key: Option<String>,
+    env_key_instructions: Option<String>,
+    experimental_bearer_token: Option<String>,
+    auth: Option<Table>,
+    wire_api: Option<Wire>,
+    query_params: Option<BTreeMap<String, String>>,
+    http_headers: Option<BTreeMap<String, String>>,
+    env_http_headers: Option<BTreeMap<String, String>>,
+    request_max_retries: Option<u64>,
+    stream_max_retries: Option<u64>,
+    stream_idle_timeout_ms: Option<u64>,
+    supports_websockets: Option<bool>,
+    #[serde(default)]
+    requires_openai_auth: bool,
 }
 
-impl Keys {
-    fn read(text: &str) -> Result<Self, toml::de::Error> {
-        match trusted::without(text) {
-            Some(keys) => Ok(keys),
-            None => toml::from_str(text),
-        }
-    }
+/// `wire_api`, of which one is left.
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Wire {
+    Responses,
+}
 
-    fn into_table(self) -> Table {
-        [
-            ("cli_auth_credentials_store", self.cli_auth_credentials_store),
-            ("model_provider", self.model_provider),
-            ("model_providers", self.model_providers),
-            ("profile", self.profile),
-            ("forced_login_method", self.forced_login_method),
-            ("forced_chatgpt_workspace_id", self.forced_chatgpt_workspace_id),
-        ]
-        .into_iter()
-        .filter_map(|(key, value)| Some((key.to_owned(), value?)))
-        .collect()
-    }
+/// `forced_login_method`.
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Method {
+    Chatgpt,
+    Api,
+}
+
+/// `forced_chatgpt_workspace_id`: one id, or a list of them (a list from codex 0.136.0 on).
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Accounts {
+    One(String),
+    Many(Vec<String>),
 }
 
 impl Config {
@@ -126,87 +143,74 @@ impl Config {
         }
         let text =
             std::str::from_utf8(bytes).map_err(|_| Because::of(Reason::ConfigInvalid, "config.toml is not UTF-8"))?;
-        // codex skips a byte order mark here, though not in auth.json.
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let keys = Keys::read(text).map_err(|error| {
+        // All of it, as codex does: a number that no value holds is an error wherever it stands.
+        let mut table: Table = trusted::without(text).map_or_else(|| toml::from_str(text), Ok).map_err(|error| {
             // The parser's own message quotes the line, which may hold a key.
             let offset = error.span().map_or(0, |span| span.start);
             let (line, column) = position(text, offset);
             Because::of(Reason::ConfigInvalid, format!("config.toml is not valid TOML at {line}:{column}"))
         })?;
-        let mut table = keys.into_table();
         overrides.apply(&mut table);
-        Self::of(&table)
-    }
-
-    fn of(table: &Table) -> Result<Self, Because> {
-        let store = match string(table, "cli_auth_credentials_store")? {
-            None | Some("file") => Store::File,
-            Some("keyring") => Store::Keyring,
-            Some("auto") => Store::Auto,
-            Some("ephemeral") => Store::Ephemeral,
-            Some(_) => {
-                return Err(Because::of(
-                    Reason::ConfigInvalid,
-                    "`cli_auth_credentials_store` in config.toml is none of `file`, `keyring`, `auto`, `ephemeral`",
-                ));
-            }
-        };
         Ok(Self {
-            store,
-            provider: provider(table)?,
-            forced: forced(table)?,
-            selects_profile: string(table, "profile")?.is_some(),
+            store: typed(&table, "cli_auth_credentials_store", "none of `file`, `keyring`, `auto`, `ephemeral`")?
+                .unwrap_or_default(),
+            provider: provider(&table)?,
+            forced: forced(&table)?,
+            selects_profile: typed::<String>(&table, "profile", "not a string")?.is_some(),
         })
     }
 }
 
 fn provider(table: &Table) -> Result<Provider, Because> {
-    let Some(name) = string(table, "model_provider")? else { return Ok(Provider::OpenAi) };
-    if name == "openai" {
-        return Ok(Provider::OpenAi);
+    const RULE: &str = "not a table of providers, each with a `name` and values that codex knows";
+    let key = "model_providers";
+    let providers: BTreeMap<String, OwnProvider> = typed(table, key, RULE)?.unwrap_or_default();
+    if providers.values().any(|provider| provider.name.trim().is_empty()) {
+        return Err(wrong(key, RULE));
     }
-    let Some(provider) = table.get("model_providers").and_then(|providers| providers.get(name)) else {
-        return Ok(Provider::Own);
-    };
-    let has = |key| provider.get(key).is_some();
-    let sends_its_own = has("env_key")
-        || has("experimental_bearer_token")
-        || provider.get("auth").and_then(|auth| auth.get("command")).is_some()
-        || ["http_headers", "env_http_headers"].iter().any(|key| {
-            let headers = provider.get(key).and_then(Value::as_table);
-            headers.is_some_and(|headers| headers.keys().any(|name| name.eq_ignore_ascii_case("authorization")))
-        });
-    let uses_login = provider.get("requires_openai_auth").and_then(Value::as_bool) == Some(true);
-    Ok(if uses_login && !sends_its_own { Provider::WithOpenAiLogin } else { Provider::Own })
+    if BUILT_IN.iter().any(|name| providers.contains_key(*name)) {
+        return Err(wrong(key, "in the way of codex's own `openai`, `ollama` or `lmstudio`"));
+    }
+    let name: Option<String> = typed(table, "model_provider", "not a string")?;
+    let Some(name) = name.filter(|name| name != OPENAI) else { return Ok(Provider::OpenAi) };
+    let Some(provider) = providers.get(&name) else { return Ok(Provider::Own) };
+    let sends_its_own = provider.env_key.is_some()
+        || provider.experimental_bearer_token.is_some()
+        || provider.auth.as_ref().is_some_and(|auth| auth.contains_key("command"))
+        || [&provider.http_headers, &provider.env_http_headers]
+            .into_iter()
+            .flatten()
+            .any(|headers| headers.keys().any(|name| name.eq_ignore_ascii_case("authorization")));
+    Ok(if provider.requires_openai_auth && !sends_its_own { Provider::WithOpenAiLogin } else { Provider::Own })
 }
+
+/// The provider that is always there.
+const OPENAI: &str = "openai";
+/// Those that nobody may define (codex 0.118.0–0.169.0).
+const BUILT_IN: [&str; 3] = [OPENAI, "ollama", "lmstudio"];
 
 fn forced(table: &Table) -> Result<Forced, Because> {
     let [method_key, account_key] = SIGN_OUT_KEYS;
-    let method = match string(table, method_key)? {
-        None => None,
-        Some("chatgpt") => Some(Login::Chatgpt),
-        Some("api") => Some(Login::ApiKey),
-        Some(_) => {
-            return Err(Because::of(
-                Reason::ConfigInvalid,
-                "`forced_login_method` in config.toml is none of `chatgpt`, `api`",
-            ));
-        }
-    };
-    // One id, or a list of them (0.169.0).
-    let accounts = table.get(account_key).map(|value| {
-        let ids = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
-        ids.iter().filter_map(|id| Id::new(id.as_str()?.to_owned())).collect()
+    let method = typed(table, method_key, "none of `chatgpt`, `api`")?.map(|method| match method {
+        Method::Chatgpt => Login::Chatgpt,
+        Method::Api => Login::ApiKey,
+    });
+    let accounts = typed(table, account_key, "neither a string nor a list of strings")?.map(|accounts| {
+        let ids = match accounts {
+            Accounts::One(id) => vec![id],
+            Accounts::Many(ids) => ids,
+        };
+        ids.into_iter().filter_map(Id::new).collect()
     });
     Ok(Forced { method, accounts })
 }
 
-/// A string at the top level; another type is an error to codex too.
-fn string<'a>(table: &'a Table, key: &'static str) -> Result<Option<&'a str>, Because> {
-    match table.get(key) {
-        None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(Because::of(Reason::ConfigInvalid, format!("`{key}` in config.toml is not a string"))),
-    }
+/// What stands at the top level under `key`, as codex reads it; `rule` says what else it is.
+fn typed<T: DeserializeOwned>(table: &Table, key: &'static str, rule: &str) -> Result<Option<T>, Because> {
+    let value = table.get(key).cloned().map(Value::try_into);
+    value.transpose().map_err(|_| wrong(key, rule))
+}
+
+fn wrong(key: &str, rule: &str) -> Because {
+    Because::of(Reason::ConfigInvalid, format!("`{key}` in config.toml is {rule}"))
 }

@@ -7,9 +7,8 @@
 use std::collections::HashSet;
 
 use serde::Deserialize as _;
+use toml::Table;
 use toml::de::{DeTable, DeValue, Deserializer};
-
-use super::Keys;
 
 /// What a shorter text than this is not looked through for.
 const WORTHWHILE: usize = 4 << 10;
@@ -17,7 +16,7 @@ const WORTHWHILE: usize = 4 << 10;
 const LINES: [&str; 2] = ["trust_level = \"trusted\"", "trust_level = \"untrusted\""];
 
 /// Reads `text` without the tables of trusted directories; `None` where it must be read with them.
-pub(super) fn without(text: &str) -> Option<Keys> {
+pub(super) fn without(text: &str) -> Option<Table> {
     // Within a text of many lines nothing is what it looks like.
     if text.len() < WORTHWHILE || text.contains("\"\"\"") || text.contains("'''") {
         return None;
@@ -28,7 +27,7 @@ pub(super) fn without(text: &str) -> Option<Keys> {
         DeValue::Table(kept) if !left_out.iter().any(|directory| kept.contains_key(*directory)) => {}
         _ => return None,
     }
-    Keys::deserialize(Deserializer::from(document)).ok()
+    Table::deserialize(Deserializer::from(document)).ok()
 }
 
 /// What remains of `text`, and which directories it then lacks; `None` where one stands there twice, or where there are none.
