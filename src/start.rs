@@ -192,6 +192,10 @@ const OPTIONS: &[(&str, char, Takes)] = {
 /// start was meant for must never meet them.
 pub const SIGN_OUT_KEYS: [&str; 2] = ["forced_login_method", "forced_chatgpt_workspace_id"];
 
+/// How many parts the key of `-c` may have: each is a table in another, and taking ten thousand of them apart again would
+/// end the stack. Codex's own keys have five.
+const DEEPEST: usize = 64;
+
 impl Start {
     /// Reads what follows `argv[0]`.
     #[must_use]
@@ -334,7 +338,7 @@ impl<'a> Reading<'a> {
         match name {
             "config" => {
                 let (key, value) = value.to_str().and_then(|pair| pair.split_once('=')).ok_or_else(not_understood)?;
-                if key.trim().is_empty() {
+                if key.trim().is_empty() || key.split('.').count() > DEEPEST {
                     return Err(not_understood());
                 }
                 self.overrides.values.push((key.trim().to_owned(), toml_value(value)));

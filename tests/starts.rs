@@ -58,6 +58,15 @@ fn a_start_that_uses_a_login_is_judged() {
     }
 }
 
+/// Each part of a key is a table in another one, and taking these apart ended the stack.
+#[test]
+fn a_key_of_a_hundred_thousand_parts_is_passed_on() {
+    for (parts, is_judged) in [(64, true), (65, false), (100_000, false)] {
+        let line = format!("-c a{}=1 app-server", ".a".repeat(parts - 1));
+        assert_eq!(matches!(read(&line), Start::Judged { .. }), is_judged, "{parts}");
+    }
+}
+
 #[test]
 fn any_other_start_is_passed_on_as_it_came() {
     let rows: &[(&str, Reason)] = &[
