@@ -30,6 +30,9 @@ pub struct Request {
     pub account: Option<String>,
 }
 
+/// What a renewed login carries.
+pub const RENEWED: &str = "renewed-synthetic-token";
+
 /// Listens from birth to drop.
 pub struct Backend {
     address: SocketAddr,
@@ -38,8 +41,17 @@ pub struct Backend {
 }
 
 impl Backend {
-    /// On a port of its own.
+    /// On a port of its own. Renews no login.
     pub fn start() -> Backend {
+        Backend::listen(false)
+    }
+
+    /// The same, and it renews every login that is sent with a refresh token, by [`RENEWED`].
+    pub fn renewing() -> Backend {
+        Backend::listen(true)
+    }
+
+    fn listen(renews: bool) -> Backend {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let backend =
             Backend { address: listener.local_addr().unwrap(), seen: Arc::default(), closing: Arc::default() };
@@ -53,7 +65,7 @@ impl Backend {
                 let seen = Arc::clone(&seen);
                 if let Ok(stream) = stream {
                     // A client that hangs up in the middle is no failure of the test.
-                    thread::spawn(move || serve(&stream, &seen));
+                    thread::spawn(move || serve(&stream, &seen, renews));
                 }
             }
         });
@@ -116,7 +128,7 @@ impl Request {
     }
 }
 
-fn serve(stream: &TcpStream, seen: &Mutex<Vec<Request>>) -> io::Result<()> {
+fn serve(stream: &TcpStream, seen: &Mutex<Vec<Request>>, renews: bool) -> io::Result<()> {
     stream.set_read_timeout(Some(SILENCE))?;
     stream.set_write_timeout(Some(SILENCE))?;
     let mut reader = BufReader::new(stream);
@@ -124,14 +136,17 @@ fn serve(stream: &TcpStream, seen: &Mutex<Vec<Request>>) -> io::Result<()> {
         return Ok(());
     };
     // Unread bytes at closing time would reach the client as a reset instead of the answer.
-    read_body(&mut reader, &headers)?;
+    let body = read_body(&mut reader, &headers)?;
     let request = Request {
         method,
         path,
         authorization: headers.get("authorization").cloned(),
         account: headers.get("chatgpt-account-id").cloned(),
     };
-    let (status, kind, body) = answer(&request, headers.contains_key("upgrade"));
+    let (status, kind, body) = match renewal(&request, &body).filter(|_| renews) {
+        Some(renewed) => ("200 OK", "application/json", renewed),
+        None => answer(&request, headers.contains_key("upgrade")),
+    };
     seen.lock().unwrap().push(request);
     let head = format!(
         "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
@@ -167,23 +182,26 @@ fn read_head(reader: &mut impl BufRead) -> io::Result<Option<Head>> {
     }
 }
 
-fn read_body(reader: &mut impl BufRead, headers: &BTreeMap<String, String>) -> io::Result<()> {
+fn read_body(reader: &mut impl BufRead, headers: &BTreeMap<String, String>) -> io::Result<Vec<u8>> {
     let chunked = headers.get("transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"));
+    let mut body = Vec::new();
     if chunked {
-        return read_chunks(reader);
+        read_chunks(reader, &mut body)?;
+    } else {
+        let length = headers.get("content-length");
+        let length = length.and_then(|text| text.parse().ok()).unwrap_or(0);
+        Read::take(&mut *reader, length).read_to_end(&mut body)?;
     }
-    let length = headers.get("content-length");
-    let length = length.and_then(|text| text.parse().ok()).unwrap_or(0);
-    skip(reader, length)
+    Ok(body)
 }
 
-fn read_chunks(reader: &mut impl BufRead) -> io::Result<()> {
+fn read_chunks(reader: &mut impl BufRead, body: &mut Vec<u8>) -> io::Result<()> {
     loop {
         let mut size = String::new();
         reader.read_line(&mut size)?;
         let digits = size.split(';').next().unwrap_or_default().trim();
         let size = u64::from_str_radix(digits, 16).map_err(io::Error::other)?;
-        skip(reader, size)?;
+        Read::take(&mut *reader, size).read_to_end(body)?;
         reader.read_line(&mut String::new())?;
         if size == 0 {
             return Ok(());
@@ -191,8 +209,14 @@ fn read_chunks(reader: &mut impl BufRead) -> io::Result<()> {
     }
 }
 
-fn skip(reader: &mut impl BufRead, length: u64) -> io::Result<()> {
-    io::copy(&mut reader.take(length), &mut io::sink()).map(|_| ())
+/// The answer to a request that spends a refresh token; `None` where there is nothing to spend.
+fn renewal(request: &Request, body: &[u8]) -> Option<String> {
+    if request.path != "/oauth/token" {
+        return None;
+    }
+    let spent = serde_json::from_slice::<Value>(body).ok()?.get("refresh_token")?.as_str()?.to_owned();
+    let renewed = json!({"access_token": RENEWED, "refresh_token": "renewed-synthetic-refresh"});
+    (!spent.is_empty()).then(|| renewed.to_string())
 }
 
 fn answer(request: &Request, upgrade: bool) -> (&'static str, &'static str, String) {
