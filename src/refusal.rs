@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write as _};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::FileTypeExt as _;
 use std::time::{Duration, Instant};
@@ -35,15 +35,22 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Answers every request on stdin with the failure, until stdin ends or nobody reads stdout.
 pub fn answer(failure: &Failure) {
+    // Whoever is gone needs no answer.
+    let _ = converse(&mut BufReader::new(Host), &mut io::stdout(), failure);
+}
+
+/// Answers every request on `input` with the failure, until it ends.
+///
+/// # Errors
+/// Whatever keeps us from hearing more, or from being heard.
+pub fn converse(input: &mut impl BufRead, output: &mut impl Write, failure: &Failure) -> io::Result<()> {
     let error = ErrorObject { code: CODE, message: failure.message(), data: failure.data() };
-    let mut input = BufReader::new(Host);
-    while let Ok(Some(requests)) = next_line(&mut input) {
+    while let Some(requests) = next_line(input)? {
         let Some(reply) = requests.reply(&error) else { continue };
-        let mut stdout = io::stdout().lock();
-        if stdout.write_all(&reply).and_then(|()| stdout.flush()).is_err() {
-            return;
-        }
+        output.write_all(&reply)?;
+        output.flush()?;
     }
+    Ok(())
 }
 
 /// Takes what a host is writing to us, for a moment: one that writes a prompt to `codex exec` may die of EPIPE.

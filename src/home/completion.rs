@@ -24,6 +24,12 @@ impl fmt::Debug for Sealed {
     }
 }
 
+impl From<Vec<u8>> for Sealed {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+}
+
 /// Where a completed file has its `id_token` from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdTokenFrom {
