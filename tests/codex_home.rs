@@ -22,6 +22,7 @@ use codex_home::settings::Settings;
 use nix::pty::{Winsize, openpty};
 use serde_json::{Value, json};
 use snapbox::{Assert, Redactions, str};
+use support::openclaw::{OpenClaw, Release};
 use support::tokens::{self, ACCOUNT, OTHER_ACCOUNT};
 use support::{Finished, World, auth, run, snapshot};
 
@@ -493,6 +494,60 @@ fn explain_tells_which_setting_would_redirect_the_home_of_another_host_and_what_
         let setting = format!("`bridges = [\"~/{}\"]`", home.strip_prefix(scene.world.home()).unwrap().display());
         assert!(finished.stdout.contains(&setting) && finished.stdout.contains(words), "{}", finished.stdout);
         assert!(finished.stdout.contains("verdict   trust"), "{}", finished.stdout);
+    }
+}
+
+/// What is said of each home that a release lays: its path below the state directory, kind, usable, reason, and what the launcher
+/// would do with and without a personal login.
+type Laid = (&'static str, &'static str, &'static str, &'static str, [&'static str; 2]);
+
+#[test]
+fn every_home_of_every_release_is_known_for_what_it_is() {
+    let bridge = ["bridge", "no", "missing-id-token"];
+    let host_login = ["host-login", "no", "auth-missing"];
+    let row =
+        |path, [kind, usable, reason]: [&'static str; 3], verdicts| -> Laid { (path, kind, usable, reason, verdicts) };
+    let main = "agents/main/agent/codex-home";
+    let acpx = "acpx/codex-home";
+    let later = || vec![row(acpx, host_login, ["trust", "trust"]), row(main, host_login, ["trust", "trust"])];
+    for release in Release::ALL {
+        let expected = match release {
+            Release::April => vec![
+                row("agents/main/agent/cli-auth/codex/5d41402abc4b2a76", bridge, ["redirect", "repair"]),
+                row("agents/main/agent/harness-auth/codex/06bfb5171eff0241", bridge, ["redirect", "repair"]),
+            ],
+            Release::May | Release::July | Release::August | Release::September => later(),
+        };
+        let scene = Scene::new();
+        let openclaw = OpenClaw::lay(&scene.world, release);
+        let homes: Vec<_> = expected.iter().map(|row| openclaw.state.join(row.0)).collect();
+        assert_eq!(openclaw.homes, homes, "{release:?}: nothing is left out");
+        for is_logged_in in [false, true] {
+            if is_logged_in {
+                scene.person(ACCOUNT);
+            }
+            for (path, kind, usable, reason, [with_login, without]) in &expected {
+                let home = openclaw.state.join(path);
+                let finished = scene.run(scene.command(&["inspect", "--json"]).arg(&home));
+                let said: Value = serde_json::from_str(&finished.stdout).unwrap();
+                assert_eq!(
+                    (&said["kind"], &said["usable"], &said["reason"]),
+                    (&json!(kind), &json!(usable), &json!(reason))
+                );
+                assert_eq!(finished.code, Some(1), "{release:?} {path}");
+                let mut command = with(scene.command(&["explain", "--json", "--"]), "CODEX_HOME", &home);
+                if release == Release::May {
+                    // What 2026.5.2 to 2026.5.7 set too: the person's home is then the user database's.
+                    command.env("HOME", home.join("home")).env("CODEX_HOME_SHIM_PERSONAL_HOME", scene.world.personal());
+                }
+                let finished = scene.run(command.args(release.args()));
+                let said: Value = serde_json::from_str(&finished.stdout).unwrap();
+                let verdict = if is_logged_in { with_login } else { without };
+                assert_eq!(said["verdict"], *verdict, "{release:?} {path}: {said:#}");
+                let used = if *verdict == "redirect" { scene.world.personal() } else { home };
+                assert_eq!(said["launch"]["codex_home"], json!(used), "{release:?} {path}");
+            }
+        }
     }
 }
 
