@@ -33,7 +33,7 @@ fn amid_trusted(text: &str) -> String {
 
 #[test]
 fn a_table_between_trusted_directories_is_read() {
-    let own = "[model_providers.own]\nrequires_openai_auth = true\n\n";
+    let own = "[model_providers.own]\nname = \"own\"\nrequires_openai_auth = true\n\n";
     let text = format!("cli_auth_credentials_store = \"keyring\"\nmodel_provider = \"own\"\n\n{}", amid_trusted(own));
     let config = read(&text).unwrap();
     assert_eq!((config.store, config.provider), (Store::Keyring, Provider::WithOpenAiLogin));
