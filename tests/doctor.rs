@@ -682,9 +682,12 @@ fn the_variables_of_openclaw_are_followed() {
 type Laid = (&'static str, fn(&Path));
 
 fn nothing_that_stands_in_a_files_place_hangs_it_or_stops_it() {
-    let places: [Laid; 5] = [
+    let places: [Laid; 7] = [
         ("broken", |path| fs::write(path, "{ plugins: ").unwrap()),
         ("nested too deeply", |path| fs::write(path, "[".repeat(200_000)).unwrap()),
+        // A comment ends where JSON5 ends it, and what stands behind counts.
+        ("nested too deeply", |path| fs::write(path, "// \r".to_owned() + &"[".repeat(200_000)).unwrap()),
+        ("nested too deeply", |path| fs::write(path, "// \u{2028}".to_owned() + &"[".repeat(200_000)).unwrap()),
         ("larger than", |path| fs::File::create(path).unwrap().set_len(1 << 30).unwrap()),
         ("not a regular file", |path| mkfifo(path, Mode::S_IRWXU).unwrap()),
         ("not UTF-8", |path| fs::write(path, b"{\"\xff\": 1}").unwrap()),
@@ -708,6 +711,28 @@ fn nothing_that_stands_in_a_files_place_hangs_it_or_stops_it() {
     }
     let said = run(&mut ward.doctor());
     assert_eq!(said.code, Some(1), "{said:?}");
+}
+
+fn the_main_agent_is_looked_at_however_many_there_are() {
+    let ward = Ward::new(Release::April);
+    for agent in 0..300 {
+        fs::create_dir(ward.openclaw.state.join(format!("agents/a{agent}"))).unwrap();
+    }
+    let said = run(&mut ward.doctor());
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.stdout.contains("more than 128 agents"), "{}", said.stdout);
+    assert!(said.stdout.contains("agents/main/agent/harness-auth/"), "{}", said.stdout);
+}
+
+fn no_value_of_an_argument_is_shown() {
+    let ward = Ward::new(Release::April);
+    let args = ["-c", "experimental_bearer_token=\"bearer-canary\"", "app-server", "--listen", "stdio://"];
+    ward.openclaw.configure_app_server(&json!({"command": launcher(), "args": args}));
+    let shown = json!(["-c", "experimental_bearer_token=…", "app-server", "--listen", "stdio://"]);
+    let value = ward.json();
+    assert_eq!(value["openclaw"]["app_server"]["args"], shown);
+    let said = run(&mut ward.doctor()).stdout + &value.to_string();
+    assert!(!said.contains("canary"), "{said}");
 }
 
 fn a_thousand_homes_are_one_screen() {
@@ -810,6 +835,8 @@ support::run_tests![
     an_agent_that_is_elsewhere_is_looked_at,
     the_variables_of_openclaw_are_followed,
     nothing_that_stands_in_a_files_place_hangs_it_or_stops_it,
+    the_main_agent_is_looked_at_however_many_there_are,
+    no_value_of_an_argument_is_shown,
     a_thousand_homes_are_one_screen,
     nothing_at_all_is_no_reason_to_fail_in_silence,
     what_is_closed_to_this_user_is_said,

@@ -106,7 +106,7 @@ fn to_json(seen: &Seen, checks: &[Check], status: Status) -> Value {
             "service": openclaw.service.file.as_ref().map(path),
             "app_server": {
                 "command": config.and_then(|config| config.command.as_ref()),
-                "args": config.and_then(|config| config.args.as_ref()),
+                "args": config.and_then(|config| config.args.as_ref()).map(|args| args.iter().map(|arg| argument(arg)).collect::<Vec<_>>()),
                 "home_scope": config.and_then(|config| config.home_scope.as_ref()),
             },
             "own_way": checks::own_way(seen),
@@ -121,6 +121,11 @@ fn to_json(seen: &Seen, checks: &[Check], status: Status) -> Value {
             "help": check.help,
         })).collect::<Vec<_>>(),
     })
+}
+
+/// An argument as it may be shown: what stands behind `=` may be a key of somebody's.
+fn argument(arg: &str) -> String {
+    arg.split_once('=').map_or_else(|| arg.to_owned(), |(name, _)| format!("{name}=…"))
 }
 
 /// A home as `codex-home inspect` has it, and what would become of a start in it.

@@ -152,7 +152,9 @@ impl OpenClaw {
         if has_more {
             self.unseen.push(format!("the directories of more than {AGENTS} agents"));
         }
-        let mut agent_dirs: Vec<_> = agents.into_iter().map(|agent| agent.join("agent")).collect();
+        // The one that everybody has comes first, and is never among those that are too many.
+        let main = [state.join("agents/main")].into_iter().filter(|main| disk::is_directory(main));
+        let mut agent_dirs: Vec<_> = main.chain(agents).map(|agent| agent.join("agent")).collect();
         let elsewhere = self.read_config().map(|config| config.agent_dirs.clone()).unwrap_or_default();
         for written in elsewhere.iter().map(|written| written.trim()) {
             match expanded(written, home) {

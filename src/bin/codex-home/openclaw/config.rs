@@ -10,6 +10,9 @@ pub const KEY: &str = "plugins.entries.codex.config.appServer.command";
 /// How deep a file may be nested.
 const DEPTH: usize = 256;
 
+/// What ends a line, and a comment with it, in JSON5.
+const ENDS_OF_LINE: [char; 4] = ['\n', '\r', '\u{2028}', '\u{2029}'];
+
 /// What the file says about codex.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Config {
@@ -127,7 +130,7 @@ fn walk(text: &str, mut see: impl FnMut(Seen)) {
             }
             ('/', Some('/')) => {
                 see(Seen::Comment);
-                chars.by_ref().find(|c| *c == '\n');
+                chars.by_ref().find(|c| ENDS_OF_LINE.contains(c));
             }
             ('/', Some('*')) => {
                 see(Seen::Comment);
