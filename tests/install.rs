@@ -168,9 +168,20 @@ fn a_value_that_was_absent_is_absent_again() {
 
 fn whatever_the_value_was_it_is_put_back_to_the_letter() {
     // OpenClaw reads a value as JSON5 where it can.
-    for value in
-        ["codex", "12", "true", "null", "\"quoted\"", " /opt/with spaces ", "${HOME}/bin/codex", "it's", "{}", "-x"]
-    {
+    for value in [
+        "codex",
+        "12",
+        "true",
+        "null",
+        "\"quoted\"",
+        " /opt/with spaces ",
+        "${HOME}/bin/codex",
+        "it's",
+        "{}",
+        "-x",
+        "~/bin/codex",
+        "",
+    ] {
         let clinic = Clinic::new(Release::April);
         clinic.openclaw.configure_app_server(&json!({"command": value}));
         assert_eq!(clinic.run(&["install"]).code, Some(0), "{value}");
@@ -211,6 +222,13 @@ fn a_dry_run_prints_the_commands_and_does_nothing() {
         (Some(0), format!("{} config set {KEY} '/opt/a wrapper'\n", openclaw.display()))
     );
     assert_eq!(snapshot(clinic.world.root()), before);
+    // A shell that it is pasted into makes of it what it was.
+    for (value, word) in [("~/bin/codex", "'~/bin/codex'"), ("", "'\"\"'"), ("-x", "'\"-x\"'")] {
+        let receipt = json!({"installs": [{"config": clinic.config(), "installed": launcher(), "previous": value}]});
+        fs::write(clinic.receipt(), receipt.to_string()).unwrap();
+        let said = clinic.run(&["uninstall", "--dry-run"]);
+        assert_eq!(said.stdout, format!("{} config set {KEY} {word}\n", openclaw.display()));
+    }
 }
 
 fn where_openclaw_has_a_better_way_it_is_named_and_only_force_installs() {
@@ -340,6 +358,77 @@ fn whoever_is_interrupted_can_still_put_it_back() {
     assert_eq!(clinic.app_server(), wrapper());
 }
 
+/// Two configuration files, and OpenClaw takes its time over one of them.
+fn what_is_kept_for_another_configuration_in_the_meantime_stays() {
+    let clinic = Clinic::new(Release::April);
+    clinic.openclaw.configure_app_server(&wrapper());
+    assert_eq!(clinic.run(&["install"]).code, Some(0));
+    clinic.calls();
+    let mut uninstall = clinic.command(&["uninstall"]);
+    uninstall.env(MOOD, "wait").stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = {
+        let _alone = forking();
+        uninstall.spawn().unwrap()
+    };
+    let deadline = Instant::now() + PATIENCE;
+    while clinic.calls_file().metadata().map_or(0, |calls| calls.len()) == 0 {
+        assert!(Instant::now() < deadline, "the stand-in is not called");
+        thread::sleep(Duration::from_millis(5));
+    }
+    let other = json!({"config": "/other/openclaw.json", "installed": "/launcher", "previous": "/before"});
+    let ours = fs::read_to_string(clinic.receipt()).unwrap();
+    let mut receipts: Value = serde_json::from_str(&ours).unwrap();
+    receipts["installs"].as_array_mut().unwrap().push(other.clone());
+    fs::write(clinic.receipt(), receipts.to_string()).unwrap();
+    assert!(child.wait().unwrap().success());
+    let kept: Value = serde_json::from_str(&fs::read_to_string(clinic.receipt()).unwrap()).unwrap();
+    assert_eq!(kept["installs"], json!([other]));
+}
+
+fn a_receipt_that_others_may_write_is_not_followed() {
+    let clinic = Clinic::new(Release::April);
+    clinic.openclaw.configure_app_server(&wrapper());
+    assert_eq!(clinic.run(&["install"]).code, Some(0));
+    clinic.calls();
+    fs::set_permissions(clinic.receipt(), fs::Permissions::from_mode(0o666)).unwrap();
+    let said = clinic.run(&["uninstall"]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.stderr.contains("others may write it"), "{}", said.stderr);
+    assert!(clinic.calls().is_empty(), "nothing was run");
+}
+
+fn a_name_is_not_taken_for_the_launcher_that_lies_where_one_stands() {
+    let clinic = Clinic::new(Release::April);
+    clinic.openclaw.configure_app_server(&json!({"command": "codex-home-shim"}));
+    let directory = Path::new(env!("CARGO_BIN_EXE_codex-home")).parent().unwrap();
+    let said = run(clinic.command(&["uninstall", "--dry-run"]).current_dir(directory));
+    assert!(said.stdout.starts_with("not installed: "), "{said:?}");
+    let said = run(clinic.command(&["install"]).current_dir(directory));
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert_eq!(clinic.app_server()["command"], json!(launcher()));
+}
+
+/// `sudo codex-home install` would leave files behind that their owner cannot change.
+fn nothing_is_written_among_the_files_of_another_user() -> Tried {
+    if !nix::unistd::geteuid().is_root() {
+        return Err("only root can give files to somebody else".into());
+    }
+    const NOBODY: Option<u32> = Some(65534);
+    let clinic = Clinic::new(Release::April);
+    clinic.openclaw.configure_app_server(&wrapper());
+    std::os::unix::fs::chown(clinic.config(), NOBODY, NOBODY).unwrap();
+    let before = snapshot(clinic.world.root());
+    let said = clinic.run(&["install"]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.stderr.contains("among the files of another user"), "{}", said.stderr);
+    assert_eq!(snapshot(clinic.world.root()), before);
+    // A container may be like that. Whoever installed it may take it back.
+    assert_eq!(clinic.run(&["install", "--force"]).code, Some(0));
+    assert_eq!(clinic.run(&["uninstall"]).code, Some(0));
+    assert_eq!(clinic.app_server(), wrapper());
+    Ok(())
+}
+
 fn an_upgrade_keeps_the_value_from_before_the_first_install() {
     let clinic = Clinic::new(Release::April);
     clinic.openclaw.configure_app_server(&wrapper());
@@ -420,7 +509,16 @@ fn that_comments_will_go_is_said_before() {
 /// A sentence about this program.
 type Sentence = (&'static str, fn());
 
-const SENTENCES: [Sentence; 16] = [
+const SENTENCES: [Sentence; 19] = [
+    (
+        "what is kept for another configuration in the meantime stays",
+        what_is_kept_for_another_configuration_in_the_meantime_stays,
+    ),
+    ("a receipt that others may write is not followed", a_receipt_that_others_may_write_is_not_followed),
+    (
+        "a name is not taken for the launcher that lies where one stands",
+        a_name_is_not_taken_for_the_launcher_that_lies_where_one_stands,
+    ),
     ("install and uninstall put a value back exactly", install_and_uninstall_put_a_value_back_exactly),
     ("a value that was absent is absent again", a_value_that_was_absent_is_absent_again),
     ("whatever the value was, it is put back to the letter", whatever_the_value_was_it_is_put_back_to_the_letter),
@@ -528,6 +626,8 @@ fn stand_in(calls: &Path) -> ExitCode {
         at = at.as_object_mut().unwrap().entry(part).or_insert(json!({}));
     }
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        // As OpenClaw 2026.9.6 has it: `OpenClaw does not recognize option "-x".`
+        ["config", "set", KEY, value] if value.starts_with('-') => return ExitCode::FAILURE,
         ["config", "set", KEY, value] => {
             at["command"] = json5::from_str(value).unwrap_or_else(|_| json!(value));
             say("Updated");
@@ -563,6 +663,9 @@ fn main() -> ExitCode {
     let snippet = Trial::ignorable_test("without an openclaw command the snippet is printed", || {
         without_an_openclaw_command_the_snippet_is_printed().outcome()
     });
-    let trials = SENTENCES.map(trial).into_iter().chain([snippet]).chain(real_trials()).collect();
+    let another = Trial::ignorable_test("nothing is written among the files of another user", || {
+        nothing_is_written_among_the_files_of_another_user().outcome()
+    });
+    let trials = SENTENCES.map(trial).into_iter().chain([snippet, another]).chain(real_trials()).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -125,6 +125,21 @@ pub fn access_to(path: &Path) -> Option<Access> {
     Some(Access { mode: metadata.mode() & 0o777, links: metadata.nlink(), is_writable })
 }
 
+/// Whether a path, or the nearest above it that is there, belongs to somebody else.
+pub fn is_anothers(path: &Path) -> bool {
+    let owner = path.ancestors().find_map(|path| fs::metadata(path).ok()).map(|metadata| metadata.uid());
+    owner.is_some_and(|owner| owner != Uid::effective().as_raw())
+}
+
+/// Whether somebody else may write a file, links followed.
+pub fn is_open_to_others(path: &Path) -> bool {
+    let may = |metadata: fs::Metadata| {
+        let is_ours = [0, Uid::effective().as_raw()].contains(&metadata.uid());
+        !is_ours || metadata.mode() & 0o022 != 0
+    };
+    fs::metadata(path).is_ok_and(may)
+}
+
 /// The first program of this name on PATH.
 pub fn on_path(invocation: &Invocation, name: &str) -> Option<PathBuf> {
     let path = invocation.var("PATH").unwrap_or_default();

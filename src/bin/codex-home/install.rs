@@ -31,6 +31,8 @@ use receipt::{Receipt, Receipts};
 const PATIENCE: Duration = Duration::from_secs(300);
 /// How long it is given to stop once it was told to.
 const GRACE: Duration = Duration::from_secs(5);
+/// How long its last words may take once it has ended.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 /// The exit code where there is no `openclaw` command and something is left to be done by hand.
 const BY_HAND: u8 = 3;
 
@@ -90,7 +92,9 @@ impl<'a> Scene<'a> {
     /// Whether what is configured is the launcher, or what we have set.
     fn is_ours(&self) -> bool {
         let Some(program) = self.config.program() else { return false };
-        let is_launcher = self.launcher.as_deref().is_some_and(|launcher| disk::is_same(launcher, Path::new(program)));
+        let program = Path::new(program);
+        let is_same = |launcher: &Path| program.is_absolute() && disk::is_same(launcher, program);
+        let is_launcher = self.launcher.as_deref().is_some_and(is_same);
         is_launcher || self.receipt().is_some_and(|receipt| Some(&receipt.installed) == self.config.command.as_ref())
     }
 
@@ -114,7 +118,10 @@ pub fn install(invocation: &Invocation, asked: Asked, screen: &mut Screen) -> En
         return Err(Trouble::new(message, "install it elsewhere"));
     };
     let current = scene.config.command.as_deref();
-    let leads_there = current.is_some_and(|current| disk::is_same(Path::new(current.trim()), &path));
+    // A name is looked for on the gateway's PATH, and a relative path from its directory.
+    let leads_there = current
+        .map(|current| Path::new(current.trim()))
+        .is_some_and(|current| current.is_absolute() && disk::is_same(current, &path));
     let is_lasting = current.is_some_and(|current| !launcher::is_versioned(Path::new(current)));
     if current == Some(value.as_str()) || (leads_there && is_lasting) {
         let current = screen.path(Path::new(current.unwrap_or_default()));
@@ -138,14 +145,22 @@ pub fn install(invocation: &Invocation, asked: Asked, screen: &mut Screen) -> En
     if asked.dry_run {
         return rehearse(&scene, openclaw, &step, screen);
     }
+    if !asked.force {
+        refuse_for_another(&[&scene.config_file, &scene.place])?;
+    }
     warn_of_comments(&scene, screen);
     // Before, not after: whoever is interrupted in between still knows what it was.
-    keep(&scene, scene.receipts.clone().with(receipt), screen)?;
+    keep(&scene, |receipts| receipts.with(receipt), screen)?;
     let ended = step.run(openclaw, screen);
     let is_done = scene.command_now().flatten() == step.value();
     if !is_done {
         // Nothing was set, so nothing is to be put back.
-        keep(&scene, scene.receipts.clone(), screen)?;
+        let before = scene.receipt().cloned();
+        let put_back = |receipts: Receipts| match before {
+            Some(before) => receipts.with(before),
+            None => receipts.without(&scene.config_file),
+        };
+        keep(&scene, put_back, screen)?;
     }
     let said = ended?;
     if !is_done {
@@ -177,6 +192,13 @@ fn refuse_where_needless(scene: &Scene<'_>, asked: Asked) -> Result<(), Trouble>
     Err(Trouble::new(message, format!("{way}; `codex-home install --force` installs it all the same")))
 }
 
+/// Refuses to write among somebody else's files: `sudo` leaves behind what its owner then cannot change, or read.
+fn refuse_for_another(paths: &[&Path]) -> Result<(), Trouble> {
+    let Some(path) = paths.iter().find(|path| disk::is_anothers(path)) else { return Ok(()) };
+    let message = format!("`{}` is, or would be, among the files of another user", plain(&path.to_string_lossy()));
+    Err(Trouble::new(message, "run this as that user, without `sudo`"))
+}
+
 /// Has OpenClaw start what it started before.
 pub fn uninstall(invocation: &Invocation, asked: Asked, screen: &mut Screen) -> Ended {
     let scene = Scene::look(invocation, screen)?;
@@ -190,7 +212,7 @@ pub fn uninstall(invocation: &Invocation, asked: Asked, screen: &mut Screen) -> 
         if receipt.previous == current {
             screen.line("not installed: the value from before is in place; nothing was changed")?;
             if !asked.dry_run {
-                keep(&scene, scene.receipts.clone().without(&scene.config_file), screen)?;
+                keep(&scene, |receipts| receipts.without(&scene.config_file), screen)?;
             }
             return Ok(0);
         }
@@ -215,12 +237,14 @@ pub fn uninstall(invocation: &Invocation, asked: Asked, screen: &mut Screen) -> 
     if asked.dry_run {
         return rehearse(&scene, openclaw, &step, screen);
     }
+    // Whoever installed it may take it back.
+    refuse_for_another(&[&scene.place])?;
     warn_of_comments(&scene, screen);
     let said = step.run(openclaw, screen)?;
     if scene.command_now() != Some(step.value()) {
         return Err(step.had_no_effect(&scene, screen));
     }
-    keep(&scene, scene.receipts.clone().without(&scene.config_file), screen)?;
+    keep(&scene, |receipts| receipts.without(&scene.config_file), screen)?;
     screen.line(match step.value() {
         Some(value) => format!("uninstalled: `{KEY}` is `{}` again", plain(&value)),
         None => format!("uninstalled: `{KEY}` is absent"),
@@ -257,8 +281,8 @@ fn warn_of_comments(scene: &Scene<'_>, screen: &mut Screen) {
     }
 }
 
-fn keep(scene: &Scene<'_>, receipts: Receipts, screen: &Screen) -> Result<(), Trouble> {
-    receipts.write(&scene.place).map_err(|cause| {
+fn keep(scene: &Scene<'_>, change: impl FnOnce(Receipts) -> Receipts, screen: &Screen) -> Result<(), Trouble> {
+    Receipts::change(&scene.place, change).map_err(|cause| {
         let place = screen.path(&scene.place);
         Trouble::new(format!("`{place}` cannot be written: {cause}"), "see who owns it, and whether the disk is full")
     })
@@ -287,8 +311,10 @@ impl Step {
     fn arguments(&self) -> Vec<String> {
         match self {
             Self::Set(value) => {
-                // OpenClaw reads a value as JSON5 where it is that, and as text where it is not.
+                // OpenClaw reads a value as JSON5 where it is that, and as text where it is not; and not at all where it
+                // looks like an option (`OpenClaw does not recognize option`, 2026.9.6).
                 let is_text = json5::from_str::<Value>(value).is_err() && value.trim() == value;
+                let is_text = is_text && !value.is_empty() && !value.starts_with('-');
                 let value = if is_text { value.clone() } else { Value::from(value.as_str()).to_string() };
                 ["config", "set", KEY, &value].map(str::to_owned).into()
             }
@@ -299,7 +325,11 @@ impl Step {
     /// The command, as a shell takes it.
     fn shown(&self, openclaw: &Path) -> String {
         let words = self.arguments();
-        let words = words.iter().map(|word| shell_word(Path::new(word), None));
+        let words = words.iter().map(|word| match word.strip_prefix('~') {
+            // Nobody's home is meant.
+            Some(_) => format!("'{}'", word.replace('\'', r"'\''")),
+            None => shell_word(Path::new(word), None),
+        });
         [shell_word(openclaw, None)].into_iter().chain(words).collect::<Vec<_>>().join(" ")
     }
 
@@ -336,7 +366,10 @@ impl Step {
             match said.recv_timeout(Duration::from_millis(50)) {
                 Ok(line) => {
                     hear(&line);
-                    continue;
+                    // Nor does it go on for ever by talking.
+                    if Instant::now() < deadline {
+                        continue;
+                    }
                 }
                 // What it leaves behind may hold its stdout open.
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
@@ -351,7 +384,11 @@ impl Step {
                 Err(error) => return Err(failed(format!("cannot be waited for: {}", cause(&error)))),
             }
         };
-        said.try_iter().for_each(|line| hear(&line));
+        // Its last words may still be on their way; what it leaves behind may hold its stdout open.
+        let deadline = deadline.min(Instant::now() + GRACE);
+        while let Ok(line) = said.recv_timeout(LAST_WORDS.min(deadline.saturating_duration_since(Instant::now()))) {
+            hear(&line);
+        }
         shown?;
         match status.code() {
             Some(0) => Ok(words),

@@ -3,13 +3,14 @@
 //! In `codex-home-shim/install.json` of the state directory. Written whole or not at all, and readable by its owner alone.
 #![expect(clippy::disallowed_methods, reason = "this room keeps our own receipt, and writes nothing else")]
 
-use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use codex_home::invocation::Invocation;
 use codex_home::words::cause;
+use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 
 use crate::disk::{self, Unread};
@@ -47,6 +48,8 @@ impl Receipts {
     /// Why the file cannot be read: what is in there must not be written over.
     pub fn read(place: &Path) -> Result<Self, String> {
         match disk::read(place, LIMIT) {
+            // `uninstall` has OpenClaw start what stands there.
+            Ok(_) if disk::is_open_to_others(place) => Err("others may write it".to_owned()),
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| error.to_string()),
             Err(Unread::Missing) => Ok(Self::default()),
             Err(unread) => Err(unread.to_string()),
@@ -73,12 +76,22 @@ impl Receipts {
         self
     }
 
-    /// Writes them; removes the file where there are none.
+    /// Changes what is there now, and removes the file where nothing remains.
+    ///
+    /// What somebody else has kept since we read is kept: OpenClaw takes ten seconds in between.
     ///
     /// # Errors
     /// What went wrong, in words.
-    pub fn write(&self, place: &Path) -> Result<(), String> {
-        self.try_write(place).map_err(|error| cause(&error))
+    pub fn change(place: &Path, change: impl FnOnce(Self) -> Self) -> Result<(), String> {
+        let said = |error: io::Error| cause(&error);
+        let directory = place.parent().unwrap_or(place);
+        if !disk::is_directory(directory) {
+            DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(said)?;
+        }
+        // Held for as long as it takes to write a few lines.
+        let directory = File::open(directory).map_err(said)?;
+        let _lock = Flock::lock(directory, FlockArg::LockExclusive).map_err(|(_, errno)| said(errno.into()))?;
+        change(Self::read(place)?).try_write(place).map_err(said)
     }
 
     fn try_write(&self, place: &Path) -> io::Result<()> {
@@ -87,9 +100,6 @@ impl Receipts {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
                 _ => Ok(()),
             };
-        }
-        if let Some(directory) = place.parent().filter(|directory| !disk::is_directory(directory)) {
-            DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         }
         // A new file in place of the old one: whoever is killed here leaves one of the two.
         let fresh = place.with_extension(format!("{}.new", std::process::id()));
