@@ -562,6 +562,25 @@ const RIGHTS: &[Perhaps] = &[
         is_not_used(lab, &privileged(lab, raise)?);
         Ok(())
     }),
+    ("a codex-home that is setuid runs nothing, reads nothing and says so", |lab| {
+        // Where the bit counts at all.
+        privileged(lab, setuid)?;
+        let program = lab.root().join("privileged-codex-home");
+        {
+            let _alone = forking();
+            fs::copy(env!("CARGO_BIN_EXE_codex-home"), &program).unwrap();
+        }
+        mode(&program, 0o4755);
+        lab.person(ACCOUNT);
+        for words in [&["install"][..], &["inspect", "--json"], &["log"]] {
+            let before = support::snapshot(lab.root());
+            let finished = run(lab.world.command(&program).args(words).uid(NOBODY).gid(NOBODY));
+            assert_eq!((finished.code, finished.stdout.as_str()), (Some(126), ""), "{finished:?}");
+            assert!(finished.stderr.contains("setuid, setgid or has file capabilities"), "{finished:?}");
+            lab::assert_same(&before, &support::snapshot(lab.root()));
+        }
+        Ok(())
+    }),
     ("a launcher that is setuid opens no file of its caller's", |lab| {
         let launcher = privileged(lab, setuid)?;
         let strace = strace::program()?;

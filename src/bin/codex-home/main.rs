@@ -37,11 +37,19 @@ use codex_home::invocation::Invocation;
 
 use crate::cli::{Cli, Command};
 use crate::install::Asked;
-use crate::screen::{Ended, Screen};
+use crate::screen::{Ended, Screen, Trouble};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let invocation = launcher::as_the_launcher(Invocation::capture());
+    let invocation = Invocation::capture();
+    if invocation.is_privileged {
+        // Whoever calls it would say what is read, run and written with them.
+        let message =
+            "this program is setuid, setgid or has file capabilities: it will not use them for whoever calls it";
+        let help = Some("take them away (`chmod ug-s`, `setcap -r`)".to_owned());
+        return Screen::new(None).end(Err(Trouble::Other { message: message.to_owned(), help, code: 126 }));
+    }
+    let invocation = launcher::as_the_launcher(invocation);
     let mut screen = Screen::new(invocation.person_home());
     let ended = run(cli, invocation, &mut screen);
     screen.end(ended)
