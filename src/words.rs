@@ -53,12 +53,20 @@ pub fn tail(text: &str, limit: usize) -> String {
     }
 }
 
+/// Whether a character does something instead of showing something: controls, the line ends of Unicode, and what turns the
+/// direction of the text behind it, so that a path reads as another one.
+#[must_use]
+pub fn is_control(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// `text` on one line: control characters escaped, bytes that are not UTF-8 replaced.
 #[must_use]
 pub fn plain_text(text: &OsStr) -> String {
     let mut shown = String::new();
     for c in text.to_string_lossy().chars() {
-        if c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }
+        if is_control(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
     }
     shown
 }
@@ -81,11 +89,11 @@ pub fn shell_word(path: &Path, person_home: Option<&Path>) -> String {
     let full = path.to_string_lossy();
     let word = if is_plain(short.strip_prefix('~').unwrap_or(&short)) {
         short
-    } else if full.chars().any(char::is_control) {
+    } else if full.chars().any(is_control) {
         // Not every shell knows this form; those that people type into do.
         let escaped = |c: char| match c {
             '\'' | '\\' => format!("\\{c}"),
-            c if c.is_control() => c.to_string().bytes().map(|b| format!("\\{b:03o}")).collect(),
+            c if is_control(c) => c.to_string().bytes().map(|b| format!("\\{b:03o}")).collect(),
             c => c.to_string(),
         };
         format!("$'{}'", full.chars().map(escaped).collect::<String>())

@@ -12,7 +12,7 @@
 mod support;
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -628,6 +628,41 @@ fn log_never_waits_for_a_journal_that_is_no_file() {
     nix::unistd::mkfifo(&scene.journal(), nix::sys::stat::Mode::S_IRWXU).unwrap();
     let finished = scene.run(&mut scene.command(&["log"]));
     assert_eq!(finished.code, Some(1), "{finished:?}");
+}
+
+#[test]
+fn log_shows_nothing_but_starts_and_reads_no_more_than_the_end() {
+    let scene = Scene::new();
+    let lines: Vec<_> = STARTS.lines().collect();
+    let journal = format!("{}\n\u{1b}]0;title\u{7}\n[]\n{}\n", lines[0], lines[2]);
+    fs::write(scene.journal(), journal).unwrap();
+    let finished = scene.run(&mut scene.command(&["log", "--json", "-n", "2"]));
+    assert_eq!(finished.stdout.lines().collect::<Vec<_>>(), [lines[0], lines[2]]);
+    // Larger than the memory of anybody, and all of it in front.
+    let mut file = File::create(scene.journal()).unwrap();
+    file.set_len(1 << 40).unwrap();
+    file.seek(std::io::SeekFrom::End(0)).unwrap();
+    writeln!(file, "\n{}", lines[3]).unwrap();
+    let finished = run(&mut scene.command(&["log", "--json"]));
+    assert_eq!(finished.stdout.lines().collect::<Vec<_>>(), [lines[3]], "{finished:?}");
+}
+
+#[test]
+fn log_follows_what_was_written_just_before_the_journal_was_set_aside() {
+    let scene = Scene::new();
+    let lines: Vec<_> = STARTS.lines().collect();
+    fs::write(scene.journal(), format!("{}\n", lines[0])).unwrap();
+    let mut child =
+        scene.command(&["log", "--follow", "--json"]).stdout(Stdio::piped()).stdin(Stdio::null()).spawn().unwrap();
+    let mut said = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert_eq!(said.next().as_deref(), Some(lines[0]));
+    let mut journal = File::options().append(true).open(scene.journal()).unwrap();
+    writeln!(journal, "{}", lines[2]).unwrap();
+    fs::rename(scene.journal(), scene.world.root().join("journal.1.jsonl")).unwrap();
+    fs::write(scene.journal(), format!("{}\n", lines[3])).unwrap();
+    assert_eq!((said.next().as_deref(), said.next().as_deref()), (Some(lines[2]), Some(lines[3])));
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 #[test]

@@ -37,10 +37,10 @@ pub fn run(invocation: &Invocation, count: usize, follow: bool, json: bool, scre
         };
         return Err(Trouble::new(message, help));
     };
-    let mut current = Reader::new(path.clone());
+    let mut current = Reader::at_end(path.clone());
     let mut lines: VecDeque<String> = current.read()?.into();
     if lines.len() < count {
-        let mut older = Reader::new(journal::older(&path)).read()?;
+        let mut older = Reader::at_end(journal::older(&path)).read()?;
         older.extend(lines);
         lines = older.into();
     }
@@ -73,7 +73,7 @@ pub fn last(path: &Path, count: usize) -> Vec<String> {
 /// Shows lines, as they are or as rows.
 fn show(lines: &[String], json: bool, with_headings: bool, screen: &mut Screen) -> Result<(), Trouble> {
     if json {
-        return lines.iter().try_for_each(|line| screen.line(line));
+        return lines.iter().try_for_each(|line| screen.json_text(line));
     }
     let rows: Vec<_> = lines.iter().filter_map(|line| row(line, screen)).collect();
     if rows.is_empty() {
@@ -105,6 +105,11 @@ fn row(line: &str, screen: &Screen) -> Option<Vec<String>> {
     ])
 }
 
+/// Whether a line is one that a start could have left: a disk that was full, or an editor, leaves others.
+fn is_start(line: &str) -> bool {
+    serde_json::from_str::<Value>(line).is_ok_and(|start| start.is_object())
+}
+
 /// Reads what was added to a file that may be set aside for a new one at any time.
 struct Reader {
     path: PathBuf,
@@ -113,19 +118,35 @@ struct Reader {
 }
 
 impl Reader {
-    const fn new(path: PathBuf) -> Self {
-        Self { path, at: None }
-    }
-
-    /// One that skips all but the end.
+    /// One that skips all but the end: a journal that we wrote is shorter, and what somebody else let grow may be larger than
+    /// the memory.
     fn at_end(path: PathBuf) -> Self {
         let metadata = path.metadata().ok();
         let at = metadata.map(|metadata| (metadata.ino(), metadata.len().saturating_sub(END)));
         Self { path, at }
     }
 
-    /// The whole lines since the last time.
+    /// The starts since the last time.
     fn read(&mut self) -> Result<Vec<String>, Trouble> {
+        let rest = self.rest_of_older();
+        let mut lines = self.read_file()?;
+        lines.splice(..0, rest);
+        Ok(lines)
+    }
+
+    /// What was added to the file since the last time, before another took its place.
+    fn rest_of_older(&self) -> Vec<String> {
+        let inode = |path: &Path| path.metadata().ok().map(|metadata| metadata.ino());
+        let older = journal::older(&self.path);
+        match self.at {
+            Some((was, _)) if inode(&self.path) != Some(was) && inode(&older) == Some(was) => {
+                Self { path: older, at: self.at }.read_file().unwrap_or_default()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn read_file(&mut self) -> Result<Vec<String>, Trouble> {
         let trouble = |error: &std::io::Error| {
             let cause = codex_home::words::cause(error);
             let path = plain(&self.path.to_string_lossy());
@@ -152,6 +173,7 @@ impl Reader {
         let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
         bytes.truncate(whole);
         self.at = Some((metadata.ino(), from + whole as u64));
-        Ok(String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect())
+        // The first one may be the end of one that was skipped.
+        Ok(String::from_utf8_lossy(&bytes).lines().filter(|line| is_start(line)).map(str::to_owned).collect())
     }
 }

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 use codex_home::failure::Failure;
-use codex_home::words::{plain_text, short_path};
+use codex_home::words::{is_control, plain_text, short_path};
 use comfy_table::{Cell, ContentArrangement, Table, presets};
 use serde::Serialize;
 
@@ -103,7 +103,21 @@ impl Screen {
     /// A value as JSON, for programs.
     pub fn json(&mut self, value: &impl Serialize) -> Result<(), Trouble> {
         let text = serde_json::to_string_pretty(value).map_err(io::Error::from)?;
-        self.line(text)
+        self.json_text(&text)
+    }
+
+    /// JSON as it is: what could move the cursor, or would be taken out on the way into a pipe, is escaped.
+    pub fn json_text(&mut self, text: &str) -> Result<(), Trouble> {
+        let mut escaped = String::with_capacity(text.len());
+        for c in text.chars() {
+            // Beyond white space between values JSON has these in strings alone.
+            if is_control(c) && !matches!(c, '\n' | '\t') {
+                escaped.push_str(&format!("\\u{:04x}", u32::from(c)));
+            } else {
+                escaped.push(c);
+            }
+        }
+        self.line(escaped)
     }
 
     /// Rows under headings; without headings where there are none.
