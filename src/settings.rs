@@ -268,6 +268,8 @@ impl Settings {
             }
         }
         wrong.sort();
+        // A parser that goes on after an error says it of every bracket behind it.
+        wrong.dedup();
         problems.extend(wrong.into_iter().map(|(at, cause)| Failure::SettingsFile {
             path: shown.clone(),
             at: Some(at),

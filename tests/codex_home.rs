@@ -764,6 +764,10 @@ fn config_check_finds_everything_that_is_wrong() {
 
 "#]],
     );
+    let deep = scene.settings(&format!("bridges = {}\n", "[".repeat(30_000)));
+    let finished = scene.run(&mut with(scene.command(&["config", "check"]), "CODEX_HOME_SHIM_CONFIG", &deep));
+    assert_eq!(finished.stdout.lines().count(), 4, "the same is said once: {}", finished.stdout);
+    scene.settings("strategie = \"repair\"\njournal = 7\n");
     let finished = scene.run(&mut with(scene.command(&["config", "check", "--json"]), "CODEX_HOME_SHIM_CONFIG", &file));
     let said: Value = serde_json::from_str(&finished.stdout).unwrap();
     assert_eq!((&said["right"], said["problems"].as_array().unwrap().len()), (&json!(false), 2));
