@@ -54,6 +54,28 @@ pub fn check(codex: &Codex, invocation: &Invocation, settings: &Settings) -> Res
     }
 }
 
+/// Settles that the system would execute it, as far as that can be seen beforehand: a script's interpreter is there.
+///
+/// For those who explain; a start finds out.
+///
+/// # Errors
+/// [`Failure::Exec`], as [`become_codex`] would have it.
+pub fn foresee(codex: &Codex, settings: &Settings) -> Result<(), Failure> {
+    if codex.program != Program::Script {
+        return Ok(());
+    }
+    let mut head = Vec::new();
+    // What cannot be read can still be executed.
+    let _ = File::open(&codex.path).and_then(|file| file.take(256).read_to_end(&mut head));
+    let line = head.strip_prefix(b"#!").and_then(|rest| rest.split(|b| *b == b'\n').next()).unwrap_or_default();
+    let interpreter = line.split(|b| b" \t".contains(b)).find(|word| !word.is_empty());
+    let missing = interpreter.and_then(|path| Path::new(OsStr::from_bytes(path)).symlink_metadata().err());
+    match missing {
+        Some(error) if error.kind() == io::ErrorKind::NotFound => Err(not_executed(&codex.path, &error, settings)),
+        _ => Ok(()),
+    }
+}
+
 /// Becomes codex. Comes back only where that is not possible.
 ///
 /// # Errors
@@ -82,6 +104,11 @@ pub fn become_codex(launch: &Launch, invocation: &Invocation, settings: &Setting
     };
     // std has set SIGPIPE to its default for codex; we have something left to say, perhaps to nobody.
     let _ = [Signal::SIGPIPE].into_iter().collect::<SigSet>().thread_block();
+    Err(not_executed(path, &source, settings))
+}
+
+/// Why the system did not execute a codex.
+fn not_executed(path: &Path, source: &io::Error, settings: &Settings) -> Failure {
     let is_there = path.exists();
     let remark = match source.raw_os_error() {
         Some(nix::libc::ENOENT) if is_there => ": the interpreter it names is not there",
@@ -89,7 +116,7 @@ pub fn become_codex(launch: &Launch, invocation: &Invocation, settings: &Setting
         _ => "",
     };
     let codex = short_path(path, settings.person_home.as_deref());
-    Err(Failure::Exec { codex, cause: crate::words::cause(&source), remark, is_there })
+    Failure::Exec { codex, cause: crate::words::cause(source), remark, is_there }
 }
 
 /// Executes what is for another machine: the kernel may know what to do with it. std's `execvp` would give what the kernel

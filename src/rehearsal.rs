@@ -29,6 +29,8 @@ pub struct Rehearsal {
     pub facts: Facts,
     /// The codex that would be started, or why none would be.
     pub codex: Result<Codex, Failure>,
+    /// What the system would say to that codex at the end, once the homes are settled.
+    kept_from_execution: Option<Failure>,
     /// The home codex uses where it is given none.
     default_home: Option<PathBuf>,
     /// The home codex was given.
@@ -54,6 +56,7 @@ impl Rehearsal {
         let codex = codex::find(invocation, &settings)
             .and_then(|codex| launch::check(&codex, invocation, &settings).map(|()| codex));
         let rehearsal = Self {
+            kept_from_execution: codex.as_ref().ok().and_then(|codex| launch::foresee(codex, &settings).err()),
             problems,
             start,
             facts,
@@ -91,14 +94,18 @@ impl Rehearsal {
     /// What would become of the start.
     ///
     /// # Errors
-    /// What would stop it: the settings, then codex, then the homes, as in a start.
+    /// What would stop it: the settings, then codex, then the homes, then the system, as in a start.
     pub fn outcome(&self) -> Result<Outcome, Failure> {
         if let Some(failure) = self.problems.first() {
             return Err(failure.clone());
         }
         self.codex.as_ref().map_err(Clone::clone)?;
+        let step = self.plan().step;
+        if let (Some(failure), false) = (&self.kept_from_execution, matches!(step, Step::Stop(_))) {
+            return Err(failure.clone());
+        }
         let as_given = || self.injected.clone().or_else(|| self.default_home.clone());
-        match self.plan().step {
+        match step {
             Step::Start => Ok(Outcome { home: as_given(), mends: None }),
             Step::StartIn(home) => Ok(Outcome { home: Some(home), mends: None }),
             Step::Mend { path, .. } => Ok(Outcome { home: as_given(), mends: Some(path) }),
@@ -109,6 +116,8 @@ impl Rehearsal {
     /// The same start under another strategy.
     #[must_use]
     pub fn under(self, strategy: Strategy) -> Self {
+        // What this one would repair nobody may have tried yet.
         Self { settings: Settings { strategy, ..self.settings }, facts: Facts { strategy, ..self.facts }, ..self }
+            .rehearsed()
     }
 }

@@ -444,6 +444,58 @@ fn explain_without_a_codex_tells_the_verdict_and_that_nothing_would_start() {
 }
 
 #[test]
+fn explain_tells_of_a_repair_that_would_not_be_let_also_where_it_is_not_the_strategy_in_force() {
+    let scene = Scene::new();
+    scene.person(ACCOUNT);
+    let bridge = scene.broken();
+    let aside = scene.world.root().join("aside");
+    fs::rename(&bridge, &aside).unwrap();
+    std::os::unix::fs::symlink(&aside, &bridge).unwrap();
+    let of = |strategy: &str| {
+        let mut command = with(scene.command(&["explain", "--json"]), "CODEX_HOME", &bridge);
+        let finished = scene.run(command.env("CODEX_HOME_SHIM_STRATEGY", strategy));
+        serde_json::from_str::<Value>(&finished.stdout).unwrap()
+    };
+    for strategy in ["auto", "repair"] {
+        let said = of(strategy);
+        let repair = said["strategies"].as_array().unwrap().iter().find(|other| other["strategy"] == "repair").cloned();
+        assert_eq!(repair.unwrap()["verdict"], "refuse", "{strategy}");
+    }
+    assert_eq!(of("repair")["verdict"], "refuse");
+}
+
+#[test]
+fn explain_foresees_that_the_interpreter_of_codex_is_not_there() {
+    let scene = Scene::new();
+    scene.person(ACCOUNT);
+    let bridge = scene.broken();
+    fs::write(scene.world.root().join("bin/codex"), "#! /nowhere/sh -e\n").unwrap();
+    let finished = scene.run(&mut with(scene.command(&["explain", "--json"]), "CODEX_HOME", &bridge));
+    let said: Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!((finished.code, &said["exit_code"], &said["launch"]), (Some(126), &json!(126), &Value::Null));
+    let mut launcher = scene.world.launcher();
+    launcher.arg("app-server").env("PATH", scene.world.root().join("bin")).env("CODEX_HOME", &bridge);
+    let started = run(launcher.env("CODEX_HOME_SHIM_JOURNAL", "off"));
+    assert_eq!(started.code, Some(126), "{started:?}");
+    assert!(started.stderr.contains(said["message"].as_str().unwrap()), "{said} {started:?}");
+}
+
+#[test]
+fn json_is_the_same_in_a_pipe_and_nothing_in_it_moves_a_cursor() {
+    let scene = Scene::new();
+    let home = scene.world.root().join("a\u{7f}b\u{9b}31mc\u{202e}d");
+    let mut command = scene.command(&["inspect", "--json"]);
+    let finished = scene.run(command.arg(&home));
+    let said: Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!(said["home"].as_str(), home.to_str());
+    let finished = scene.run(command.env("CLICOLOR_FORCE", "1"));
+    let moves = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+    assert!(!finished.stdout.contains(moves), "{:?}", finished.stdout);
+    let finished = scene.run(scene.command(&["inspect"]).arg(&home));
+    assert!(!finished.stdout.contains(moves), "{:?}", finished.stdout);
+}
+
+#[test]
 fn explain_tells_of_a_codex_that_is_passed_over() {
     let scene = Scene::new();
     scene.person(ACCOUNT);
