@@ -834,6 +834,22 @@ fn config_check_finds_everything_that_is_wrong() {
 }
 
 #[test]
+fn a_settings_file_that_is_a_link_to_where_others_may_put_another_is_refused() {
+    let scene = Scene::new();
+    let file = scene.settings("strategy = \"repair\"\n");
+    let elsewhere = scene.world.root().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    fs::rename(&file, elsewhere.join("config.toml")).unwrap();
+    std::os::unix::fs::symlink(elsewhere.join("config.toml"), &file).unwrap();
+    for (mode, code) in [(0o755, 0), (0o1777, 0), (0o775, 78), (0o777, 78)] {
+        fs::set_permissions(&elsewhere, fs::Permissions::from_mode(mode)).unwrap();
+        let finished = scene.run(&mut with(scene.command(&["config", "check"]), "CODEX_HOME_SHIM_CONFIG", &file));
+        assert_eq!(finished.code, Some(code), "{mode:o}: {finished:?}");
+        assert!(code == 0 || finished.stdout.contains("a link into a directory that others may write"), "{finished:?}");
+    }
+}
+
+#[test]
 fn every_command_but_config_and_explain_stops_at_wrong_settings_as_the_launcher_does() {
     let scene = Scene::new();
     for args in [&["inspect"][..], &["log"]] {

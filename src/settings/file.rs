@@ -19,6 +19,8 @@ use crate::words::{cause, plain_text, position, shell_word};
 pub const LIMIT: u64 = 64 << 10;
 /// The bits by which somebody else may write.
 const OTHERS_MAY_WRITE: u32 = 0o022;
+/// The bit by which others may add to a directory, and not take away or replace.
+const STICKY: u32 = 0o1000;
 /// How alike a key must be to one of ours to be taken for it, between 0 and 1.
 const ALIKE: f64 = 0.5;
 
@@ -46,6 +48,9 @@ pub enum Unfit {
     /// Somebody else may change it; whether that is by way of its directory.
     #[error("{} may be written by others, and it names a program to run", if *.0 { "its directory" } else { "it" })]
     Writable(bool),
+    /// A link to where somebody else may put another file.
+    #[error("it is a link into a directory that others may write, and it names a program to run")]
+    Astray,
 }
 
 impl Unfit {
@@ -58,6 +63,7 @@ impl Unfit {
             Self::Denied(_) => format!("run `chmod u+r {}`", word(false)),
             Self::Writable(is_directory) => format!("run `chmod go-w {}`", word(*is_directory)),
             Self::Foreign(is_directory) => format!("run `chown \"$(id -u)\" {}`", word(*is_directory)),
+            Self::Astray => format!("put the file itself in place of the link {}", word(false)),
             Self::Dangling | Self::NotRegular => format!("move {} away", word(false)),
             Self::TooLarge | Self::NotUtf8 => format!("correct {}", word(false)),
         }
@@ -73,9 +79,10 @@ impl From<io::Error> for Unfit {
 /// Reads the file; `None` where there is none.
 pub(super) fn read(path: &Path) -> Result<Option<String>, Unfit> {
     // One call where there is nothing, and a link to nothing is something.
-    if let Err(ErrorKind::NotFound | ErrorKind::NotADirectory) = fs::read_link(path).map_err(|error| error.kind()) {
-        return Ok(None);
-    }
+    let is_link = match fs::read_link(path).map_err(|error| error.kind()) {
+        Err(ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
+        link => link.is_ok(),
+    };
     // Opened so that a FIFO does not wait for a writer.
     let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
     let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path);
@@ -91,6 +98,16 @@ pub(super) fn read(path: &Path) -> Result<Option<String>, Unfit> {
     // The directory that it was named in, where another file could be put in its place.
     let directory: PathBuf = path.parent().map(Path::to_owned).unwrap_or_default();
     belongs_to_us(&fs::metadata(directory)?, true)?;
+    if is_link {
+        let real = fs::canonicalize(path)?;
+        // Where nobody can take away what is another's a file of ours stays: `/nix/store`.
+        let is_kept = |metadata: &Metadata| metadata.mode() & STICKY != 0;
+        let directory = real.parent().map(fs::metadata).transpose()?;
+        let is_safe = |metadata: &Metadata| is_kept(metadata) || belongs_to_us(metadata, true).is_ok();
+        if !directory.as_ref().is_some_and(is_safe) {
+            return Err(Unfit::Astray);
+        }
+    }
     let text = read_text(&mut file)?;
     Ok(Some(text))
 }
