@@ -771,6 +771,28 @@ fn nothing_at_all_is_no_reason_to_fail_in_silence() -> Tried {
     if is_nowhere { Ok(()) } else { Err("this machine has an OpenClaw in a system directory".into()) }
 }
 
+fn a_launcher_that_is_setuid_starts_nothing() -> Tried {
+    if !geteuid().is_root() {
+        return Err("only root can give a program to somebody else".into());
+    }
+    let ward = Ward::new(Release::April);
+    for program in [env!("CARGO_BIN_EXE_codex-home"), env!("CARGO_BIN_EXE_codex-home-shim")] {
+        let _alone = support::forking();
+        fs::copy(program, ward.world.root().join(Path::new(program).file_name().unwrap())).unwrap();
+    }
+    let launcher = ward.world.root().join("codex-home-shim");
+    std::os::unix::fs::chown(&launcher, Some(NOBODY), None).unwrap();
+    fs::set_permissions(&launcher, fs::Permissions::from_mode(0o4755)).unwrap();
+    let said = run(ward.world.command(ward.world.root().join("codex-home")).arg("doctor"));
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(
+        said.stdout.contains("is setuid or setgid: it starts nothing\n  help: run `chmod ug-s "),
+        "{}",
+        said.stdout
+    );
+    Ok(())
+}
+
 fn what_is_closed_to_this_user_is_said() {
     let ward = Ward::installed(Release::April);
     let config = ward.openclaw.state.join("openclaw.json");
@@ -840,4 +862,5 @@ support::run_tests![
     a_thousand_homes_are_one_screen,
     nothing_at_all_is_no_reason_to_fail_in_silence,
     what_is_closed_to_this_user_is_said,
+    a_launcher_that_is_setuid_starts_nothing,
 ];

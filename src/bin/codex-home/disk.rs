@@ -12,7 +12,7 @@ use codex_home::home::FileId;
 use codex_home::invocation::Invocation;
 use codex_home::words::cause;
 use nix::fcntl::OFlag;
-use nix::unistd::{AccessFlags, Uid, access};
+use nix::unistd::{AccessFlags, Gid, Uid, access};
 
 /// Why a file was not read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -129,6 +129,16 @@ pub fn access_to(path: &Path) -> Option<Access> {
 pub fn is_anothers(path: &Path) -> bool {
     let owner = path.ancestors().find_map(|path| fs::metadata(path).ok()).map(|metadata| metadata.uid());
     owner.is_some_and(|owner| owner != Uid::effective().as_raw())
+}
+
+/// Whether a program would run with the rights of its owner or group, which this user has not.
+pub fn lends_rights(path: &Path) -> bool {
+    let lends = |metadata: fs::Metadata| {
+        let owner = metadata.mode() & 0o4000 != 0 && metadata.uid() != Uid::effective().as_raw();
+        let group = metadata.mode() & 0o2000 != 0 && metadata.gid() != Gid::effective().as_raw();
+        owner || group
+    };
+    fs::metadata(path).is_ok_and(lends)
 }
 
 /// Whether somebody else may write a file, links followed.

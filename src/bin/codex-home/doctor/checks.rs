@@ -312,6 +312,11 @@ impl Checks<'_> {
     fn launcher(&mut self) {
         let seen = self.seen;
         match &seen.launcher {
+            Some(launcher) if launcher.lends_rights => {
+                let text =
+                    format!("the launcher `{}` is setuid or setgid: it starts nothing", self.path(&launcher.path));
+                self.fail("launcher", text, format!("run `chmod ug-s {}`", self.word(&launcher.path)));
+            }
             Some(launcher) => {
                 let version = launcher.version.map(|version| format!(" {version}")).unwrap_or_default();
                 self.ok("launcher", format!("the launcher{version} is `{}`", self.path(&launcher.stable)));

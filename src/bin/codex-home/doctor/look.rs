@@ -75,6 +75,8 @@ pub struct Launcher {
     pub stable: PathBuf,
     /// Its version, where that is known: it was installed with this program.
     pub version: Option<&'static str>,
+    /// Whether it is setuid or setgid, so that it starts nothing.
+    pub lends_rights: bool,
 }
 
 /// What OpenClaw starts as codex.
@@ -151,6 +153,7 @@ impl Seen {
         let version = openclaw.version();
         let launcher = launcher::find(invocation).map(|path| Launcher {
             stable: launcher::stable(invocation, &path),
+            lends_rights: disk::lends_rights(&path),
             version: (path.parent() == invocation.program.as_deref().and_then(Path::parent))
                 .then_some(env!("CARGO_PKG_VERSION")),
             path,
