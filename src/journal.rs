@@ -10,7 +10,7 @@ use std::fmt::{self, Write as _};
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd, IntoRawFd as _, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use chrono::{SecondsFormat, Utc};
@@ -42,6 +42,8 @@ const FILE: &str = "journal.jsonl";
 const OLDER: &str = "journal.1.jsonl";
 /// How large the journal grows, in bytes, before it becomes the older one.
 const LIMIT: u64 = 512 << 10;
+/// How every journal begins.
+const BEGIN: &[u8; 9] = b"{\"time\":\"";
 
 /// Starts saying things: to stderr at the level of `CODEX_HOME_SHIM_LOG` (`error`, `warn`, `info`, `debug`, `trace`), and to
 /// the journal that the settings name.
@@ -265,10 +267,10 @@ fn append(path: &Path, is_ours: bool, line: &[u8]) -> io::Result<()> {
         return Err(io::ErrorKind::InvalidInput.into());
     };
     let directory = directory(parent, is_ours)?;
-    let (mut file, mut size) = open_journal(&directory, name)?;
+    let (mut file, mut size) = open_journal(&directory, name, is_ours)?;
     // One that cannot be set aside is written on.
-    if size + line.len() as u64 > LIMIT && set_aside(&directory, name, &file).unwrap_or(false) {
-        (file, size) = open_journal(&directory, name)?;
+    if size + line.len() as u64 > LIMIT && set_aside(&directory, name, &file, is_ours).unwrap_or(false) {
+        (file, size) = open_journal(&directory, name, is_ours)?;
     }
     let written = file.write(line)?;
     if written == line.len() {
@@ -308,8 +310,11 @@ fn directory(path: &Path, is_ours: bool) -> io::Result<OwnedFd> {
 }
 
 /// Opens the journal; its size in bytes.
-fn open_journal(directory: impl AsFd, name: &OsStr) -> io::Result<(File, u64)> {
-    let flags = OFlag::O_WRONLY
+///
+/// Where somebody named it, it may be anything of theirs, an `auth.json` by mistake: only what is empty or begins as a journal
+/// does is written on.
+fn open_journal(directory: impl AsFd, name: &OsStr, is_ours: bool) -> io::Result<(File, u64)> {
+    let flags = if is_ours { OFlag::O_WRONLY } else { OFlag::O_RDWR }
         | OFlag::O_APPEND
         | OFlag::O_CREAT
         | OFlag::O_NOFOLLOW
@@ -321,6 +326,12 @@ fn open_journal(directory: impl AsFd, name: &OsStr) -> io::Result<(File, u64)> {
     if !metadata.is_file() || metadata.uid() != Uid::effective().as_raw() || metadata.nlink() > 1 {
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, "not a regular file of this user's"));
     }
+    if !is_ours && metadata.len() > 0 {
+        let mut begin = [0; BEGIN.len()];
+        if file.read_exact_at(&mut begin, 0).is_err() || begin != *BEGIN {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "not a journal"));
+        }
+    }
     if metadata.mode() & 0o777 != 0o600 {
         file.set_permissions(Permissions::from_mode(0o600))?;
     }
@@ -329,9 +340,9 @@ fn open_journal(directory: impl AsFd, name: &OsStr) -> io::Result<(File, u64)> {
 
 /// Makes a full journal the older one. Of many starts that find it full one does it; the others write on where they are.
 /// Returns whether there is a new one to be opened.
-fn set_aside(directory: &OwnedFd, name: &OsStr, full: &File) -> io::Result<bool> {
+fn set_aside(directory: &OwnedFd, name: &OsStr, full: &File, is_ours: bool) -> io::Result<bool> {
     let Ok(_lock) = Flock::lock(full.try_clone()?, FlockArg::LockExclusiveNonblock) else { return Ok(false) };
-    let is_current = open_journal(directory, name)?.0.metadata()?.ino() == full.metadata()?.ino();
+    let is_current = open_journal(directory, name, is_ours)?.0.metadata()?.ino() == full.metadata()?.ino();
     if is_current {
         renameat(directory, name, directory, &older(Path::new(name)))?;
     }

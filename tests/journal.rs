@@ -375,6 +375,26 @@ fn the_journal_can_be_anywhere() {
     assert_eq!(lines(&path).len(), 1);
 }
 
+fn a_file_of_the_persons_that_is_no_journal_is_never_written_on() {
+    let world = World::new();
+    world.lay_personal(&auth::healthy(ACCOUNT, "personal", "rt.personal"));
+    let notes = world.root().join("notes.txt");
+    fs::write(&notes, "n").unwrap();
+    fs::set_permissions(&notes, fs::Permissions::from_mode(0o644)).unwrap();
+    for path in [world.personal().join("auth.json"), notes] {
+        let before = entry(&path);
+        assert_started(&run(start(&world).env("CODEX_HOME_SHIM_JOURNAL", &path).args(APP_SERVER)));
+        assert_eq!(entry(&path), before, "{}", path.display());
+    }
+    // What is empty may become one.
+    let path = world.root().join("empty");
+    fs::write(&path, "").unwrap();
+    for count in 1..=2 {
+        assert_started(&run(start(&world).env("CODEX_HOME_SHIM_JOURNAL", &path).args(APP_SERVER)));
+        assert_eq!(lines(&path).len(), count);
+    }
+}
+
 fn a_relative_path_is_a_wrong_setting() {
     let world = World::new();
     for path in ["journal.jsonl", "./journal.jsonl", "Off", "none"] {
@@ -979,6 +999,7 @@ support::run_tests![
     fifty_starts_across_the_rotation_lose_no_line_of_theirs,
     the_journal_can_be_switched_off,
     the_journal_can_be_anywhere,
+    a_file_of_the_persons_that_is_no_journal_is_never_written_on,
     a_relative_path_is_a_wrong_setting,
     the_state_directory_of_the_person_is_honoured,
     a_home_that_was_rewritten_gets_no_journal,
