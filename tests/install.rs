@@ -385,6 +385,17 @@ fn what_is_kept_for_another_configuration_in_the_meantime_stays() {
     assert_eq!(kept["installs"], json!([other]));
 }
 
+fn what_openclaw_leaves_behind_may_talk_on() {
+    let clinic = Clinic::new(Release::April);
+    let own = env::current_exe().unwrap();
+    let script = format!("#!/bin/sh\nwhile echo more; do sleep 0.01; done &\nexec '{}' \"$@\"\n", own.display());
+    write_executable(&clinic.openclaw.package.join("openclaw.mjs"), &script);
+    let mut install = clinic.command(&["install"]);
+    let said = run_within(&mut install, Duration::from_secs(60)).unwrap();
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    assert!(said.stdout.contains("\ninstalled: "), "{}", said.stderr);
+}
+
 fn a_receipt_that_others_may_write_is_not_followed() {
     let clinic = Clinic::new(Release::April);
     clinic.openclaw.configure_app_server(&wrapper());
@@ -509,7 +520,8 @@ fn that_comments_will_go_is_said_before() {
 /// A sentence about this program.
 type Sentence = (&'static str, fn());
 
-const SENTENCES: [Sentence; 19] = [
+const SENTENCES: [Sentence; 20] = [
+    ("what OpenClaw leaves behind may talk on", what_openclaw_leaves_behind_may_talk_on),
     (
         "what is kept for another configuration in the meantime stays",
         what_is_kept_for_another_configuration_in_the_meantime_stays,

@@ -353,6 +353,7 @@ impl Step {
             }
         });
         let deadline = Instant::now() + PATIENCE;
+        let mut next_look = Instant::now() + LAST_WORDS;
         let mut words = Said::default();
         // Whether or not anybody reads on, it is waited for: what it does must be known.
         let mut shown = Ok(());
@@ -366,14 +367,15 @@ impl Step {
             match said.recv_timeout(Duration::from_millis(50)) {
                 Ok(line) => {
                     hear(&line);
-                    // Nor does it go on for ever by talking.
-                    if Instant::now() < deadline {
+                    // Whoever talks on, it or what it leaves behind, is looked at all the same.
+                    if Instant::now() < next_look {
                         continue;
                     }
                 }
                 // What it leaves behind may hold its stdout open.
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
             }
+            next_look = Instant::now() + LAST_WORDS;
             match child.try_wait() {
                 Ok(Some(status)) => break status,
                 Ok(None) if Instant::now() < deadline => thread::sleep(Duration::from_millis(20)),
@@ -384,9 +386,11 @@ impl Step {
                 Err(error) => return Err(failed(format!("cannot be waited for: {}", cause(&error)))),
             }
         };
-        // Its last words may still be on their way; what it leaves behind may hold its stdout open.
-        let deadline = deadline.min(Instant::now() + GRACE);
-        while let Ok(line) = said.recv_timeout(LAST_WORDS.min(deadline.saturating_duration_since(Instant::now()))) {
+        // Its last words may still be on their way; what it leaves behind may hold its stdout open, and talk.
+        let deadline = Instant::now() + GRACE;
+        while Instant::now() < deadline
+            && let Ok(line) = said.recv_timeout(LAST_WORDS)
+        {
             hear(&line);
         }
         shown?;
