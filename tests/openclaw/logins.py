@@ -1,0 +1,75 @@
+"""Two logins of one person, of the right shape and no use: signed by nobody, good for the stand-in alone."""
+
+import base64
+import json
+import time
+
+ACCOUNT = "acc-11111111-2222-3333-4444-555555555555"
+FAR = 4_102_444_800  # 2100-01-01
+
+
+def jwt(claims):
+    def part(value):
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+    return f"{part({'alg': 'none', 'typ': 'JWT'})}.{part(claims)}.c2ln"
+
+
+def access_token(whose):
+    """An access token of the account; `whose` tells two of them apart."""
+    return jwt(
+        {
+            "iss": "https://auth.invalid",
+            "jti": whose,
+            "iat": 1_776_000_000,
+            "exp": FAR,
+            "https://api.openai.com/auth": {
+                "chatgpt_account_id": ACCOUNT,
+                "chatgpt_plan_type": "plus",
+                "chatgpt_user_id": "user-1",
+                "user_id": "user-1",
+            },
+            "https://api.openai.com/profile": {"email": "person@example.com", "email_verified": True},
+        }
+    )
+
+
+OPENCLAWS = access_token("openclaw")
+PERSONAL = access_token("personal")
+
+
+def whose(bearer):
+    """Which home a bearer belongs to; never the bearer itself."""
+    names = {None: "none", OPENCLAWS: "OpenClaw's profile", PERSONAL: "~/.codex"}
+    return names.get(bearer, "another")
+
+
+def personal_auth():
+    """`~/.codex/auth.json` as `codex login` leaves it."""
+    claims = {
+        "exp": FAR,
+        "email": "person@example.com",
+        "https://api.openai.com/auth": {"chatgpt_account_id": ACCOUNT, "chatgpt_plan_type": "plus"},
+    }
+    tokens = {
+        "id_token": jwt(claims),
+        "access_token": PERSONAL,
+        "refresh_token": "rt-personal",
+        "account_id": ACCOUNT,
+    }
+    refreshed = time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime(time.time() - 300))
+    return {"auth_mode": "chatgpt", "OPENAI_API_KEY": None, "tokens": tokens, "last_refresh": refreshed}
+
+
+def openclaws_profiles(provider):
+    """`auth-profiles.json` after a login by OpenClaw with ChatGPT, which kept no id token."""
+    profile = {
+        "type": "oauth",
+        "provider": provider,
+        "access": OPENCLAWS,
+        "refresh": "rt-openclaw",
+        "expires": FAR * 1000,
+        "accountId": ACCOUNT,
+        "email": "person@example.com",
+    }
+    return {"version": 1, "profiles": {f"{provider}:person": profile}}
