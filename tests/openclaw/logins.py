@@ -62,7 +62,8 @@ def personal_auth():
 
 
 def openclaws_profiles(provider):
-    """`auth-profiles.json` after a login by OpenClaw with ChatGPT, which kept no id token."""
+    """`auth-profiles.json` after a login by OpenClaw with ChatGPT, which kept no id token. 2026.4.21 makes a bridge of a profile
+    of this name; with one of another name it injected no home."""
     profile = {
         "type": "oauth",
         "provider": provider,
@@ -72,4 +73,4 @@ def openclaws_profiles(provider):
         "accountId": ACCOUNT,
         "email": "person@example.com",
     }
-    return {"version": 1, "profiles": {f"{provider}:person": profile}}
+    return {"version": 1, "profiles": {f"{provider}:default": profile}}
