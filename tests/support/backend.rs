@@ -96,6 +96,12 @@ impl Backend {
         self.fence(command);
     }
 
+    /// A `config.toml` that sends codex here, for hosts that hand on no `-c`.
+    pub fn config(&self) -> String {
+        let here = format!("http://{}", self.address);
+        format!("openai_base_url = \"{here}/v1\"\nchatgpt_base_url = \"{here}/backend-api\"\n")
+    }
+
     /// Only the environment that keeps codex on this machine, for commands that take no `-c`.
     pub fn fence(&self, command: &mut Command) {
         let here = format!("http://{}", self.address);

@@ -28,8 +28,8 @@ pub struct OpenClaw {
     pub node: PathBuf,
 }
 
-/// `openclaw@<version>`, with what it depends on as it was before a day, where one is given; or why it cannot be had, in one line.
-pub fn openclaw(version: &str, before: &str) -> Result<OpenClaw, String> {
+/// The directory of a `node` that is new enough for every host, or why it cannot be had.
+pub fn node() -> Result<PathBuf, String> {
     let platform = match (OS, ARCH) {
         ("linux", "x86_64") => "linux-x64",
         ("linux", "aarch64") => "linux-arm64",
@@ -37,18 +37,32 @@ pub fn openclaw(version: &str, before: &str) -> Result<OpenClaw, String> {
         ("macos", "aarch64") => "darwin-arm64",
         _ => return Err(format!("npm has no node for {OS} {ARCH}")),
     };
-    let there = |path: PathBuf| path.is_file().then_some(path);
     let package = format!("node-{platform}");
     let node = fetch(&package, &[&format!("{package}@24")], |prefix| {
-        there(prefix.join("node_modules").join(&package).join("bin/node"))
+        let node = prefix.join("node_modules").join(&package).join("bin/node");
+        node.is_file().then_some(node)
     });
     let node = node?.ok_or_else(|| format!("{package}@24 brought no node"))?;
+    Ok(node.parent().unwrap_or(&node).to_owned())
+}
+
+/// A directory with these packages in its `node_modules`, or why it cannot be had, in one line.
+pub fn packages(specs: &[&str]) -> Result<PathBuf, String> {
+    let name = specs.join("+").replace('/', "-");
+    let there = |prefix: &Path| prefix.join("node_modules").is_dir().then(|| prefix.to_owned());
+    fetch(&name, specs, there)?.ok_or_else(|| format!("{} brought nothing", specs.join(" ")))
+}
+
+/// `openclaw@<version>`, with what it depends on as it was before a day, where one is given; or why it cannot be had, in one line.
+pub fn openclaw(version: &str, before: &str) -> Result<OpenClaw, String> {
+    let node = node()?;
+    let there = |path: PathBuf| path.is_file().then_some(path);
     let (spec, before) = (format!("openclaw@{version}"), format!("--before={before}"));
     let specs: &[&str] = if before.ends_with('=') { &[&spec] } else { &[&spec, &before] };
     let command =
         fetch(&format!("openclaw-{version}"), specs, |prefix| there(prefix.join("node_modules/openclaw/openclaw.mjs")));
     let command = command?.ok_or_else(|| format!("openclaw@{version} brought no command"))?;
-    Ok(OpenClaw { command, node: node.parent().unwrap().to_owned() })
+    Ok(OpenClaw { command, node })
 }
 
 /// What `find` finds in the directory `name` of what is kept, which npm fills where it finds nothing yet.
@@ -81,6 +95,8 @@ fn fetch(name: &str, specs: &[&str], find: impl Fn(&Path) -> Option<PathBuf>) ->
 pub fn kept() -> Option<PathBuf> {
     let platform = platform().ok()?;
     let mut kept: Vec<_> = fs::read_dir(cache().ok()?).ok()?.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    // Some of what is kept brings a codex of its own.
+    kept.retain(|prefix| prefix.file_name().is_some_and(|name| name.to_string_lossy().starts_with("codex-")));
     kept.sort();
     kept.iter().rev().find_map(|prefix| native(prefix, platform))
 }
@@ -106,7 +122,7 @@ fn install(specs: &[&str], into: &Path, apart: &Path) -> Result<(), String> {
 }
 
 /// `<target>/npm-cache`, wherever the build directory is.
-fn cache() -> Result<PathBuf, String> {
+pub fn cache() -> Result<PathBuf, String> {
     // `<target>/<profile>/deps/<test>`, `<target>/<profile>/examples/<example>`; or with a target triple before the profile.
     let program = std::env::current_exe().map_err(|error| format!("where we are: {error}"))?;
     let target = program.ancestors().find(|path| path.join("CACHEDIR.TAG").is_file());
