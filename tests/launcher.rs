@@ -197,6 +197,12 @@ const VERDICTS: &[Row] = &[
         fs::create_dir_all(&home).unwrap();
         lab.serve(home)
     }),
+    ("an empty codex-home of a bounded turn is trusted", Trusted, |lab| {
+        lab.person(ACCOUNT);
+        let home = lab.world.root().join("tmp/codex-bounded-turn-a1B2c3/codex-home");
+        fs::create_dir_all(&home).unwrap();
+        lab.serve(home)
+    }),
     ("an empty .codex-coding-agent is trusted", Trusted, |lab| {
         lab.person(ACCOUNT);
         let home = lab.world.home().join(".codex-coding-agent");
