@@ -383,7 +383,8 @@ fn container_copies_what_is_here() -> Tried {
     metadata.args(["metadata", "--no-deps", "--offline", "--format-version=1"]).current_dir(scratch.root().join("src"));
     let said = run(&mut metadata);
     assert_eq!(said.code, Some(0), "{}", said.stderr);
-    let bin = |name: &str| said.stdout.contains(&format!("\"kind\":[\"bin\"],\"crate_types\":[\"bin\"],\"name\":\"{name}\""));
+    let bin =
+        |name: &str| said.stdout.contains(&format!("\"kind\":[\"bin\"],\"crate_types\":[\"bin\"],\"name\":\"{name}\""));
     assert!(bin("codex-home-shim") && bin("codex-home"));
     assert!(text.contains(&format!("appServer.command {PLACE}")));
     Ok(())
@@ -404,7 +405,8 @@ fn nix_is_taken() -> Tried {
         evaluate.env(name, world.root().join(directory));
     }
     evaluate.args(["--eval", "--strict", "--json", "--expr", &settings]);
-    let said = run_within(&mut evaluate, support::PATIENCE).map_err(|_| Unable("there is no nix-instantiate".into()))?;
+    let said =
+        run_within(&mut evaluate, support::PATIENCE).map_err(|_| Unable("there is no nix-instantiate".into()))?;
     assert_eq!(said.code, Some(0), "{said:?}");
 
     // Strings and lists of them are the same in TOML.
@@ -462,7 +464,8 @@ const HOSTS: &[Host] = &[
         from: From::Npm(&["acpx@0.19.1", "@agentclientprotocol/codex-acp@2.6.0"]),
         start: |world, prefix, node| {
             let adapter = prefix.join("node_modules/.bin/codex-acp");
-            let mut command = acpx(world, prefix, node, &format!("{} {}", node.join("node").display(), adapter.display()));
+            let mut command =
+                acpx(world, prefix, node, &format!("{} {}", node.join("node").display(), adapter.display()));
             command.env("CODEX_PATH", launcher());
             command
         },
@@ -472,8 +475,8 @@ const HOSTS: &[Host] = &[
         from: From::Npm(&["acpx@0.19.1", "@zed-industries/codex-acp@0.16.0"]),
         start: |world, prefix, node| {
             let scope = prefix.join("node_modules/@zed-industries");
-            let native = fs::read_dir(&scope).unwrap().map(|entry| entry.unwrap().path().join("bin/codex-acp"));
-            let adapter = native.filter(|path| is_native(path)).next().unwrap();
+            let mut native = fs::read_dir(&scope).unwrap().map(|entry| entry.unwrap().path().join("bin/codex-acp"));
+            let adapter = native.find(|path| is_native(path)).unwrap();
             let mut command = acpx(world, prefix, node, launcher());
             command.env("CODEX_HOME_SHIM_CODEX", adapter);
             command

@@ -64,7 +64,7 @@ fn takes_the_variable() -> Result<(), Failed> {
     let text = example("openclaw-by-variable.env");
     let line = text.lines().find(|line| !line.starts_with('#')).unwrap();
     let variable = line.replace("/usr/local/bin/codex-home-shim", "{launcher}");
-    shown(&["2026.4.21", "--only", "with", "--app-server", r#"{"command": null}"#, "--env", &variable])?;
+    shown(&["2026.4.21", "--only", "with", "--app-server", "null", "--env", &variable])?;
     Ok(())
 }
 
@@ -74,7 +74,8 @@ fn the_page_is_whole() -> Result<(), Failed> {
     let page = fs::read_to_string(root.join("docs/openclaw-versions.md"))?;
     let (homes, releases) = page.split_once("## What real releases did").unwrap();
     let cells = |line: &str| line.trim_matches('|').split(" | ").map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
-    let rows: Vec<_> = homes.lines().filter(|line| line.contains("`tests/") && line.starts_with('|')).map(cells).collect();
+    let rows: Vec<_> =
+        homes.lines().filter(|line| line.contains("`tests/") && line.starts_with('|')).map(cells).collect();
     assert!(rows.len() >= 10, "{rows:#?}");
     for row in &rows {
         assert_eq!(row.len(), 6, "{row:?}");
@@ -98,9 +99,10 @@ fn main() -> ExitCode {
     let named = if asked.len() > 1 { &asked } else { QUICK };
     let turns = named.split_whitespace().map(|version| {
         let version = version.to_owned();
-        Trial::test(format!("OpenClaw {version}: a turn without and a turn with the launcher end as they should"), move || {
-            shown(&[&version]).map(|_| ())
-        })
+        Trial::test(
+            format!("OpenClaw {version}: a turn without and a turn with the launcher end as they should"),
+            move || shown(&[&version]).map(|_| ()),
+        )
     });
     let examples = [
         ("OpenClaw 2026.4.21 takes openclaw.json, and the turn is answered", (|| takes("openclaw.json")) as fn() -> _),
@@ -114,7 +116,8 @@ fn main() -> ExitCode {
         let trial = trial.with_ignored_flag(!is_asked_for);
         if is_asked_for { trial } else { trial.with_kind(format!("{VARIABLE}=1 fetches and runs it")) }
     });
-    let page = Trial::test("each home of docs/openclaw-versions.md is laid out by a test that is there", the_page_is_whole);
+    let page =
+        Trial::test("each home of docs/openclaw-versions.md is laid out by a test that is there", the_page_is_whole);
     // Each wants most of a machine, and all of them the same directory of npm's.
     let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };
     libtest_mimic::run(&arguments, [page].into_iter().chain(trials).collect()).exit_code()

@@ -75,12 +75,8 @@ class Release:
             defaults["model"] = {"primary": "openai/gpt-5.4" if self.number < (2026, 8, 1) else "openai/gpt-5.6-terra"}
         # Bundled plugins that would fetch what they depend on at their first load.
         eager = ["acpx", "amazon-bedrock", "amazon-bedrock-mantle", "browser", "microsoft"]
-        plugins = {
-            "allow": ["codex", "openai"],
-            "entries": {
-                "codex": {"enabled": True, "config": {"discovery": {"enabled": False}, "appServer": app_server}}
-            },
-        }
+        config = {"discovery": {"enabled": False}} | ({"appServer": app_server} if app_server else {})
+        plugins = {"allow": ["codex", "openai"], "entries": {"codex": {"enabled": True, "config": config}}}
         if self.number < (2026, 5, 1):
             plugins["deny"] = eager
             plugins["allow"] = ["codex"]
