@@ -105,7 +105,11 @@ fn main() -> ExitCode {
         )
     });
     let examples = [
-        ("OpenClaw 2026.4.21 takes openclaw.json, and the turn is answered", (|| takes("openclaw.json")) as fn() -> _),
+        (
+            "OpenClaw 2026.4.21 without a personal login: the bridge is repaired, and the turn is answered by it",
+            (|| shown(&["2026.4.21", "--personal", "none"]).map(|_| ())) as fn() -> _,
+        ),
+        ("OpenClaw 2026.4.21 takes openclaw.json, and the turn is answered", || takes("openclaw.json")),
         ("OpenClaw 2026.4.21 takes openclaw-with-args.json, and the turn is answered", || {
             takes("openclaw-with-args.json")
         }),

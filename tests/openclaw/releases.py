@@ -87,9 +87,10 @@ class Release:
             "plugins": plugins,
         }
 
-    def arguments(self):
+    def arguments(self, in_the_persons_home):
         """What this release starts codex with where nothing is configured."""
-        store = ["-c", 'cli_auth_credentials_store="ephemeral"'] if self.number >= (2026, 8, 1) else []
+        is_kept = in_the_persons_home or self.number < (2026, 8, 1)
+        store = [] if is_kept else ["-c", 'cli_auth_credentials_store="ephemeral"']
         return [*store, "app-server", "--listen", "stdio://"]
 
 
