@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use chrono::{SecondsFormat, Utc};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, Flock, FlockArg, OFlag, openat, renameat};
-use nix::sys::stat::{Mode, fchmod};
+use nix::sys::stat::{Mode, umask};
 use nix::unistd::Uid;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use tracing::field::{Field, Visit};
@@ -294,11 +294,12 @@ fn directory(path: &Path, is_ours: bool) -> io::Result<OwnedFd> {
     let open = |flags| openat(AT_FDCWD, path, flags, Mode::empty());
     match open(flags | OFlag::O_NOFOLLOW) {
         Err(Errno::ENOENT) => {
-            DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-            let made = open(flags | OFlag::O_NOFOLLOW)?;
-            // Whatever the umask says.
-            fchmod(&made, Mode::S_IRWXU)?;
-            Ok(made)
+            // Whatever the caller's umask says, which codex gets back: one that forbids us too could not be mended afterwards.
+            let callers = umask(Mode::S_IRWXG | Mode::S_IRWXO);
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+            umask(callers);
+            made?;
+            Ok(open(flags | OFlag::O_NOFOLLOW)?)
         }
         Err(Errno::ELOOP | Errno::ENOTDIR)
             if !is_ours && [0, Uid::effective().as_raw()].contains(&fs::symlink_metadata(path)?.uid()) =>

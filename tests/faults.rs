@@ -299,7 +299,7 @@ fn killed_in_a_row() -> String {
     let mut kills = 0;
     let moments = Scene::moments(&LAYOUTS[0]);
     let scene = Scene::new(&LAYOUTS[0]);
-    for Moment { name, nth, line, .. } in (0..4).flat_map(|_| moments.iter().filter(|moment| moment.is_own)) {
+    for Moment { name, nth, line, .. } in (0..16).flat_map(|_| moments.iter().filter(|moment| moment.is_own)) {
         // As OpenClaw does before every turn.
         scene.lab.world.lay_bridge(&broken(ACCOUNT));
         let ended = scene.start(scene.under(name, &[format!("{name}:signal=KILL:when={nth}")]));
