@@ -299,7 +299,7 @@ fn killed_in_a_row() -> String {
     let mut kills = 0;
     let moments = Scene::moments(&LAYOUTS[0]);
     let scene = Scene::new(&LAYOUTS[0]);
-    for Moment { name, nth, line, .. } in (0..16).flat_map(|_| moments.iter().filter(|moment| moment.is_own)) {
+    for Moment { name, nth, line, .. } in (0..18).flat_map(|_| moments.iter().filter(|moment| moment.is_own)) {
         // As OpenClaw does before every turn.
         scene.lab.world.lay_bridge(&broken(ACCOUNT));
         let ended = scene.start(scene.under(name, &[format!("{name}:signal=KILL:when={nth}")]));
@@ -318,8 +318,8 @@ fn killed_in_a_row() -> String {
 const ERRORS: [&str; 6] = ["ENOSPC", "EROFS", "EACCES", "EIO", "EMFILE", "EINTR"];
 
 /// Calls that have no such errors (`kill` with no signal in it), or that no process survives the failure of: memory.
-const NOT_REFUSED: [&str; 10] =
-    ["brk", "mmap", "munmap", "mremap", "mprotect", "madvise", "getpid", "geteuid", "rt_sigaction", "kill"];
+const NOT_REFUSED: [&str; 11] =
+    ["brk", "mmap", "munmap", "mremap", "mprotect", "madvise", "getpid", "geteuid", "rt_sigaction", "kill", "umask"];
 
 /// Refuses every call of the launcher's own, once and from then on.
 fn refused(layout: &'static Layout, error: &str) -> String {
