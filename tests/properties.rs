@@ -357,6 +357,8 @@ impl Case {
 
     /// Fails where one of them shows, or as much as a dozen characters of it.
     fn hides(&self, what: &str, shown: &str) {
+        // The scratch directory has a name by chance, in which `eyJ` may stand.
+        let shown = &shown.replace(&*self.world.root().to_string_lossy(), "");
         let shown_parts: BTreeSet<&[u8]> = shown.as_bytes().windows(12).collect();
         for secret in self.secrets() {
             let is_seen = match secret.len() {
