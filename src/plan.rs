@@ -152,7 +152,7 @@ pub fn help_for(home: &Home, kind: Kind, reason: Reason, settings: &Settings) ->
         Kind::Bridge => {
             "its host writes it anew: run `codex-home install`, and the launcher stands in between".to_owned()
         }
-        Kind::HostLogin => "none where its host logs in after the start, which it does".to_owned(),
+        Kind::HostLogin => "nothing is to be done in it: its host logs in after the start".to_owned(),
         Kind::LeftAlone | Kind::Personal | Kind::Other => {
             let help = mending(home, reason, home.login(), settings);
             help.strip_suffix(AGAIN).map(str::to_owned).unwrap_or(help)

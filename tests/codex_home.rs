@@ -245,7 +245,7 @@ fn inspect_knows_every_kind_of_home_and_login() {
                 "none",
                 null,
                 false,
-                "none where its host logs in after the start, which it does"
+                "nothing is to be done in it: its host logs in after the start"
             ]),
         ),
         (
