@@ -2,23 +2,19 @@
 //!
 //!     cargo bench --bench starts
 //!
-//! Everything is measured in one run, every round in an order of its own, for a machine has moods: only what is measured
-//! side by side can be compared. What is printed are medians, and ratios of medians. The launcher that is measured is the one
-//! cargo built for this, or the one that `CODEX_HOME_SHIM_BENCH` names; codex is a program that does nothing.
+//! A machine drifts, so that only neighbours can be compared: every round starts each peer once, every second round in the
+//! opposite order, and what is printed are medians of the ratios within a round. codex is a program that does nothing. The
+//! launcher is the one that cargo built for this, or the one that `CODEX_HOME_SHIM_BENCH` names.
 //!
-//! `CODEX_HOME_SHIM_BENCH_ROUNDS` sets how often: one round shows in a moment that everything can be measured, and measures nothing.
-//! A row that cannot be measured here is left out, with the reason; under `CODEX_HOME_SHIM_REQUIRE_CODEX` that is a failure.
-//!
-//! Descriptors are inherited and the environment is small, so that little of what is measured is the same for everybody.
+//! `CODEX_HOME_SHIM_BENCH_ROUNDS` sets the number of rounds. A peer that this machine lacks is left out, with the reason.
 
 #![allow(
     clippy::disallowed_methods,
-    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a bench that cannot go on has failed, says its table on stdout, and the launcher's rooms are not its own"
+    reason = "a bench that cannot go on has failed, and says its table on stdout"
 )]
 
 #[path = "../tests/support/mod.rs"]
@@ -26,30 +22,27 @@ mod support;
 
 use std::env;
 use std::ffi::OsString;
-use std::fmt::Write as _;
 use std::fs;
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-use support::tokens::{ACCOUNT, access_token};
-use support::{World, auth, npm};
+use nix::sys::resource::{UsageWho, getrusage};
+use support::fixture::{BRIDGE_REFRESH, broken, place};
+use support::tokens::ACCOUNT;
+use support::{Fixture, auth, fixture, npm, versions};
 
-/// How often what takes a millisecond is started.
-const ROUNDS: usize = 800;
-/// How often everything is started before anything is measured.
+/// The number of rounds.
+const ROUNDS: usize = 600;
+/// Rounds before anything is measured.
 const WARM_UP: usize = 3;
 /// When no further round is begun.
-const PATIENCE: Duration = Duration::from_secs(75);
-/// The codex that npm brings.
-const NPM_VERSION: &str = "0.169.0";
+const PATIENCE: Duration = Duration::from_secs(180);
+/// npm's script takes fifty times as long as the others and is started in one of so many rounds.
+const NPM_EVERY: usize = 20;
 
-/// The codex that is started: nothing but a program's beginning and end.
 const CODEX: &str = "int main(void) { return 0; }\n";
-/// The least that can stand in codex's place.
+/// The least that can be in codex's place.
 const TRAMPOLINE: &str = r"
 #include <unistd.h>
 extern char **environ;
@@ -60,382 +53,275 @@ int main(int count, char **args) {
     return 127;
 }
 ";
+/// The least that a Rust program can be: the floor of the launcher.
+const FLOOR: &str = r#"
+use std::os::unix::process::CommandExt;
+fn main() {
+    let error = std::process::Command::new(env!("CODEX")).args(std::env::args_os().skip(1)).exec();
+    panic!("{error}");
+}
+"#;
+
+/// What every ratio is to, with the head of its column.
+const BASES: [(&str, &str); 3] = [("sh", "of `sh`"), ("zsh", "of `zsh`"), ("trampoline", "of the trampoline")];
+
+/// One kind of start.
+struct Peer {
+    name: &'static str,
+    what: String,
+    program: PathBuf,
+    args: &'static [&'static str],
+    env: Vec<(&'static str, OsString)>,
+    every: usize,
+    /// Done before each start, outside the measurement.
+    before: Option<Box<dyn Fn()>>,
+    /// The journal, and the decision it must have.
+    decision: Option<(PathBuf, &'static str)>,
+    /// The time of each round; `None` if the peer was left out.
+    took: Vec<Option<f64>>,
+    faults: Vec<f64>,
+}
 
 fn main() {
     // `cargo test --benches` wants to know whether it starts, not how fast.
     if !env::args().any(|arg| arg == "--bench") {
         return;
     }
-    let launcher = match env::var_os("CODEX_HOME_SHIM_BENCH") {
-        Some(named) => fs::canonicalize(&named).unwrap_or_else(|error| panic!("{}: {error}", named.display())),
-        None => PathBuf::from(env!("CARGO_BIN_EXE_codex-home-shim")),
-    };
-    let tools = World::new();
-    match Bench::new(&tools, launcher) {
-        Ok(bench) => {
-            let is_whole = bench.missing.is_empty();
-            assert!(is_whole || env::var_os("CODEX_HOME_SHIM_REQUIRE_CODEX").is_none(), "{}", bench.missing.join("\n"));
-            bench.run(rounds());
-        }
-        Err(missing) => panic!("nothing can be measured: {missing}"),
-    }
-}
-
-/// How often everything is started.
-fn rounds() -> usize {
-    let Some(rounds) = env::var_os("CODEX_HOME_SHIM_BENCH_ROUNDS") else { return ROUNDS };
-    rounds.to_str().and_then(|rounds| rounds.parse().ok()).expect("`CODEX_HOME_SHIM_BENCH_ROUNDS` is a number")
-}
-
-/// One kind of start.
-struct Row {
-    what: String,
-    table: Table,
-    program: PathBuf,
-    args: Vec<&'static str>,
-    env: Vec<(&'static str, OsString)>,
-    /// It is part of every so many rounds.
-    every: usize,
-    /// Whether what it writes is thrown away, which costs a little.
-    talks: bool,
-    /// Done before each start, beside the clock.
-    before: Option<Box<dyn Fn()>>,
-    /// What the journal must say became of it.
-    verdict: Option<(&'static str, PathBuf)>,
-    took: Vec<Duration>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Table {
-    Starts,
-    Growth,
-    Npm,
+    let tools = Fixture::new();
+    let mut bench = Bench { peers: Vec::new(), missing: Vec::new(), people: Vec::new() };
+    let launcher = bench.lay(&tools);
+    bench.run();
+    bench.print(&launcher);
+    fixture::remove_programs();
 }
 
 struct Bench {
-    launcher: PathBuf,
-    /// The directory of the codex that does nothing.
-    bin: PathBuf,
-    rows: Vec<Row>,
-    /// What is missing here, and what is not measured for it.
+    peers: Vec<Peer>,
+    /// What is left out, with the reason.
     missing: Vec<String>,
-    /// The worlds of the rows, gone when we are.
-    worlds: Vec<World>,
+    /// The homes of the peers, removed with this.
+    people: Vec<Fixture>,
 }
 
-/// The plain redirect, which the others are compared with.
-const REDIRECT: &str = "launcher: redirect";
-
 impl Bench {
-    fn new(tools: &World, launcher: PathBuf) -> Result<Bench, String> {
-        let bin = tools.root().join("bin");
-        fs::create_dir(&bin).unwrap();
-        let codex = bin.join("codex");
-        compile(tools, CODEX, &codex, &codex)?;
+    /// Makes every peer; returns the launcher.
+    fn lay(&mut self, tools: &Fixture) -> PathBuf {
+        let named = env::var_os("CODEX_HOME_SHIM_BENCH").map(PathBuf::from);
+        let launcher = named.unwrap_or_else(|| env!("CARGO_BIN_EXE_codex-home-shim").into());
+        let launcher = fs::canonicalize(launcher).unwrap();
+        let codex = tools.root().join("bench/codex");
+        fs::create_dir(codex.parent().unwrap()).unwrap();
+        compile_c(tools, CODEX, &codex, &codex).unwrap();
+
+        let at = self.person(|person| drop(person.log_in(ACCOUNT)));
+        self.peer("codex", "codex itself", at, &codex, &codex);
         let trampoline = tools.root().join("trampoline");
-        compile(tools, TRAMPOLINE, &codex, &trampoline)?;
-
-        let mut bench = Bench { launcher, bin, rows: Vec::new(), missing: Vec::new(), worlds: Vec::new() };
-        let redirect = |bench: &mut Bench| bench.world(healthy);
-
-        let at = redirect(&mut bench);
-        bench.start("codex itself, nothing before it", at, &codex);
-        bench.start("bare `execve` trampoline in C, static", at, &trampoline);
+        match compile_c(tools, TRAMPOLINE, &codex, &trampoline) {
+            Ok(()) => self.peer("trampoline", "static C program, `execve` only", at, &trampoline, &codex),
+            Err(reason) => self.missing.push(format!("the C program: {reason}")),
+        }
+        let floor = tools.root().join("floor");
+        match compile_rust(tools, &codex, &floor) {
+            Ok(target) => {
+                self.peer("floor", &format!("Rust program, `exec` only ({target})"), at, &floor, &codex);
+            }
+            Err(reason) => self.missing.push(format!("the Rust program: {reason}")),
+        }
         for shell in ["sh", "zsh"] {
-            let Some(path) = find(shell) else {
-                bench.missing.push(format!("`{shell}` is not here: no row for its wrapper"));
+            let Some(path) =
+                ["/bin", "/usr/bin"].map(|bin| Path::new(bin).join(shell)).into_iter().find(|p| p.exists())
+            else {
+                self.missing.push(format!("the wrapper for {shell}: there is none in /bin or /usr/bin"));
                 continue;
             };
             let real = fs::canonicalize(&path).unwrap();
             // As people write it: openclaw/openclaw#70511.
             let text =
                 format!("#!{}\nexport CODEX_HOME=\"$HOME/.codex\"\nexec {} \"$@\"\n", path.display(), codex.display());
-            let wrapper = tools.root().join(format!("wrapper-{shell}"));
-            write_program(&wrapper, &text);
-            bench.start(&format!("`{shell}` wrapper ({})", real.file_name().unwrap().display()), at, &wrapper);
+            let wrapper = tools.write_program(&tools.root().join(format!("wrapper-{shell}")), &text);
+            let what = format!("`{shell}` wrapper ({})", real.file_name().unwrap().display());
+            self.peer(shell, &what, at, &wrapper, &codex);
         }
 
-        bench.launch(REDIRECT, Table::Starts, at, Some("redirect"));
-        let row = bench.launch("launcher: redirect, no journal", Table::Starts, at, None);
-        row.env.push(("CODEX_HOME_SHIM_JOURNAL", "off".into()));
-        let row = bench.launch("launcher: off", Table::Starts, at, None);
-        row.env.push(("CODEX_HOME_SHIM_STRATEGY", "off".into()));
-        let at = bench.world(|world| {
-            healthy(world);
-            world.lay_bridge(&auth::healthy(ACCOUNT, "bridge", "bridge-refresh"));
+        self.peer("off", "launcher, strategy `off`", at, &launcher, &codex);
+        self.last().env.push(("CODEX_HOME_SHIM_STRATEGY", "off".into()));
+        let at = self.person(|person| {
+            person.log_in(ACCOUNT);
+            person.write_auth(&person.bridge(), &auth::healthy(ACCOUNT, "bridge", BRIDGE_REFRESH));
         });
-        bench.launch("launcher: trust", Table::Starts, at, Some("trust"));
-        // Nobody's own home to go to. A repair waits for the disk, twice.
-        let at = bench.world(|world| drop(world.lay_bridge(&broken())));
-        let bridge = bench.worlds[at].bridge().join("auth.json");
-        let row = bench.launch("launcher: repair", Table::Starts, at, Some("repair"));
-        row.before = Some(Box::new(move || fs::write(&bridge, broken()).unwrap()));
-        row.every = 5;
-
-        bench.growth();
-        if let Err(missing) = bench.npm() {
-            bench.missing.push(format!("no row for npm's script: {missing}"));
+        self.launch("keep", "launcher, keep of a bridge that can log in", at, &launcher, &codex);
+        let at = self.person(|person| {
+            person.log_in(ACCOUNT);
+            person.write_config(&person.personal(), "model = \"gpt-5\"\nmodel_reasoning_effort = \"high\"\n");
+        });
+        self.launch("redirect", "launcher, redirect", at, &launcher, &codex);
+        // A repair waits for the disk.
+        let at = self.person(|_| ());
+        let bridge = self.people[at].bridge().join("auth.json");
+        self.launch("repair", "launcher, repair", at, &launcher, &codex);
+        self.last().before = Some(Box::new(move || fs::write(&bridge, broken(ACCOUNT)).unwrap()));
+        if let Err(reason) = self.npm() {
+            self.missing.push(format!("npm's script: {reason}"));
         }
-        Ok(bench)
+        launcher
     }
 
-    /// The same redirect in homes that have grown.
-    fn growth(&mut self) {
-        let padded = |size: usize| {
-            let mut bytes = auth::healthy(ACCOUNT, "padded", "padded-refresh");
-            bytes.resize(size, b' ');
-            bytes
-        };
-        // The host's own, for nothing is done about it, and that is said.
-        let at = self.world(|world| {
-            healthy(world);
-            world.lay_bridge(&padded(50_000_000));
-        });
-        let row = self.launch("`auth.json` of 50 MB, which is not read", Table::Growth, at, Some("trust"));
-        row.talks = true;
-
-        let at = self.world(|world| {
-            healthy(world);
-            world.lay_personal(&padded(256 << 10));
-        });
-        self.launch("`auth.json` of 256 KiB, the largest that is", Table::Growth, at, Some("redirect"));
-
-        let at = self.world(|world| {
-            healthy(world);
-            let mut text = "model = \"gpt-5\"\n".to_owned();
-            // What codex itself makes of it: a table for each directory that is trusted.
-            for project in 0..2_500 {
-                writeln!(text, "[projects.\"/work/project-{project}\"]\ntrust_level = \"trusted\"").unwrap();
-            }
-            fs::write(world.personal().join("config.toml"), text).unwrap();
-        });
-        self.launch("`config.toml` of 5,000 lines, as codex adds them", Table::Growth, at, Some("redirect"));
-
-        let at = self.world(|world| {
-            healthy(world);
-            let mut text = "model = \"gpt-5\"\n".to_owned();
-            for server in 0..1_250 {
-                writeln!(text, "[mcp_servers.server-{server}]\ncommand = \"server\"\nargs = [\"--serve\"]\n").unwrap();
-            }
-            fs::write(world.personal().join("config.toml"), text).unwrap();
-        });
-        let row = self.launch("`config.toml` of 5,000 lines of anything else", Table::Growth, at, Some("redirect"));
-        row.every = 2;
-
-        let at = self.world(|world| {
-            healthy(world);
-            let day = world.personal().join("sessions/2026/04/22");
-            fs::create_dir_all(&day).unwrap();
-            for session in 0..10_000 {
-                fs::write(day.join(format!("rollout-2026-04-22T10-00-00-{session:08}.jsonl")), "{}\n").unwrap();
-            }
-        });
-        self.launch("10,000 sessions", Table::Growth, at, Some("redirect"));
-
-        let at = self.world(healthy);
-        let directories = self.worlds[at].root().join("path");
-        let mut path: Vec<_> = (1..200).map(|entry| directories.join(format!("{entry}/bin"))).collect();
-        for directory in &path {
-            fs::create_dir_all(directory).unwrap();
-        }
-        path.push(self.bin.clone());
-        let path = env::join_paths(path).unwrap();
-        let row = self.launch("PATH of 200 directories, codex in the last", Table::Growth, at, Some("redirect"));
-        row.env.retain(|(name, _)| *name != "PATH");
-        row.env.push(("PATH", path));
+    /// Makes a person with a bridge as in openclaw#70511, and what `lay` adds.
+    fn person(&mut self, lay: impl Fn(&Fixture)) -> usize {
+        let person = Fixture::new();
+        person.break_bridge(ACCOUNT);
+        lay(&person);
+        self.people.push(person);
+        self.people.len() - 1
     }
 
-    /// What npm's codex costs to say its version, as npm laid it.
+    /// Adds a start as OpenClaw makes it.
+    fn peer(&mut self, name: &'static str, what: &str, person: usize, program: &Path, codex: &Path) {
+        let person = &self.people[person];
+        let path = env::join_paths([codex.parent().unwrap(), Path::new("/usr/bin"), Path::new("/bin")]).unwrap();
+        self.peers.push(Peer {
+            name,
+            what: what.to_owned(),
+            program: program.to_owned(),
+            args: &["app-server"],
+            env: vec![
+                ("HOME", person.home().into()),
+                ("PATH", path),
+                ("CODEX_HOME", person.bridge().into()),
+                ("XDG_STATE_HOME", person.state().into()),
+            ],
+            every: 1,
+            before: None,
+            decision: None,
+            took: Vec::new(),
+            faults: Vec::new(),
+        });
+    }
+
+    /// Adds a start of the launcher whose decision is checked.
+    fn launch(&mut self, name: &'static str, what: &str, person: usize, launcher: &Path, codex: &Path) {
+        self.peer(name, what, person, launcher, codex);
+        let journal = self.people[person].journal();
+        self.last().decision = Some((journal, name));
+    }
+
+    fn last(&mut self) -> &mut Peer {
+        self.peers.last_mut().unwrap()
+    }
+
+    /// Adds npm's script and, to compare it with, the program that it starts.
     fn npm(&mut self) -> Result<(), String> {
-        let node = find("node").ok_or("`node` is not here")?;
-        let native = npm::codex(NPM_VERSION)?;
-        let installed = native.ancestors().map(|path| path.join("node_modules/.bin"));
-        let installed = installed.filter(|bin| bin.join("codex").exists()).last().ok_or("npm made no `.bin/codex`")?;
-        let path = env::join_paths([&installed, node.parent().unwrap(), Path::new("/usr/bin"), Path::new("/bin")]);
-        let path = path.map_err(|error| error.to_string())?;
-        let at = self.world(healthy);
-        for (what, program) in [
-            ("the native codex itself", native),
-            ("npm's script", installed.join("codex")),
-            ("npm's script behind the launcher", self.launcher.clone()),
-        ] {
-            self.rows.push(Row {
-                args: vec!["--version"],
-                env: vec![("HOME", self.worlds[at].home().into()), ("PATH", path.clone())],
-                every: 20,
-                talks: true,
-                ..Row::new(what, Table::Npm, program)
-            });
+        let path = env::var_os("PATH").unwrap_or_default();
+        let node = env::split_paths(&path).find(|bin| bin.join("node").is_file()).ok_or("there is no node")?;
+        let native = npm::codex(versions::CODEX[1])?;
+        let installed = native.ancestors().map(|path| path.join("node_modules/.bin/codex")).find(|path| path.exists());
+        let script = installed.ok_or("npm made no `.bin/codex`")?;
+        let at = self.person(|_| ());
+        for (name, what, program) in
+            [("native", "`codex --version` itself", native), ("npm", "`codex --version` by npm's script", script)]
+        {
+            self.peer(name, what, at, &program, &program);
+            let peer = self.last();
+            (peer.args, peer.every) = (&["--version"], NPM_EVERY);
+            peer.env[1].1 = env::join_paths([&*node, Path::new("/usr/bin"), Path::new("/bin")]).unwrap();
         }
         Ok(())
     }
 
-    fn world(&mut self, lay: impl Fn(&World)) -> usize {
-        let world = World::new();
-        world.lay_bridge(&broken());
-        lay(&world);
-        self.worlds.push(world);
-        self.worlds.len() - 1
-    }
-
-    /// A start as OpenClaw makes it, in the world `at`.
-    fn start(&mut self, what: &str, at: usize, program: &Path) -> &mut Row {
-        let world = &self.worlds[at];
-        let path = env::join_paths([&self.bin, Path::new("/usr/bin"), Path::new("/bin")]).unwrap();
-        self.rows.push(Row {
-            env: vec![("HOME", world.home().into()), ("PATH", path), ("CODEX_HOME", world.bridge().into())],
-            ..Row::new(what, Table::Starts, program.to_owned())
-        });
-        self.rows.last_mut().unwrap()
-    }
-
-    /// The same of the launcher.
-    fn launch(&mut self, what: &str, table: Table, at: usize, verdict: Option<&'static str>) -> &mut Row {
-        let journal = journal(&self.worlds[at].home());
-        let launcher = self.launcher.clone();
-        let row = self.start(what, at, &launcher);
-        row.table = table;
-        row.verdict = verdict.map(|verdict| (verdict, journal));
-        row
-    }
-
-    fn run(mut self, rounds: usize) {
-        for row in &mut self.rows {
-            for _ in 0..if row.every > 5 { 1 } else { WARM_UP } {
-                row.start();
-            }
-            row.check();
+    fn run(&mut self) {
+        for peer in &self.peers {
+            (0..WARM_UP).for_each(|_| _ = peer.start());
+            peer.check();
         }
-        let begun = Instant::now();
-        let mut order: Vec<_> = (0..self.rows.len()).collect();
+        let rounds = env::var("CODEX_HOME_SHIM_BENCH_ROUNDS").ok().map_or(ROUNDS, |rounds| rounds.parse().unwrap());
+        let (begun, count) = (Instant::now(), self.peers.len());
         for round in 0..rounds {
             if begun.elapsed() > PATIENCE {
-                self.missing.push(format!("ended after {round} of {rounds} rounds: this machine is slow, or busy"));
+                self.missing.push(format!("all after {round} of {rounds} rounds: this machine is slow, or busy"));
                 break;
             }
-            shuffle(&mut order);
-            for &at in &order {
-                let row = &mut self.rows[at];
-                if round % row.every == 0 {
-                    let took = row.start();
-                    row.took.push(took);
-                }
+            for step in 0..count {
+                let peer = &mut self.peers[if round % 2 == 0 { step } else { count - 1 - step }];
+                let measured = (round % peer.every == 0).then(|| peer.start());
+                peer.took.push(measured.map(|(took, _)| took));
+                peer.faults.extend(measured.map(|(_, faults)| faults));
             }
         }
-        for row in &mut self.rows {
-            row.took.sort_unstable();
-        }
-        self.print();
     }
 
-    fn print(&self) {
-        let median = |what: &str| self.rows.iter().find(|row| row.what.starts_with(what)).map(Row::median);
-        let ratio = |row: &Row, what: &str| {
-            median(what).map_or_else(|| "–".to_owned(), |other| format!("{:.2}", row.median() / other))
-        };
-        let size = fs::metadata(&self.launcher).map_or(0, |metadata| metadata.len());
-        println!("\nThe launcher: `{}`, {size} bytes\n", self.launcher.display());
-        for missing in &self.missing {
-            println!("- {missing}\n");
+    fn print(&self, launcher: &Path) {
+        let size = fs::metadata(launcher).unwrap().len();
+        println!("\n{}\n\nlauncher: `{}`, {size} bytes", machine(), launcher.display());
+        self.missing.iter().for_each(|missing| println!("left out: {missing}"));
+        let heads: String = BASES.iter().map(|(_, head)| format!(" {head} |")).collect();
+        println!("\n| start | median, µs | page faults | starts |{heads}");
+        println!("|---|--:|--:|--:|{}", "--:|".repeat(BASES.len()));
+        for peer in &self.peers {
+            let ratios = BASES.iter().map(|(name, _)| {
+                let base = self.peers.iter().find(|base| base.name == *name);
+                let pairs = base.into_iter().flat_map(|base| peer.took.iter().zip(&base.took));
+                let ratios: Vec<_> = pairs.filter_map(|(took, base)| Some((*took)? / (*base)?)).collect();
+                if ratios.is_empty() { " – |".to_owned() } else { format!(" {:.2} |", median(ratios)) }
+            });
+            let took: Vec<_> = peer.took.iter().copied().flatten().collect();
+            let (starts, faults) = (took.len(), median(peer.faults.clone()));
+            println!("| {} | {:.0} | {faults:.0} | {starts} |{}", peer.what, median(took), ratios.collect::<String>());
         }
-        let print = |table: Table, first: &str, columns: &[(&str, &str)]| {
-            let rows: Vec<_> = self.rows.iter().filter(|row| row.table == table).collect();
-            if rows.is_empty() {
-                return;
-            }
-            let heads: String = columns.iter().map(|(head, _)| format!(" {head} |")).collect();
-            println!("| {first} | median, µs | starts |{heads}\n|---|--:|--:|{}", "--:|".repeat(columns.len()));
-            for row in rows {
-                let cells: String = columns.iter().map(|(_, what)| format!(" {} |", ratio(row, what))).collect();
-                println!("| {} | {:.0} | {} |{cells}", row.what, row.median(), row.took.len());
-            }
-            println!();
-        };
-        print(
-            Table::Starts,
-            "start of a codex that does nothing",
-            &[("of `sh`", "`sh`"), ("of `zsh`", "`zsh`"), ("of the trampoline", "bare")],
-        );
-        print(Table::Growth, "the same redirect with", &[("of the plain one", REDIRECT)]);
-        print(Table::Npm, "`codex --version`", &[("of npm's script", "npm's script")]);
+        println!();
     }
 }
 
-impl Row {
-    fn new(what: &str, table: Table, program: PathBuf) -> Row {
-        Row {
-            what: what.to_owned(),
-            table,
-            program,
-            args: vec!["app-server"],
-            env: Vec::new(),
-            every: 1,
-            talks: false,
-            before: None,
-            verdict: None,
-            took: Vec::new(),
-        }
-    }
-
-    /// One start, and what it took.
-    fn start(&self) -> Duration {
+impl Peer {
+    /// Makes one start; returns what it took in microseconds, and the page faults that need no disk.
+    fn start(&self) -> (f64, f64) {
         if let Some(before) = &self.before {
             before();
         }
         let mut command = Command::new(&self.program);
-        command.args(&self.args).env_clear().envs(self.env.iter().map(|(name, value)| (name, value)));
-        if self.talks {
+        command.args(self.args).env_clear().envs(self.env.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null());
+        if self.every > 1 {
             command.stdout(Stdio::null()).stderr(Stdio::null());
         }
-        let begun = Instant::now();
+        let faults = || getrusage(UsageWho::RUSAGE_CHILDREN).unwrap().minor_page_faults();
+        let (before, begun) = (faults(), Instant::now());
         let status = command.spawn().and_then(|mut child| child.wait());
         let took = begun.elapsed();
         assert!(status.as_ref().is_ok_and(|status| status.success()), "{}: {status:?}", self.what);
-        took
+        (took.as_secs_f64() * 1e6, (faults() - before) as f64)
     }
 
-    /// That it was the start it is called.
+    /// Checks that it is the start that it is called.
     fn check(&self) {
-        let Some((verdict, journal)) = &self.verdict else { return };
-        let text = fs::read_to_string(journal).unwrap_or_else(|error| panic!("{}: {error}", journal.display()));
-        let line: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
-        assert_eq!(line["verdict"], *verdict, "{}: {line}", self.what);
-    }
-
-    /// In microseconds.
-    fn median(&self) -> f64 {
-        let middle = self.took.get(self.took.len() / 2);
-        middle.map_or(f64::NAN, |took| took.as_secs_f64() * 1e6)
+        let Some((journal, decision)) = &self.decision else { return };
+        let text = fs::read_to_string(journal).unwrap();
+        let line: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+        assert_eq!(line["decision"], *decision, "{}: {line}", self.what);
     }
 }
 
-/// A bridge as in openclaw/openclaw#70511.
-fn broken() -> Vec<u8> {
-    auth::issue_70511_with_account(&access_token(ACCOUNT, "bridge"), "bridge-refresh", ACCOUNT)
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// A personal home as most people have it.
-fn healthy(world: &World) {
-    world.lay_personal(&auth::healthy(ACCOUNT, "personal", "personal-refresh"));
-    fs::write(world.personal().join("config.toml"), "model = \"gpt-5\"\nmodel_reasoning_effort = \"high\"\n").unwrap();
+/// The processor, the number of processors, and the system.
+fn machine() -> String {
+    let said = |program: &str, args: &[&str]| {
+        let output = Command::new(program).args(args).output().map(|output| output.stdout).unwrap_or_default();
+        String::from_utf8_lossy(&output).trim().to_owned()
+    };
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info.lines().find_map(|line| Some(line.strip_prefix("model name")?.split_once(": ")?.1.to_owned()));
+    let model = model.unwrap_or_else(|| said("sysctl", &["-n", "machdep.cpu.brand_string"]));
+    let count = std::thread::available_parallelism().map_or(0, usize::from);
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split_whitespace().next().unwrap_or("unknown");
+    format!("machine: {model}, {count} processors, {}; load {load}", said("uname", &["-srm"]))
 }
 
-/// Where the launcher notes a start down of which nobody said where.
-fn journal(home: &Path) -> PathBuf {
-    let state = if cfg!(target_os = "macos") { "Library/Application Support" } else { ".local/state" };
-    home.join(state).join("codex-home-shim/journal.jsonl")
-}
-
-/// A program on our own PATH.
-fn find(name: &str) -> Option<PathBuf> {
-    // Where people's first line names it.
-    let usual = ["/bin", "/usr/bin"].map(PathBuf::from).into_iter();
-    let path = env::var_os("PATH").unwrap_or_default();
-    usual.chain(env::split_paths(&path)).map(|directory| directory.join(name)).find(|path| path.is_file())
-}
-
-/// Compiles `source`, in which `CODEX` is the path of codex, to a program that no loader has to find libraries for.
-fn compile(tools: &World, source: &str, codex: &Path, to: &Path) -> Result<(), String> {
+/// Compiles `source`, in which `CODEX` is the path of codex, to a program that needs no dynamic loader.
+fn compile_c(tools: &Fixture, source: &str, codex: &Path, to: &Path) -> Result<(), String> {
     let file = tools.root().join("source.c");
     fs::write(&file, source).unwrap();
     let mut compiler = Command::new("cc");
@@ -444,23 +330,34 @@ fn compile(tools: &World, source: &str, codex: &Path, to: &Path) -> Result<(), S
     if cfg!(target_os = "linux") {
         compiler.arg("-static");
     }
-    match compiler.output() {
+    succeed(&mut compiler)
+}
+
+/// Compiles [`FLOOR`] as the launcher is released: for the musl target if it is installed. Returns the target.
+fn compile_rust(tools: &Fixture, codex: &Path, to: &Path) -> Result<String, String> {
+    let file = tools.root().join("floor.rs");
+    fs::write(&file, FLOOR).unwrap();
+    let musl = format!("{}-unknown-linux-musl", env::consts::ARCH);
+    let built = tools.root().join("floor-built");
+    let compile = |target: &[&str]| {
+        let mut compiler = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+        compiler.args(target).args(["--edition=2024", "-Copt-level=s", "-Clto=fat", "-Ccodegen-units=1"]);
+        compiler.args(["-Cpanic=abort", "-Cstrip=symbols"]).arg(&file).arg("-o").arg(&built).env("CODEX", codex);
+        succeed(&mut compiler)
+    };
+    let target = match compile(&["--target", &musl]) {
+        Ok(()) => musl,
+        Err(_) => compile(&[]).map(|()| "the default target".to_owned())?,
+    };
+    place(&built, to);
+    Ok(target)
+}
+
+fn succeed(command: &mut Command) -> Result<(), String> {
+    let program = command.get_program().display().to_string();
+    match command.output() {
         Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => Err(format!("`cc` failed: {}", String::from_utf8_lossy(&output.stderr))),
-        Err(error) => Err(format!("`cc` is not here: {error}")),
-    }
-}
-
-fn write_program(path: &Path, text: &str) {
-    fs::write(path, text).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-}
-
-/// Another order, every time.
-fn shuffle(order: &mut [usize]) {
-    for last in (1..order.len()).rev() {
-        // Every one of these is keyed anew.
-        let random = RandomState::new().build_hasher().finish();
-        order.swap(last, usize::try_from(random % (last as u64 + 1)).unwrap());
+        Ok(output) => Err(format!("`{program}` failed: {}", String::from_utf8_lossy(&output.stderr))),
+        Err(error) => Err(format!("`{program}`: {error}")),
     }
 }

@@ -1,4 +1,4 @@
-//! What the fuzz targets call: the same functions that `tests/fuzzed.rs` calls without a fuzzer.
+//! What the fuzz targets call: the functions that `tests/pure/parsers.rs` calls without a fuzzer.
 
 #[path = "../tests/support/mutants.rs"]
 pub mod mutants;

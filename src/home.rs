@@ -1,44 +1,100 @@
-//! THE NOUNS: a home, its kind, and what its files are good for.
+//! A home: what its directory, its `config.toml` and its `auth.json` say about the login in it.
 //!
-//! Pure. Knows the file names inside a home and the shapes of the paths that hosts make; looks at nothing itself.
+//! Pure. Knows the file names inside a home and the shapes of the paths that hosts make; reads nothing itself.
 
 pub mod auth;
 pub mod claims;
-pub mod completion;
 pub mod config;
+pub mod repaired;
 
 use std::ffi::OsStr;
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt as _;
+use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
-use crate::reason::{Because, Reason};
-use auth::{Auth, Login, Owners, Ownership, Usable};
-use completion::{Sealed, refresh_token_is_in};
-use config::{Config, Provider, Store};
+use crate::fs::{FileId, Stat};
+use crate::reason::{Reason, ReasonCode};
+use auth::{Auth, Login, LoginKind, Owners};
+use config::{Config, ConfigFile, Layer, Provider, Store};
 
-/// The file a login is kept in.
+/// The file that holds a login.
 pub const AUTH_FILE: &str = "auth.json";
-/// The file that says where else it may be kept.
+/// The file that says where else a login may be kept.
 pub const CONFIG_FILE: &str = "config.toml";
+/// The file that codex 0.169 reads and writes at every start.
+pub const INSTALLATION_ID_FILE: &str = "installation_id";
+
+/// What is known of something on the disk.
+#[derive(Clone, Debug)]
+pub enum Fact<T> {
+    /// It was read.
+    Seen(T),
+    /// It does not exist.
+    Absent,
+    /// It exists, and neither we nor codex can use it.
+    Unusable(Reason),
+    /// It could not be found out, and codex may well find it otherwise.
+    Unknown(Reason),
+}
+
+impl<T> Fact<T> {
+    /// Returns what was read.
+    pub const fn seen(&self) -> Option<&T> {
+        match self {
+            Self::Seen(seen) => Some(seen),
+            Self::Absent | Self::Unusable(_) | Self::Unknown(_) => None,
+        }
+    }
+
+    /// Returns why it could not be found out.
+    pub const fn unknown(&self) -> Option<&Reason> {
+        match self {
+            Self::Unknown(reason) => Some(reason),
+            Self::Seen(_) | Self::Absent | Self::Unusable(_) => None,
+        }
+    }
+
+    /// Returns why it cannot be used.
+    pub const fn unusable(&self) -> Option<&Reason> {
+        match self {
+            Self::Unusable(reason) => Some(reason),
+            Self::Seen(_) | Self::Absent | Self::Unknown(_) => None,
+        }
+    }
+}
+
+/// Bytes that may hold tokens: they can be compared and written, never printed.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct SecretBytes(pub(crate) Vec<u8>);
+
+impl fmt::Debug for SecretBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SecretBytes({} bytes)", self.0.len())
+    }
+}
+
+impl From<Vec<u8>> for SecretBytes {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+}
 
 /// Whose home it is, by path, argv and settings alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// One that the settings leave alone, whatever else it is.
+    /// The settings leave it alone, whatever else it is.
     LeftAlone,
     /// The person's own.
     Personal,
-    /// One whose host logs in after the start; a missing `auth.json` is normal there.
+    /// Its host logs in over RPC after the start, so that a missing `auth.json` is normal.
     HostLogin,
-    /// One that a host filled from its own store, and that has no other way to log in.
+    /// A host filled it from its own store, and it has no other way to log in.
     Bridge,
     /// Any other.
     Other,
 }
 
 impl Kind {
-    /// As it is written in messages and JSON.
+    /// Returns the name in messages and JSON.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -50,165 +106,212 @@ impl Kind {
         }
     }
 
-    /// The kind that the shape of a path gives away, [`Kind::Other`] where it gives away nothing.
-    ///
-    /// Bridges: `*/harness-auth/codex/<16 hex>` and `*/cli-auth/codex/<16 hex>` (OpenClaw 2026.4.20–4.22),
-    /// `*/acp-auth/codex*` (4.22). Host logins: `codex-home` (5.2 and later), `.codex-coding-agent` (8.2 and later).
+    /// Returns the kind that the shape of a path tells; [`Kind::Other`] if it tells nothing.
     #[must_use]
     pub fn of_path(path: &Path) -> Self {
+        HOME_SHAPES.iter().find(|shape| shape.matches(path)).map_or(Self::Other, |shape| shape.kind)
+    }
+}
+
+/// How the last components of a home's path look, for each home that a host makes.
+struct HomeShape {
+    kind: Kind,
+    /// The last components, the first of them first.
+    components: &'static [Name],
+    /// How many of the last components the host made, none of which may be a symlink: OpenClaw 2026.4.20–4.22 stops if one is.
+    made_by_host: usize,
+}
+
+enum Name {
+    Is(&'static str),
+    StartsWith(&'static str),
+    /// Sixteen lowercase hexadecimal digits.
+    ShortHash,
+}
+
+/// The homes that hosts make. Adding a host is a row here and a case in the tests.
+const HOME_SHAPES: &[HomeShape] = {
+    use Name::{Is, ShortHash, StartsWith};
+    &[
+        // OpenClaw 2026.4.20–4.22, `codex app-server`.
+        HomeShape { kind: Kind::Bridge, components: &[Is("harness-auth"), Is("codex"), ShortHash], made_by_host: 3 },
+        // OpenClaw 2026.4.20–4.22, `codex exec`.
+        HomeShape { kind: Kind::Bridge, components: &[Is("cli-auth"), Is("codex"), ShortHash], made_by_host: 3 },
+        // OpenClaw 2026.4.22.
+        HomeShape { kind: Kind::Bridge, components: &[Is("acp-auth"), StartsWith("codex")], made_by_host: 2 },
+        // OpenClaw 5.2 and later: `<agentDir>/codex-home`.
+        HomeShape { kind: Kind::HostLogin, components: &[Is("agent"), Is("codex-home")], made_by_host: 1 },
+        // OpenClaw 6.9 and later.
+        HomeShape {
+            kind: Kind::HostLogin,
+            components: &[StartsWith("codex-bounded-turn-"), Is("codex-home")],
+            made_by_host: 1,
+        },
+        // OpenClaw 8.2 and later.
+        HomeShape { kind: Kind::HostLogin, components: &[Is(".codex-coding-agent")], made_by_host: 1 },
+    ]
+};
+
+impl HomeShape {
+    fn matches(&self, path: &Path) -> bool {
         let mut parts = path.components().rev().map(Component::as_os_str);
-        let mut next = || parts.next().unwrap_or_default();
-        let (last, parent, grandparent) = (next(), next(), next());
-        let is_file_bridge =
-            parent == "codex" && (grandparent == "harness-auth" || grandparent == "cli-auth") && is_short_hash(last);
-        if is_file_bridge || (parent == "acp-auth" && last.as_encoded_bytes().starts_with(b"codex")) {
-            Self::Bridge
-        } else if last == "codex-home" || last == ".codex-coding-agent" {
-            Self::HostLogin
-        } else {
-            Self::Other
+        self.components.iter().rev().all(|name| parts.next().is_some_and(|part| name.matches(part)))
+    }
+}
+
+impl Name {
+    fn matches(&self, part: &OsStr) -> bool {
+        let bytes = part.as_encoded_bytes();
+        match self {
+            Self::Is(name) => part == *name,
+            Self::StartsWith(beginning) => bytes.starts_with(beginning.as_bytes()),
+            Self::ShortHash => bytes.len() == 16 && bytes.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')),
         }
     }
 }
 
-/// Sixteen lowercase hexadecimal digits.
-fn is_short_hash(name: &OsStr) -> bool {
-    let bytes = name.as_encoded_bytes();
-    bytes.len() == 16 && bytes.iter().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(b))
-}
-
-/// How many of the last parts of a bridge's path its host made, and may therefore never be links
-/// (OpenClaw 2026.4.20–4.22 refuses to start behind one).
+/// Returns how many of the last components of a home's path its host made, none of which may be a symlink.
 #[must_use]
-pub fn parts_made_by_host(path: &Path) -> usize {
-    let by_shape = |name: &str| path.parent().and_then(Path::file_name).is_some_and(|parent| parent == name);
-    if Kind::of_path(path) != Kind::Bridge {
-        1
-    } else if by_shape("acp-auth") {
-        2
-    } else {
-        3
-    }
+pub fn components_made_by_host(path: &Path) -> usize {
+    HOME_SHAPES.iter().find(|shape| shape.matches(path)).map_or(1, |shape| shape.made_by_host)
 }
 
-/// What identifies a file or directory while it is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FileId {
-    /// The device.
-    pub device: u64,
-    /// The inode.
-    pub inode: u64,
-}
-
-impl From<&Metadata> for FileId {
-    fn from(metadata: &Metadata) -> Self {
-        Self { device: metadata.dev(), inode: metadata.ino() }
-    }
-}
-
-/// A home, as it was found.
+/// A home as it was found.
 #[derive(Clone, Debug)]
 pub struct Home {
     /// Its path, absolute.
     pub path: PathBuf,
-    /// What codex would say to the directory.
-    pub directory: Result<FileId, Because>,
-    /// Its `config.toml`, under the overrides of argv.
-    pub config: Result<Config, Because>,
+    /// Its directory.
+    pub directory: Fact<HomeDirectory>,
+    /// Its `config.toml`.
+    pub config: Fact<ConfigFile>,
+    /// Owner, mode and identity of its `config.toml`, if that was read.
+    pub config_stat: Option<Stat>,
     /// Its `auth.json`.
-    pub auth: AuthFile,
+    pub auth: Fact<AuthFile>,
 }
 
-/// An `auth.json`, as it was found.
+/// The directory of a home.
+#[derive(Clone, Debug)]
+pub struct HomeDirectory {
+    /// Its path without any symlink in it.
+    pub real_path: PathBuf,
+    /// Owner, mode and identity.
+    pub stat: Stat,
+    /// Why codex cannot create files in it, if it cannot.
+    pub not_writable: Option<Reason>,
+}
+
+/// An `auth.json` that was read.
 #[derive(Clone, Debug)]
 pub struct AuthFile {
-    /// What it is good for, or why it could not be read.
-    pub read: Result<Auth, Because>,
-    /// Which file it is, links followed.
-    pub id: Option<FileId>,
-    /// Whether codex could write a renewed login back: codex 0.118.0–0.169.0 loses the login where the file is not
-    /// writable, 0.169.0 also where it has a second hard link.
-    pub can_be_renewed: bool,
+    /// What it says.
+    pub auth: Auth,
+    /// Owner, mode, links and identity.
+    pub stat: Stat,
     /// Its bytes.
-    pub bytes: Sealed,
-}
-
-impl AuthFile {
-    /// One that could not be read.
-    #[must_use]
-    pub fn unread(because: impl Into<Because>, id: Option<FileId>) -> Self {
-        Self { read: Err(because.into()), id, can_be_renewed: true, bytes: Sealed::default() }
-    }
+    pub bytes: SecretBytes,
 }
 
 impl Home {
-    /// Whether codex would send a credential from here, and why.
+    /// Returns whether it has no `auth.json`, or an empty one.
     #[must_use]
-    pub fn can_log_in(&self) -> (Usable, Because) {
-        if let Err(because) = &self.directory {
-            return (Usable::No, because.clone());
-        }
-        let config = match &self.config {
-            Ok(config) => config,
-            Err(because) if because.reason == Reason::ConfigTooLarge => return (Usable::Unknown, because.clone()),
-            Err(because) => return (Usable::No, because.clone()),
+    pub fn holds_nothing(&self) -> bool {
+        let directory_is_known = matches!(self.directory, Fact::Seen(_) | Fact::Absent);
+        directory_is_known
+            && match &self.auth {
+                Fact::Absent => true,
+                Fact::Seen(file) => file.bytes.0.is_empty(),
+                Fact::Unusable(_) | Fact::Unknown(_) => false,
+            }
+    }
+
+    /// Returns what changes when the directory or `auth.json` is written.
+    #[must_use]
+    pub fn fingerprint(&self) -> [Option<(FileId, [i64; 4])>; 2] {
+        let of = |stat: Stat| (stat.id, stat.changed);
+        [self.directory.seen().map(|directory| of(directory.stat)), self.auth.seen().map(|file| of(file.stat))]
+    }
+
+    /// Returns what its own `config.toml` under `overrides` says.
+    ///
+    /// # Errors
+    /// Why that is not known, or why codex cannot load it; the first is [`Login::NotJudged`], the second [`Login::Broken`].
+    pub fn own_config(&self, overrides: &crate::request::Overrides) -> Result<Config, Login> {
+        let file = match &self.config {
+            Fact::Seen(file) => Some(file),
+            Fact::Absent => None,
+            Fact::Unusable(reason) => return Err(Login::Broken(reason.clone())),
+            Fact::Unknown(reason) => return Err(Login::NotJudged(reason.clone())),
         };
-        if config.selects_profile {
-            return (Usable::Unknown, Reason::ConfigProfile.into());
+        let layers = file.filter(|_| !overrides.ignores_config).map(|file| Layer::File(file, &self.path)).into_iter();
+        Config::of(layers.chain([Layer::Argv(overrides)])).map_err(Login::Broken)
+    }
+
+    /// Returns whether codex would send a credential from here, as far as the home's own files and argv tell.
+    #[must_use]
+    pub fn login(&self, overrides: &crate::request::Overrides) -> Login {
+        match &self.directory {
+            Fact::Seen(HomeDirectory { not_writable: None, .. }) => {}
+            Fact::Seen(HomeDirectory { not_writable: Some(reason), .. }) | Fact::Unusable(reason) => {
+                return Login::Broken(reason.clone());
+            }
+            Fact::Absent => return Login::Broken(ReasonCode::HomeMissing.into()),
+            Fact::Unknown(reason) => return Login::NotJudged(reason.clone()),
         }
-        if config.provider == Provider::Own {
-            return (Usable::Unknown, Reason::CustomProvider.into());
+        match self.own_config(overrides) {
+            Ok(config) => self.login_under(&config),
+            Err(login) => login,
+        }
+    }
+
+    /// Returns whether codex would send the credential of `auth.json` under this configuration.
+    #[must_use]
+    pub fn login_under(&self, config: &Config) -> Login {
+        if config.selects_profile {
+            return Login::NotJudged(ReasonCode::ConfigProfile.into());
+        }
+        match config.provider {
+            Provider::OpenAi | Provider::WithOpenAiLogin => {}
+            Provider::Own => return Login::NotJudged(ReasonCode::CustomProvider.into()),
+            Provider::Undefined => return Login::NotJudged(ReasonCode::ProviderUndefined.into()),
         }
         match config.store {
-            Store::Keyring | Store::Auto => return (Usable::Unknown, Reason::KeyringStore.into()),
-            Store::Ephemeral => return (Usable::Unknown, Reason::EphemeralStore.into()),
+            Store::Keyring | Store::Auto => return Login::NotJudged(ReasonCode::KeyringStore.into()),
+            Store::Ephemeral => return Login::NotJudged(ReasonCode::EphemeralStore.into()),
             Store::File => {}
         }
-        match &self.auth.read {
-            Ok(auth) => (auth.usable, auth.because.clone()),
-            Err(because) if self.is_auth_too_large() => (Usable::Unknown, because.clone()),
-            Err(because) => (Usable::No, because.clone()),
+        match &self.auth {
+            Fact::Seen(file) => match &file.auth.login {
+                Login::Usable(_) if !config.forced.admits(&file.auth) => {
+                    Login::Broken(ReasonCode::LoginForbidden.into())
+                }
+                login => login.clone(),
+            },
+            Fact::Absent => Login::Broken(ReasonCode::AuthMissing.into()),
+            Fact::Unusable(reason) => Login::Broken(reason.clone()),
+            Fact::Unknown(reason) => Login::NotJudged(reason.clone()),
         }
     }
 
-    /// Whether its `auth.json` is one that codex would read and we did not.
+    /// Returns what its `auth.json` says, if it could be read.
     #[must_use]
-    pub fn is_auth_too_large(&self) -> bool {
-        self.auth.read.as_ref().is_err_and(|because| because.reason == Reason::AuthTooLarge)
+    pub const fn auth(&self) -> Option<&Auth> {
+        match &self.auth {
+            Fact::Seen(file) => Some(&file.auth),
+            _ => None,
+        }
     }
 
-    /// What its `auth.json` says, where it could be read.
+    /// Returns the kind of login it is for; a home without an `auth.json` is for a ChatGPT login, codex's default.
     #[must_use]
-    pub fn auth(&self) -> Option<&Auth> {
-        self.auth.read.as_ref().ok()
+    pub fn login_kind(&self) -> LoginKind {
+        self.auth().map(|auth| auth.kind).unwrap_or_default()
     }
 
-    /// The kind of login it is for; what codex takes it for where there is nothing to read.
+    /// Returns whose login it holds; `None` if `auth.json` was not read.
     #[must_use]
-    pub fn login(&self) -> Login {
-        self.auth().map(|auth| auth.login).unwrap_or_default()
-    }
-
-    /// How the owners of two homes compare.
-    #[must_use]
-    pub fn ownership(&self, other: &Self) -> Ownership {
-        let nobody = Owners::default();
-        let owners = |home: &'_ Self| home.auth().map(|auth| auth.owners.clone()).unwrap_or_default();
-        let (mine, theirs) = (owners(self), owners(other));
-        if mine == nobody || theirs == nobody { Ownership::Unknown } else { mine.compare(&theirs) }
-    }
-
-    /// Whether the refresh token of this home is also in the other one, even where the file there is torn.
-    #[must_use]
-    pub fn shares_refresh_token(&self, other: &Self) -> bool {
-        let token = |home: &Self| home.auth().and_then(|auth| auth.refresh);
-        token(self).is_some_and(|mine| token(other) == Some(mine))
-            || refresh_token_is_in(&self.auth.bytes, &other.auth.bytes)
-    }
-
-    /// Whether both log in from one and the same `auth.json`.
-    #[must_use]
-    pub fn is_linked_to(&self, other: &Self) -> bool {
-        self.auth.id.is_some() && self.auth.id == other.auth.id
+    pub fn owners(&self) -> Option<&Owners> {
+        self.auth().map(|auth| &auth.owners)
     }
 }

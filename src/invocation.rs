@@ -1,105 +1,159 @@
-//! WHAT WE WERE ASKED: argv, environment, directory and process, captured once.
+//! What the process was asked: argv, environment, user, clock and base directories, captured once.
 //!
-//! The only room that asks the process about itself. Everything after it is handed an [`Invocation`].
-#![expect(clippy::disallowed_methods, reason = "this is where the process is asked about itself, once")]
+//! The only module that asks the process about itself. Everything after it is handed an [`Invocation`].
 
-use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
+use chrono::{DateTime, Utc};
 use nix::unistd::{Pid, Uid, User};
 
-/// One start, as it came. Arguments and environment may hold prompts and keys, so `Debug` shows neither.
+use crate::platform::{PLATFORM, Platform};
+
+/// One start. Arguments and environment may hold prompts and keys, so `Debug` shows neither.
 #[derive(Clone)]
 pub struct Invocation {
     /// What follows `argv[0]`, byte for byte.
     pub args: Vec<OsString>,
-    /// The environment; of a name that stands twice the first, as `getenv` has it.
-    pub env: BTreeMap<OsString, OsString>,
-    /// Asks for the directory we were started in, which only a relative path needs; `None` where it is gone.
+    /// The environment in its order; the first of a repeated name counts, as for `getenv`.
+    env: Vec<(OsString, OsString)>,
+    /// Returns the working directory, which only a relative path needs; `None` if it was removed.
     pub cwd: fn() -> Option<PathBuf>,
-    /// Asks the user database for this user's home: only where `$HOME` does not answer, for it can be a network away.
+    /// Returns this user's home according to the user database, which is asked only if `$HOME` does not tell: it can be a
+    /// network away.
     pub user_database: fn() -> Option<PathBuf>,
-    /// The file this program was started from, as the system names it; `None` where it cannot say.
+    /// The file this program was started from, as it was named (Linux) or without symlinks; `None` if the system does not tell.
     pub program: Option<PathBuf>,
     /// Our process, which becomes codex.
     pub pid: u32,
-    /// Asks for the process that started us, which only a mark of ours needs.
+    /// Returns our parent process, which only the recursion guard needs.
     pub parent: fn() -> u32,
-    /// Whether we run with rights that whoever started us does not have: setuid, setgid, file capabilities, or what the
-    /// system otherwise calls secure execution. Environment and arguments are then somebody else's.
+    /// The effective user id.
+    pub uid: u32,
+    /// Whether we run with rights that our caller does not have: setuid, setgid, file capabilities (`AT_SECURE`).
     pub is_privileged: bool,
-    /// When we were asked.
+    /// When we were started, for measuring.
     pub since: Instant,
+    /// When we were started, by the clock.
+    pub now: DateTime<Utc>,
+    /// Where codex and the system keep what this program looks at.
+    pub platform: Platform,
+    /// `$XDG_CONFIG_HOME` and `$XDG_STATE_HOME` or what stands for them here, as `dirs` has them.
+    base: Option<BaseDirectories>,
+}
+
+/// The directories for settings and for the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct BaseDirectories {
+    config: PathBuf,
+    state: PathBuf,
 }
 
 impl Invocation {
-    /// Asks the process, once.
+    /// Captures the running process.
     #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks the process")]
     pub fn capture() -> Self {
-        let since = Instant::now();
-        let mut env = BTreeMap::new();
-        for (name, value) in std::env::vars_os() {
-            env.entry(name).or_insert(value);
-        }
         Self {
+            since: Instant::now(),
+            now: clock(),
             args: std::env::args_os().skip(1).collect(),
-            env,
+            env: std::env::vars_os().collect(),
             cwd: || std::env::current_dir().ok(),
             user_database: home_in_user_database,
-            program: std::env::current_exe().ok(),
+            program: program(),
             pid: Pid::this().as_raw().unsigned_abs(),
             parent: || Pid::parent().as_raw().unsigned_abs(),
+            uid: Uid::effective().as_raw(),
             is_privileged: secure_execution::requires_secure_execution(),
-            since,
+            platform: PLATFORM,
+            base: dirs::config_dir()
+                .zip(dirs::state_dir().or_else(dirs::data_local_dir))
+                .map(|(config, state)| BaseDirectories { config, state }),
         }
     }
 
-    /// The directory for what programs note down: `$XDG_STATE_HOME` or `~/.local/state`, on macOS
-    /// `~/Library/Application Support`; under the person's real home also where `$HOME` was rewritten.
+    /// Returns the same invocation in another environment, with the base directories that follow from it.
+    #[must_use]
+    pub fn with_env(&self, env: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        let mut other = Self { env: env.into_iter().collect(), ..self.clone() };
+        let home = match other.var("HOME") {
+            Some(home) => Some(PathBuf::from(home)),
+            None => (other.user_database)(),
+        };
+        other.base = home.map(|home| {
+            let base = |name: &str, default: &str| {
+                let named =
+                    other.var(name).map(PathBuf::from).filter(|path| path.is_absolute() && self.platform.has_xdg);
+                named.unwrap_or_else(|| home.join(default))
+            };
+            BaseDirectories {
+                config: base("XDG_CONFIG_HOME", self.platform.config_directory),
+                state: base("XDG_STATE_HOME", self.platform.state_directory),
+            }
+        });
+        other
+    }
+
+    /// Returns the same invocation with one variable set, or removed if `value` is `None`.
+    #[must_use]
+    pub fn with_var(&self, name: &str, value: Option<&OsStr>) -> Self {
+        let others = self.env.iter().filter(|(other, _)| other != name).cloned();
+        self.with_env(others.chain(value.map(|value| (name.into(), value.to_owned()))))
+    }
+
+    /// Returns the environment in its order.
+    #[must_use]
+    pub fn env(&self) -> &[(OsString, OsString)] {
+        &self.env
+    }
+
+    /// Returns the directory for state files: `$XDG_STATE_HOME` or `~/.local/state`, on macOS `~/Library/Application Support`;
+    /// under the person's real home also if OpenClaw rewrote `$HOME`.
     #[must_use]
     pub fn state_directory(&self) -> Option<PathBuf> {
-        self.under_person_home(dirs::state_dir().or_else(dirs::data_local_dir)?)
+        self.under_person_home(&self.base.as_ref()?.state)
     }
 
-    /// The directory for what programs are told: `$XDG_CONFIG_HOME` or `~/.config`, on macOS
-    /// `~/Library/Application Support`; under the person's real home also where `$HOME` was rewritten.
+    /// Returns the directory for settings: `$XDG_CONFIG_HOME` or `~/.config`, on macOS `~/Library/Application Support`; under
+    /// the person's real home also if OpenClaw rewrote `$HOME`.
     #[must_use]
     pub fn config_directory(&self) -> Option<PathBuf> {
-        self.under_person_home(dirs::config_dir()?)
+        self.under_person_home(&self.base.as_ref()?.config)
     }
 
-    /// A directory under `$HOME`, moved to under the person's real one.
-    fn under_person_home(&self, directory: PathBuf) -> Option<PathBuf> {
+    /// Moves a directory under `$HOME` to under the person's real one.
+    fn under_person_home(&self, directory: &Path) -> Option<PathBuf> {
         match self.var("HOME").and_then(|home| directory.strip_prefix(home).ok()) {
             Some(below) => Some(self.person_home()?.join(below)),
-            None => Some(directory),
+            None => Some(directory.to_owned()),
         }
     }
 
-    /// A variable that is set and not empty.
+    /// Returns a variable that is set and not empty.
     #[must_use]
     pub fn var(&self, name: &str) -> Option<&OsStr> {
-        self.env.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
+        let (_, value) = self.env.iter().find(|(other, _)| other == name)?;
+        (!value.is_empty()).then_some(value)
     }
 
-    /// Whether a variable is set to something other than white space.
+    /// Returns whether a variable is set to something other than white space.
     #[must_use]
     pub fn is_not_blank(&self, name: &str) -> bool {
         self.var(name).is_some_and(|value| !value.to_string_lossy().trim().is_empty())
     }
 
-    /// The injected home: `CODEX_HOME` where codex would use it. Unset, empty or not UTF-8 it is `None`, for codex
-    /// then falls back to its default (codex 0.118.0–0.169.0).
+    /// Returns the injected home: `CODEX_HOME`, if codex would use it. If it is unset, empty or not UTF-8, codex falls back to
+    /// its default (codex 0.118.0–0.169.0) and this is `None`.
     #[must_use]
     pub fn codex_home(&self) -> Option<PathBuf> {
         let value = self.var("CODEX_HOME")?.to_str()?;
         Some(self.absolute(value.into()))
     }
 
-    /// `path` against the directory we were started in, as codex resolves it.
+    /// Resolves `path` against the working directory, as codex does.
     #[must_use]
     pub fn absolute(&self, path: PathBuf) -> PathBuf {
         if path.is_absolute() {
@@ -111,8 +165,8 @@ impl Invocation {
         }
     }
 
-    /// The home codex uses where none is injected: `.codex` in `$HOME`, or in the user database's home where that is unset
-    /// or empty.
+    /// Returns the home that codex uses if none is injected: `.codex` in `$HOME`, or in the user database's home if that is
+    /// unset or empty.
     #[must_use]
     pub fn default_home(&self) -> Option<PathBuf> {
         let home = match self.var("HOME") {
@@ -122,7 +176,7 @@ impl Invocation {
         Some(home.join(".codex"))
     }
 
-    /// The person's home directory: `$HOME`, unless it is unset, empty, relative or inside the injected home, as
+    /// Returns the person's home directory: `$HOME`, unless it is unset, empty, relative or inside the injected home, as
     /// OpenClaw 2026.5.2–2026.5.7 sets it; then the one in the user database.
     #[must_use]
     pub fn person_home(&self) -> Option<PathBuf> {
@@ -135,29 +189,54 @@ impl Invocation {
     }
 }
 
-/// Whether `home` is `injected` or lies inside it, also where one of them is spelled through a link.
+/// Returns whether `home` is `injected` or lies inside it, also if one of them is spelled through a symlink.
 fn is_inside(home: &Path, injected: &Path) -> bool {
     if home.starts_with(injected) {
         return true;
     }
-    // Links are only followed where one spelling hints at the other.
+    // Symlinks are only followed if one spelling hints at the other.
     let hints = injected.file_name().is_some_and(|name| home.components().any(|part| part.as_os_str() == name));
-    let real = |path: &Path| std::fs::canonicalize(path).ok();
+    let real = crate::fs::canonicalize;
     hints && real(injected).is_some_and(|injected| real(home).is_some_and(|home| home.starts_with(injected)))
 }
 
-/// This user's home, where the user database has an absolute one. A static build asks `/etc/passwd` alone; no entry
-/// there is a fact.
+/// Returns the file this program was started from: what was handed to `execve`, which costs no look at `/proc`.
+#[cfg(target_os = "linux")]
+#[expect(clippy::disallowed_methods, reason = "the one place that asks for the program")]
+fn program() -> Option<PathBuf> {
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let path = rustix::param::linux_execfn().to_bytes();
+    if path.is_empty() { std::env::current_exe().ok() } else { Some(PathBuf::from(OsStr::from_bytes(path))) }
+}
+
+/// Returns the file this program was started from.
+#[cfg(not(target_os = "linux"))]
+#[expect(clippy::disallowed_methods, reason = "the one place that asks for the program")]
+fn program() -> Option<PathBuf> {
+    std::env::current_exe().ok()
+}
+
+/// Returns this user's home if the user database has an absolute one. A static build reads `/etc/passwd` only.
+#[expect(clippy::disallowed_methods, reason = "the one place that asks the user database")]
 fn home_in_user_database() -> Option<PathBuf> {
     let user = User::from_uid(Uid::current()).ok().flatten()?;
     user.dir.is_absolute().then_some(user.dir)
+}
+
+/// Returns the time. A clock before 1970 counts as 1970, and one beyond what can be written as the last time that can.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+fn clock() -> DateTime<Utc> {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
+    DateTime::from_timestamp(seconds, since.subsec_nanos()).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
 impl fmt::Debug for Invocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Invocation")
             .field("args", &self.args.len())
-            .field("env", &self.env.keys())
+            .field("env", &self.env.len())
             .field("program", &self.program)
             .field("pid", &self.pid)
             .finish_non_exhaustive()

@@ -4,6 +4,10 @@ use std::process::ExitCode;
 
 use codex_home::invocation::Invocation;
 
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 fn main() -> ExitCode {
     let invocation = Invocation::capture();
     match codex_home::run(&invocation) {

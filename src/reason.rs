@@ -1,7 +1,7 @@
-//! WHY: the stable ids that messages, JSON and documentation share.
+//! The stable ids that messages, JSON and documentation share.
 //!
-//! A public contract: ids are added, never renamed. Nothing here decides anything, and no text here may hold
-//! anything that was read from a file.
+//! A public contract from 0.1.0 on: ids are added, never renamed. Policy never compares them: it matches on facts, and a
+//! reason is what people are told afterwards. No text here holds anything that was read from a file.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,19 +10,19 @@ macro_rules! reasons {
     ($($(#[$doc:meta])* $name:ident $id:literal $text:literal,)*) => {
         /// Why a home can or cannot log in, or why a start is treated as it is.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum Reason { $($(#[$doc])* #[doc = $text] $name,)* }
+        pub enum ReasonCode { $($(#[$doc])* #[doc = $text] $name,)* }
 
-        impl Reason {
-            /// Every reason there is, in the order in which they are documented.
+        impl ReasonCode {
+            /// Every code, in the order of the documentation.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
-            /// The stable kebab-case id.
+            /// Returns the stable kebab-case id.
             #[must_use]
             pub const fn id(self) -> &'static str {
                 match self { $(Self::$name => $id,)* }
             }
 
-            /// The reason in words, as a message says it about a home.
+            /// Returns the reason in words, as a message says it about a home.
             #[must_use]
             pub const fn text(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
@@ -37,19 +37,34 @@ reasons! {
     HomeNotDirectory "home-not-directory" "it is not a directory",
     HomeUnreadable "home-unreadable" "the directory cannot be entered",
     HomeNotWritable "home-not-writable" "codex cannot write into the directory",
-    HomeUnknown "home-unknown" "this user has no home directory that could be found",
-    // config.toml.
+    HomeReadFailed "home-read-failed" "the directory could not be looked at",
+    HomeNotOwned "home-not-owned" "it belongs to another user",
+    HomeWritableByOthers "home-writable-by-others" "other users may write to it",
+    InstallationIdUnusable "installation-id-unusable" "codex cannot read and write its `installation_id`",
+    NoPersonalHome "no-personal-home" "this user has no home directory that could be found",
+    // config.toml and the layers around it.
     ConfigUnreadable "config-unreadable" "config.toml cannot be read",
-    ConfigTooLarge "config-too-large" "config.toml is too large to be looked at",
+    ConfigReadFailed "config-read-failed" "config.toml could not be read",
+    ConfigTooLarge "config-too-large" "config.toml is too large to be judged",
     ConfigInvalid "config-invalid" "config.toml is one codex cannot load",
+    ConfigProfile "config-profile" "its config.toml selects a profile, which codex versions treat differently",
+    ConfigFileMissing "config-file-missing" "its config.toml names a file that cannot be read",
+    CustomBaseUrl "custom-base-url" "its config.toml sends requests to another address",
+    CustomProvider "custom-provider" "its model provider does not use the OpenAI login",
+    ProviderUndefined "provider-undefined" "its config.toml selects a model provider that is not defined",
+    LayerUnknown "layer-unknown" "a system-wide configuration of codex could not be judged",
+    KeyringStore "keyring-store" "its login is kept in the keyring",
+    EphemeralStore "ephemeral-store" "its config.toml keeps logins in memory only",
     // auth.json as a file.
     AuthMissing "auth-missing" "there is no auth.json",
     AuthNotRegularFile "auth-not-regular-file" "auth.json is not a regular file",
     AuthUnreadable "auth-unreadable" "auth.json cannot be read",
-    AuthTooLarge "auth-too-large" "auth.json is too large to be looked at",
+    AuthReadFailed "auth-read-failed" "auth.json could not be read",
+    AuthTooLarge "auth-too-large" "auth.json is too large to be judged",
     AuthEmpty "auth-empty" "auth.json is empty",
     AuthNotUtf8 "auth-not-utf8" "auth.json is not UTF-8",
     AuthNotJson "auth-not-json" "auth.json is not one JSON value",
+    AuthIsArray "auth-is-array" "auth.json is a JSON array, which cannot be judged",
     AuthWrongType "auth-wrong-type" "auth.json holds a value of the wrong type",
     // auth.json as a login.
     MissingIdToken "missing-id-token" "auth.json has no `id_token`",
@@ -65,38 +80,37 @@ reasons! {
     UnknownAuthMode "unknown-auth-mode" "the `auth_mode` in auth.json is not one codex knows",
     StaleWithoutRefreshToken "stale-without-refresh-token" "the `access_token` in auth.json is past its end and there is no `refresh_token` to renew it",
     StaleWithoutAccount "stale-without-account" "the `access_token` in auth.json is past its end and cannot be renewed without an `account_id`",
-    // Homes that can log in, or that cannot be judged from their files.
+    LoginForbidden "login-forbidden" "the configuration forbids the login that auth.json holds",
     OkChatgpt "ok-chatgpt" "it holds a ChatGPT login",
     OkApiKey "ok-api-key" "it holds an API key",
     OtherAuth "other-auth" "it holds a login that cannot be judged from its files",
-    KeyringStore "keyring-store" "its login is kept in the keyring",
-    EphemeralStore "ephemeral-store" "its config.toml keeps logins in memory only",
-    ConfigProfile "config-profile" "its config.toml selects a profile, which codex versions treat differently",
-    CustomProvider "custom-provider" "its model provider does not use the OpenAI login",
-    // Starts whose home does not matter, or is not ours to judge.
+    // Starts that are kept as they are.
     NotJudged "not-judged" "this start does not use a login",
     NotUnderstood "not-understood" "the arguments are not ones this launcher knows",
     ProfileSelected "profile-selected" "the arguments select a configuration profile, whose file may say anything about the login",
     MaySignOut "may-sign-out" "the arguments force a login method, and codex may sign out the home it is given",
     StrategyOff "strategy-off" "the strategy is `off`",
-    Observed "observed" "the strategy is `observe`",
     LeftAlone "left-alone" "the settings leave this home alone",
     PersonalHome "personal-home" "it is the personal home",
     LinkedToPersonal "linked-to-personal" "its auth.json is the personal auth.json",
     HostLogsIn "host-logs-in" "the host logs in after the start",
     AccessTokenInEnvironment "access-token-in-environment" "`CODEX_ACCESS_TOKEN` is set",
     ApiKeyInEnvironment "api-key-in-environment" "`CODEX_API_KEY` is set",
+    // Redirects that rest on less than the same account on both sides.
+    UnnamedBridge "unnamed-bridge" "the bridge holds no login at all, so that nothing in it names another account",
+    TrustedBySettings "trusted-by-settings" "the settings say that this bot is yours",
     // What stands between a bridge and a way out.
     AccountsDiffer "accounts-differ" "the two homes hold different accounts",
-    LoginsDiffer "logins-differ" "one home is for a ChatGPT login, the other for an API key",
-    LoginForbidden "login-forbidden" "its config.toml forbids the login it holds",
-    LoginNotRenewable "login-not-renewable" "its login must be renewed now, and auth.json cannot be written",
-    SharedRefreshToken "shared-refresh-token" "it shares its `refresh_token` with the personal home, and two holders would end the login",
-    StaleBesidePersonal "stale-beside-personal" "its `access_token` is past its end and renewing it could end the personal login",
-    NotCompletable "not-completable" "auth.json holds nothing it could be completed from",
-    RepairFailed "repair-failed" "auth.json could not be completed",
+    OwnerUnknown "owner-unknown" "the two homes cannot be shown to hold the same account",
+    ApiKeyLogin "api-key-login" "one of the homes is for an API key, and work is never redirected to or from one",
+    LoginNotRenewable "login-not-renewable" "its login must be renewed now, and a renewed login could not be kept there",
+    StartNotRedirected "start-not-redirected" "a start of this kind is not redirected by default, because a project's configuration can sign out the home it runs in",
+    ForcedByProject "forced-by-project" "a configuration on the way to the working directory may sign out the home that codex runs in",
+    NotRepairable "not-repairable" "auth.json holds nothing it could be repaired from",
+    AccessTokenEnds "access-token-ends" "its `access_token` ends within five minutes",
+    RepairFailed "repair-failed" "auth.json could not be repaired",
     StrategyForbids "strategy-forbids" "the strategy does not allow it",
-    // What stops us before any home does.
+    // What stops a start whatever the homes are like.
     PrivilegedStart "privileged-start" "the launcher runs with rights that its caller does not have",
     SettingInvalid "setting-invalid" "a setting of this launcher is wrong",
     CodexSettingInvalid "codex-setting-invalid" "the codex that the settings name cannot be started",
@@ -105,41 +119,41 @@ reasons! {
     ExecLoop "exec-loop" "codex starts this launcher again",
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for ReasonCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.id())
     }
 }
 
-/// A reason and, where it says more than the reason's own text, the detail.
+/// A code and, if it says more than the code's own text, a detail.
 ///
-/// A detail is made of our own words, names of fields, paths, line numbers and shortened account ids: never of
-/// anything that could be a secret.
+/// A detail is made of our own words, names of fields, paths, line numbers and shortened account ids: never of anything that
+/// could be a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Because {
+pub struct Reason {
     /// The stable part.
-    pub reason: Reason,
-    /// The words to use in place of [`Reason::text`].
+    pub code: ReasonCode,
+    /// The words that replace [`ReasonCode::text`].
     pub detail: Option<Cow<'static, str>>,
 }
 
-impl Because {
-    /// `reason` in the words of `detail`.
-    pub fn of(reason: Reason, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { reason, detail: Some(detail.into()) }
+impl Reason {
+    /// Returns `code` in the words of `detail`.
+    pub fn new(code: ReasonCode, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, detail: Some(detail.into()) }
     }
 }
 
-impl From<Reason> for Because {
-    fn from(reason: Reason) -> Self {
-        Self { reason, detail: None }
+impl From<ReasonCode> for Reason {
+    fn from(code: ReasonCode) -> Self {
+        Self { code, detail: None }
     }
 }
 
-impl fmt::Display for Because {
-    /// In words; `{:#}` adds the stable id.
+impl fmt::Display for Reason {
+    /// In words; `{:#}` adds the id.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.detail.as_deref().unwrap_or(self.reason.text()))?;
-        if f.alternate() { write!(f, " ({})", self.reason) } else { Ok(()) }
+        f.write_str(self.detail.as_deref().unwrap_or(self.code.text()))?;
+        if f.alternate() { write!(f, " ({})", self.code) } else { Ok(()) }
     }
 }

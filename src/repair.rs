@@ -1,208 +1,198 @@
-//! THE ONLY WRITES: one `auth.json` of a bridge, replaced whole or not at all.
+//! The only write to a home: one `auth.json` of a bridge, replaced whole or not at all.
 //!
-//! Works relative to an open directory that was reached without a link where the host made the path, follows none
-//! there, and writes only while the file still holds the bytes that were judged. A reader sees the old file or the new
-//! one; a start that is killed leaves at most a temporary file, which the next repair removes.
-#![expect(clippy::disallowed_methods, reason = "this is the one room that writes")]
+//! Works relative to an open directory that was reached without a symlink through the components that the host made, under a lock
+//! on that directory, and only while the file still holds the bytes that were judged. A reader sees the old file or the new one; a
+//! start that is killed leaves at most a temporary file, which the next repair replaces.
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::path::{Component, Path};
-use std::time::SystemTime;
+use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
 
-use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, openat, renameat};
-use nix::sys::signal::kill;
+use nix::fcntl::{AT_FDCWD, AtFlags, Flock, FlockArg, Flockable, OFlag, openat, renameat};
+use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat};
-use nix::unistd::{Pid, Uid, UnlinkatFlags, unlinkat};
+use nix::unistd::{UnlinkatFlags, unlinkat};
 
-use crate::home::completion::Sealed;
-use crate::home::{AUTH_FILE, parts_made_by_host};
+use crate::decide::Repair;
+use crate::fs::open_at;
+use crate::home::{AUTH_FILE, SecretBytes, components_made_by_host};
 
-/// What a temporary file is called, before our process id and the nanosecond, which makes it ours alone: two containers that
-/// share a directory may both have a process of that id.
-const TEMPORARY: &str = ".auth.json.codex-home-shim.";
-
-/// How many entries of a home are looked at for the temporary files of others.
-const ENTRIES: usize = 4096;
+/// The new file until it is in its place. Only the holder of the lock has one.
+const TEMPORARY: &str = ".auth.json.codex-home-shim";
+/// How long another repair of the same home is waited for: one takes a few milliseconds.
+const PATIENCE: u32 = 100;
+/// How long between two looks.
+const INTERVAL: Duration = Duration::from_millis(5);
 
 /// Why a repair was not made. The file is as it was.
 #[derive(Debug, thiserror::Error)]
-pub enum Unmended {
-    /// It no longer holds the bytes that were judged: somebody wrote something newer, and the newer bytes win.
+pub enum RepairError {
+    /// It no longer holds the bytes that were judged, or another start repairs it: the newer bytes win.
     #[error("it was rewritten in the meantime")]
     Changed,
     /// It is not a file that a host keeps for itself.
     #[error("{0}")]
     NotOurs(&'static str),
-    /// The system would not.
-    #[error("{}", crate::words::cause(.0))]
+    /// The process may not write a file of that size (`ulimit -f`).
+    #[error("the limit on the size of files is lower than what would be written")]
+    SizeLimit,
+    /// The system refused.
+    #[error("{}", crate::display::cause(.0))]
     Io(#[from] io::Error),
 }
 
-impl Unmended {
-    /// Whether the same start may well do it if it judges the home anew.
-    #[must_use]
-    pub fn is_worth_another_look(&self) -> bool {
-        match self {
-            Self::Changed => true,
-            Self::Io(error) => error.kind() == io::ErrorKind::Interrupted,
-            Self::NotOurs(_) => false,
-        }
-    }
-}
-
-impl From<Errno> for Unmended {
+impl From<Errno> for RepairError {
     fn from(errno: Errno) -> Self {
         Self::Io(errno.into())
     }
 }
 
-/// When the new bytes are brought to the disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flush {
-    /// Before they are in their place: a power cut leaves the old file or the new one.
-    First,
-    /// Right after: where the host writes more often than the disk does, the first way never comes to an end. What a power
-    /// cut then may leave is a file that the host writes anew anyway.
-    Last,
-}
-
-/// Replaces the `auth.json` in the home `path` by `new` if it still is `judged`. `pid` is our own.
+/// Makes the repair.
 ///
 /// # Errors
-/// [`Unmended`]; the file is then as it was.
-pub fn replace_auth(path: &Path, judged: &Sealed, new: &Sealed, pid: u32, flush: Flush) -> Result<(), Unmended> {
-    let directory = open_directory(path)?;
-    remove_leftovers(&directory)?;
-    unchanged(&directory, judged)?;
-    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
-    let temporary = format!("{TEMPORARY}{pid}.{:032x}", now.as_nanos());
-    let written = write_temporary(&directory, &temporary, new, flush).and_then(|file| {
-        // Writing took its time; look once more, as late as can be.
-        unchanged(&directory, judged)?;
-        match renameat(&directory, temporary.as_str(), &directory, AUTH_FILE) {
-            // Somebody took our file for a leftover.
-            Err(Errno::ENOENT) => Err(Unmended::Changed),
-            renamed => Ok(renamed.map(|()| file)?),
-        }
+/// [`RepairError`]; the file is then as it was.
+pub fn apply(repair: &Repair, uid: u32) -> Result<(), RepairError> {
+    let directory = open_directory(&repair.home, uid)?;
+    let locked = lock(directory)?;
+    let replaced = replace(&locked, repair, uid);
+    unlock(locked);
+    replaced
+}
+
+/// Replaces `auth.json` in the locked directory.
+fn replace(directory: &OwnedFd, repair: &Repair, uid: u32) -> Result<(), RepairError> {
+    unchanged(directory, &repair.judged, uid)?;
+    let written = write_temporary(directory, &repair.repaired.bytes).and_then(|()| {
+        // Writing took time: look once more, as late as possible.
+        unchanged(directory, &repair.judged, uid)?;
+        put_in_place(directory)
     });
-    match written {
-        Ok(file) => {
-            // The name is on the disk for every reader already; this is for the power cut.
-            if flush == Flush::Last {
-                let _ = file.sync_all();
-            }
-            let _ = File::from(directory).sync_all();
-            Ok(())
-        }
-        Err(unmended) => {
-            let _ = unlinkat(&directory, temporary.as_str(), UnlinkatFlags::NoRemoveDir);
-            Err(unmended)
-        }
+    if written.is_err() {
+        let _ = remove_temporary(directory);
+    }
+    written?;
+    // Readers see the new name already; this is for a power cut.
+    let _ = nix::unistd::fsync(directory);
+    Ok(())
+}
+
+/// Unlocks a file. Dropping the lock would panic if the system refuses; closing the file unlocks it too.
+pub(crate) fn unlock<T: Flockable>(lock: Flock<T>) {
+    if let Err((lock, _)) = lock.unlock() {
+        std::mem::forget(lock);
     }
 }
 
-/// Whether [`replace_auth`] would be let, as far as that can be seen without writing.
+/// Returns why [`apply`] would not be permitted, as far as that can be seen without writing.
 ///
 /// # Errors
-/// [`Unmended`]: what would keep it.
-pub fn check(path: &Path, judged: &Sealed) -> Result<(), Unmended> {
-    unchanged(&open_directory(path)?, judged)
+/// [`RepairError`].
+pub fn check(repair: &Repair, uid: u32) -> Result<(), RepairError> {
+    unchanged(&open_directory(&repair.home, uid)?, &repair.judged, uid)
 }
 
-/// Opens the home. The parts of its path that its host made are no links, now and in this walk.
-fn open_directory(path: &Path) -> Result<OwnedFd, Unmended> {
-    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+/// Opens the home. The components of its path that its host made are no symlinks, now and on this walk.
+fn open_directory(path: &Path, uid: u32) -> Result<OwnedFd, RepairError> {
+    let flags = OFlag::O_DIRECTORY;
     let parts: Vec<_> = path.components().collect();
-    let (base, made) = parts.split_at(parts.len().saturating_sub(parts_made_by_host(path)));
-    let base = base.iter().collect::<std::path::PathBuf>();
-    let mut directory = openat(nix::fcntl::AT_FDCWD, &base, flags, Mode::empty())?;
+    let (base, made) = parts.split_at(parts.len().saturating_sub(components_made_by_host(path)));
+    let mut directory = open_at(AT_FDCWD, &base.iter().collect::<PathBuf>(), flags)?;
     for part in made {
         let Component::Normal(name) = part else {
-            return Err(Unmended::NotOurs("its path is not a plain one"));
+            return Err(RepairError::NotOurs("its path has `..` in it"));
         };
-        directory = match openat(&directory, *name, flags | OFlag::O_NOFOLLOW, Mode::empty()) {
-            // What a link is answered with differs: ELOOP, or ENOTDIR where O_DIRECTORY is seen first.
-            Err(Errno::ELOOP | Errno::ENOTDIR) => return Err(Unmended::NotOurs("a link stands in its path")),
+        directory = match open_at(&directory, Path::new(name), flags | OFlag::O_NOFOLLOW) {
+            // A symlink gives ELOOP, or ENOTDIR if O_DIRECTORY is checked first.
+            Err(Errno::ELOOP | Errno::ENOTDIR) => return Err(RepairError::NotOurs("there is a symlink in its path")),
             opened => opened?,
         };
     }
-    let stat = fstat(&directory)?;
-    if stat.st_uid != Uid::effective().as_raw() {
-        return Err(Unmended::NotOurs("its directory belongs to another user"));
+    if fstat(&directory)?.st_uid != uid {
+        return Err(RepairError::NotOurs("its directory belongs to another user"));
     }
     Ok(directory)
 }
 
-/// Whether `auth.json` still is a file of its own with the bytes that were judged.
-fn unchanged(directory: &OwnedFd, judged: &Sealed) -> Result<(), Unmended> {
+/// Locks the directory against other repairs. The lock ends with the process that holds it.
+fn lock(directory: OwnedFd) -> Result<Flock<OwnedFd>, RepairError> {
+    let mut directory = directory;
+    for _ in 0..PATIENCE {
+        directory = match Flock::lock(directory, FlockArg::LockExclusiveNonblock) {
+            Ok(locked) => return Ok(locked),
+            Err((directory, Errno::EWOULDBLOCK | Errno::EINTR)) => directory,
+            Err((_, errno)) => return Err(errno.into()),
+        };
+        std::thread::sleep(INTERVAL);
+    }
+    Err(RepairError::Changed)
+}
+
+/// Checks that `auth.json` is still a file of its own with the bytes that were judged.
+fn unchanged(directory: &OwnedFd, judged: &SecretBytes, uid: u32) -> Result<(), RepairError> {
     let stat = match fstatat(directory, AUTH_FILE, AtFlags::AT_SYMLINK_NOFOLLOW) {
-        Err(Errno::ENOENT) => return Err(Unmended::Changed),
+        Err(Errno::ENOENT) => return Err(RepairError::Changed),
         stat => stat?,
     };
     if file_type(&stat) != SFlag::S_IFREG {
-        return Err(Unmended::NotOurs("auth.json is a link, or not a regular file"));
+        return Err(RepairError::NotOurs("auth.json is a symlink, or not a regular file"));
     }
     match stat.st_nlink {
         1 => {}
-        // It was looked up, and before it was looked at another took its place.
-        0 => return Err(Unmended::Changed),
-        _ => return Err(Unmended::NotOurs("auth.json has a second hard link")),
+        // It was looked up, and replaced before it was looked at.
+        0 => return Err(RepairError::Changed),
+        _ => return Err(RepairError::NotOurs("auth.json has a second hard link")),
     }
-    if stat.st_uid != Uid::effective().as_raw() {
-        return Err(Unmended::NotOurs("auth.json belongs to another user"));
+    if stat.st_uid != uid {
+        return Err(RepairError::NotOurs("auth.json belongs to another user"));
     }
-    let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-    let file = match openat(directory, AUTH_FILE, flags, Mode::empty()) {
-        Err(Errno::ENOENT | Errno::ELOOP) => return Err(Unmended::Changed),
+    let file = match open_at(directory, Path::new(AUTH_FILE), OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK) {
+        Err(Errno::ENOENT | Errno::ELOOP) => return Err(RepairError::Changed),
         file => File::from(file?),
     };
     let mut bytes = Vec::with_capacity(judged.0.len() + 1);
     file.take(judged.0.len() as u64 + 1).read_to_end(&mut bytes)?;
-    if bytes == judged.0 { Ok(()) } else { Err(Unmended::Changed) }
+    if bytes == judged.0 { Ok(()) } else { Err(RepairError::Changed) }
 }
 
 fn file_type(stat: &FileStat) -> SFlag {
     SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT
 }
 
-/// Writes `new` to a file that is ours alone, and to the disk where that comes first.
-fn write_temporary(directory: &OwnedFd, name: &str, new: &Sealed, flush: Flush) -> Result<File, Unmended> {
+#[expect(clippy::disallowed_methods, reason = "the one rename in a home")]
+fn put_in_place(directory: &OwnedFd) -> Result<(), RepairError> {
+    Ok(renameat(directory, TEMPORARY, directory, AUTH_FILE)?)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one removal in a home")]
+fn remove_temporary(directory: &OwnedFd) -> Result<(), RepairError> {
+    match unlinkat(directory, TEMPORARY, UnlinkatFlags::NoRemoveDir) {
+        Ok(()) | Err(Errno::ENOENT) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// Writes the new file to the disk beside the old one; a temporary file that a killed start left is replaced.
+#[expect(clippy::disallowed_methods, reason = "the one file that is created in a home")]
+fn write_temporary(directory: &OwnedFd, new: &SecretBytes) -> Result<(), RepairError> {
+    if !may_write(new.0.len() as u64) {
+        return Err(RepairError::SizeLimit);
+    }
+    remove_temporary(directory)?;
     let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let mode = Mode::S_IRUSR | Mode::S_IWUSR;
-    let file = openat(directory, name, flags, mode)?;
+    let file = openat(directory, TEMPORARY, flags, mode)?;
     // Whatever the umask says.
     fchmod(file.as_fd(), mode)?;
     let mut file = File::from(file);
     file.write_all(&new.0)?;
-    if flush == Flush::First {
-        file.sync_all()?;
-    }
-    Ok(file)
+    file.sync_all()?;
+    Ok(())
 }
 
-/// Removes the temporary files of starts that were killed.
-///
-/// One whose process lives is left alone. Should its owner be alive where we cannot see it, in another container, it
-/// finds its file gone when it renames it, and its home is judged again.
-fn remove_leftovers(directory: &OwnedFd) -> Result<(), Unmended> {
-    let here = openat(directory, ".", OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
-    let mut entries = Dir::from_fd(here)?;
-    for entry in entries.iter().take(ENTRIES) {
-        let entry = entry?;
-        let Some(owner) = entry.file_name().to_str().ok().and_then(|name| name.strip_prefix(TEMPORARY)) else {
-            continue;
-        };
-        let pid = owner.split('.').next().unwrap_or_default();
-        let is_dead = pid
-            .parse()
-            .is_ok_and(|pid| Pid::from_raw(pid) == Pid::this() || kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH));
-        if is_dead {
-            let _ = unlinkat(directory, entry.file_name(), UnlinkatFlags::NoRemoveDir);
-        }
-    }
-    Ok(())
+/// Returns whether a file may grow to `size` bytes: writing beyond RLIMIT_FSIZE kills the process by SIGXFSZ.
+pub(crate) fn may_write(size: u64) -> bool {
+    getrlimit(Resource::RLIMIT_FSIZE).is_ok_and(|(limit, _)| size <= limit)
 }

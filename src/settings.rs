@@ -1,56 +1,54 @@
-//! WHAT WE WERE TOLD: our own `config.toml` and the `CODEX_HOME_SHIM_*` variables → [`Settings`].
+//! Our own settings: `codex-home-shim/config.toml` and the `CODEX_HOME_SHIM_*` variables → [`Settings`].
 //!
-//! Decides nothing about homes. The environment wins over the file, the file over the defaults. A value that is wrong is
-//! an error that names it: a launcher that went on without `codex = …` would start a program that nobody asked for.
+//! One serde definition for both. A variable wins over the file, the file over the default. A wrong value is an error that names
+//! it: a launcher that ignored a misspelt `codex = …` would start a program that the person did not choose.
 
 mod file;
 mod pattern;
 
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
+use serde::Deserialize;
+
 use crate::failure::Failure;
 use crate::invocation::Invocation;
-use crate::words::{plain_text, short_path};
 
-pub use file::{LIMIT as FILE_LIMIT, parse};
+pub use file::{FileProblem, LIMIT as FILE_LIMIT, check};
 pub use pattern::Pattern;
 
 /// What may be done about a home that cannot log in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Strategy {
-    /// Redirect where that is right, else repair.
+    /// Redirect if that is certain, else repair.
     #[default]
     Auto,
-    /// Never repair.
+    /// Never repair. Says that the bots are the person's own: an account that cannot be told will do.
     Redirect,
     /// Never redirect.
     Repair,
-    /// Do nothing, say what would be done.
-    Observe,
-    /// Do not even look.
+    /// Look at nothing.
     Off,
 }
 
 impl Strategy {
     /// Every strategy.
-    pub const ALL: [Self; 5] = [Self::Auto, Self::Redirect, Self::Repair, Self::Observe, Self::Off];
+    pub const ALL: [Self; 4] = [Self::Auto, Self::Redirect, Self::Repair, Self::Off];
 
-    /// As it is written in settings and messages.
+    /// Returns the name in settings and messages.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Auto => "auto",
             Self::Redirect => "redirect",
             Self::Repair => "repair",
-            Self::Observe => "observe",
             Self::Off => "off",
         }
     }
 }
 
-/// One setting: a key of the file, and the variable that wins over it.
+/// One setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Key {
     /// The codex to start.
@@ -65,7 +63,7 @@ pub enum Key {
     Leave,
     /// Whether npm's script is replaced by the native codex behind it.
     NpmNative,
-    /// Where starts are noted down.
+    /// Whether starts are written to the journal.
     Journal,
 }
 
@@ -74,7 +72,7 @@ impl Key {
     pub const ALL: [Self; 7] =
         [Self::Codex, Self::PersonalHome, Self::Strategy, Self::Bridges, Self::Leave, Self::NpmNative, Self::Journal];
 
-    /// As it is written in the file.
+    /// Returns the name in the file.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -88,7 +86,7 @@ impl Key {
         }
     }
 
-    /// The variable that wins over the file.
+    /// Returns the variable that wins over the file.
     #[must_use]
     pub const fn variable(self) -> &'static str {
         match self {
@@ -106,11 +104,11 @@ impl Key {
 /// Where a value comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Source {
-    /// Nobody said anything.
+    /// The default.
     #[default]
     Default,
-    /// The settings file, in this line, counted from 1.
-    File(usize),
+    /// The settings file.
+    File,
     /// The key's variable.
     Variable,
 }
@@ -118,43 +116,31 @@ pub enum Source {
 /// The variable that names another settings file.
 pub const FILE_VARIABLE: &str = "CODEX_HOME_SHIM_CONFIG";
 
-/// What we were told.
+/// The settings in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// What may be done about a home that cannot log in.
     pub strategy: Strategy,
     /// The codex to start.
     pub codex: Option<PathBuf>,
-    /// The person's own home, by default `.codex` in the person's home directory; `None` where that is not known.
+    /// The person's own home, by default `.codex` in the person's home directory; `None` if that is not known.
     pub personal_home: Option<PathBuf>,
     /// The person's home directory, which messages write as `~`.
     pub person_home: Option<PathBuf>,
     /// Homes to treat as bridges.
     pub bridges: Vec<Pattern>,
-    /// Homes to leave alone; stronger than `bridges`.
+    /// Homes to leave alone; wins over `bridges`.
     pub leave: Vec<Pattern>,
     /// Whether npm's script is replaced by the native codex behind it.
     pub npm_native: bool,
-    /// Where starts are noted down.
-    pub journal: Journal,
-    /// The settings file, whether it is there or not; `None` where no place for it is known.
+    /// Whether starts are written to the journal.
+    pub journal: bool,
+    /// The settings file, whether it exists or not; `None` if no place for it is known.
     pub file: Option<PathBuf>,
-    /// Whether somebody named a settings file that is not there.
-    pub file_is_missed: bool,
-    /// Where the values come from that nobody left at their default.
-    pub sources: BTreeMap<Key, Source>,
-}
-
-/// Where starts are noted down.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Journal {
-    /// In `codex-home-shim/journal.jsonl` of the state directory.
-    #[default]
-    Default,
-    /// Nowhere.
-    Off,
-    /// In this file.
-    File(PathBuf),
+    /// Whether [`FILE_VARIABLE`] names a file that does not exist.
+    pub file_is_missing: bool,
+    /// Where each value comes from, in the order of [`Key::ALL`].
+    sources: [Source; 7],
 }
 
 impl Default for Settings {
@@ -167,22 +153,22 @@ impl Default for Settings {
             bridges: Vec::new(),
             leave: Vec::new(),
             npm_native: true,
-            journal: Journal::default(),
+            journal: true,
             file: None,
-            file_is_missed: false,
-            sources: BTreeMap::new(),
+            file_is_missing: false,
+            sources: [Source::Default; 7],
         }
     }
 }
 
 impl Settings {
-    /// Gathers the settings: those that are right, and everything that is wrong with the others. With one that is wrong
-    /// nothing may be started.
+    /// Reads the settings: the values that are right, and what is wrong with the others. With anything wrong, nothing may be
+    /// started.
     ///
-    /// A variable that is set but empty is not set; a file that is missing is no error. Where it cannot be told whether
-    /// starts are to be noted down, they are not.
+    /// A variable that is set but empty counts as unset; a missing file is no error. If it cannot be told whether starts are
+    /// to be written to the journal, they are not.
     #[must_use]
-    pub fn gather(invocation: &Invocation) -> (Self, Vec<Failure>) {
+    pub fn read(invocation: &Invocation) -> (Self, Vec<Failure>) {
         let person_home = invocation.person_home();
         let mut settings = Self {
             personal_home: person_home.as_ref().map(|home| home.join(".codex")),
@@ -190,215 +176,132 @@ impl Settings {
             ..Self::default()
         };
         let mut problems = Vec::new();
-        settings.read_file(invocation, &mut problems);
-        settings.read_variables(invocation, &mut problems);
+        if let Err(failure) = settings.read_file(invocation) {
+            settings.journal = false;
+            problems.push(failure);
+        }
+        for key in Key::ALL {
+            let Some(value) = invocation.var(key.variable()) else { continue };
+            let taken = Raw::from_variable(key, value)
+                .and_then(|raw| settings.take(raw, Source::Variable).map_err(|(_, cause)| cause));
+            if let Err(cause) = taken {
+                settings.journal &= key != Key::Journal;
+                problems.push(Failure::Setting { name: key.variable(), value: value.to_owned(), cause });
+            }
+        }
         (settings, problems)
     }
 
-    /// Reads the settings.
-    ///
-    /// # Errors
-    /// The first thing that is wrong with them: [`Failure::Setting`] for a variable, [`Failure::SettingsFile`] for the file.
-    pub fn read(invocation: &Invocation) -> Result<Self, Failure> {
-        let (settings, problems) = Self::gather(invocation);
-        problems.into_iter().next().map_or(Ok(settings), Err)
-    }
-
-    /// Where the value of `key` comes from.
+    /// Returns where the value of `key` comes from.
     #[must_use]
     pub fn source(&self, key: Key) -> Source {
-        self.sources.get(&key).copied().unwrap_or_default()
+        self.sources.get(key as usize).copied().unwrap_or_default()
     }
 
-    /// What somebody would have to change to change `key`, in words.
-    #[must_use]
-    pub fn place_of(&self, key: Key) -> String {
-        match (self.source(key), &self.file) {
-            (Source::File(line), Some(file)) => {
-                format!("`{}` in `{}`, line {line},", key.name(), short_path(file, self.person_home.as_deref()))
+    fn read_file(&mut self, invocation: &Invocation) -> Result<(), Failure> {
+        let named = invocation.var(FILE_VARIABLE);
+        let path = match named {
+            Some(value) => {
+                let path = expand(Key::Codex, &value.to_string_lossy(), self.person_home.as_deref());
+                Some(path.map_err(|(_, cause)| Failure::Setting {
+                    name: FILE_VARIABLE,
+                    value: value.to_owned(),
+                    cause,
+                })?)
             }
-            _ => format!("`{}`", key.variable()),
-        }
-    }
-
-    fn read_file(&mut self, invocation: &Invocation, problems: &mut Vec<Failure>) {
-        let named = match invocation.var(FILE_VARIABLE) {
-            None => None,
-            Some(value) => match absolute(Path::new(value), self.person_home.as_deref()) {
-                Ok(path) => Some(path),
-                Err(rule) => {
-                    problems.push(Failure::Setting { name: FILE_VARIABLE, value: plain_text(value), rule });
-                    self.journal = Journal::Off;
-                    return;
-                }
-            },
+            None => {
+                invocation.config_directory().map(|directory| directory.join("codex-home-shim").join("config.toml"))
+            }
         };
-        let is_named = named.is_some();
-        let default = || Some(invocation.config_directory()?.join("codex-home-shim").join("config.toml"));
-        let Some(path) = named.or_else(default) else { return };
+        let Some(path) = path else { return Ok(()) };
         self.file = Some(path.clone());
-        let shown = short_path(&path, self.person_home.as_deref());
-        let text = match file::read(&path) {
-            Ok(Some(text)) => text,
-            Ok(None) => {
-                self.file_is_missed = is_named;
-                return;
-            }
-            Err(unfit) => {
-                problems.push(Failure::SettingsFile {
-                    help: unfit.help(&path, self.person_home.as_deref()),
-                    path: shown,
-                    at: None,
-                    cause: unfit.to_string(),
-                });
-                self.journal = Journal::Off;
-                return;
-            }
+        let problem = |problem: FileProblem| Failure::SettingsFile { path: path.clone(), problem };
+        let Some(text) = file::read(&path, invocation.uid).map_err(problem)? else {
+            self.file_is_missing = named.is_some();
+            return Ok(());
         };
-        let (entries, wrong) = parse(&text);
-        let mut wrong: Vec<_> = wrong.into_iter().map(|wrong| (wrong.at, wrong.cause)).collect();
-        if !wrong.is_empty() && entries.is_empty() {
-            self.journal = Journal::Off;
-        }
-        for entry in entries {
-            if let Err(cause) = self.set(entry.key, entry.value) {
-                wrong.push((entry.at, cause));
-            } else {
-                self.sources.insert(entry.key, Source::File(entry.line));
-            }
-        }
-        wrong.sort();
-        // A parser that goes on after an error says it of every bracket behind it.
-        wrong.dedup();
-        problems.extend(wrong.into_iter().map(|(at, cause)| Failure::SettingsFile {
-            path: shown.clone(),
-            at: Some(at),
-            cause,
-            help: "correct that line, then run `codex-home config check`".to_owned(),
-        }));
+        let raw = file::parse(&text).map_err(problem)?;
+        self.take(raw, Source::File)
+            .map_err(|(key, cause)| problem(FileProblem::Invalid { at: file::position_of(&text, key.name()), cause }))
     }
 
-    /// Takes one value of the file.
-    fn set(&mut self, key: Key, value: file::Value) -> Result<(), String> {
-        use file::Value::{Bool, Other, Text, Texts};
-        let home = self.person_home.clone();
-        let path = |text: &str| {
-            let path = absolute(Path::new(text), home.as_deref());
-            path.map_err(|rule| format!("`{}` is `{}`, not {rule}", key.name(), plain_text(OsStr::new(text))))
+    /// Takes the values that are given.
+    fn take(&mut self, raw: Raw, source: Source) -> Result<(), (Key, String)> {
+        let expand = |key: Key, text: String| expand(key, &text, self.person_home.as_deref());
+        let expand_all = |key: Key, texts: Vec<String>| {
+            let pattern = |text| Pattern::new(&expand(key, text)?).map_err(|rule| (key, format!("expected {rule}")));
+            texts.into_iter().map(pattern).collect::<Result<Vec<_>, _>>()
         };
-        let patterns = |texts: Vec<String>| {
-            let pattern = |text: &String| {
-                let pattern = Pattern::new(&path(text)?);
-                pattern.map_err(|rule| format!("`{}` is `{}`, not {rule}", key.name(), plain_text(OsStr::new(text))))
-            };
-            texts.iter().map(pattern).collect::<Result<Vec<_>, String>>()
-        };
-        match (key, value) {
-            (Key::Codex, Text(text)) => self.codex = Some(path(&text)?),
-            (Key::PersonalHome, Text(text)) => self.personal_home = Some(path(&text)?),
-            (Key::Strategy, Text(text)) => {
-                self.strategy = strategy(OsStr::new(&text))
-                    .ok_or_else(|| format!("`strategy` is `{}`, not {STRATEGIES}", plain_text(OsStr::new(&text))))?;
-            }
-            (Key::Bridges, Texts(texts)) => self.bridges = patterns(texts)?,
-            (Key::Leave, Texts(texts)) => self.leave = patterns(texts)?,
-            (Key::NpmNative, Bool(switch)) => self.npm_native = switch,
-            (Key::Journal, Bool(switch)) => self.journal = if switch { Journal::Default } else { Journal::Off },
-            (Key::Journal, Text(text)) => match path(&text) {
-                Ok(path) => self.journal = Journal::File(path),
-                Err(cause) => {
-                    self.journal = Journal::Off;
-                    return Err(cause);
-                }
-            },
-            (key, value) => {
-                let wanted = match key {
-                    Key::Codex | Key::PersonalHome | Key::Strategy => "a string",
-                    Key::Bridges | Key::Leave => "an array of strings",
-                    Key::NpmNative => "`true` or `false`",
-                    Key::Journal => {
-                        self.journal = Journal::Off;
-                        "`true`, `false` or a path"
-                    }
-                };
-                let found = match value {
-                    Text(_) => "a string",
-                    Texts(_) => "an array",
-                    Bool(_) => "a boolean",
-                    Other(found) => found,
-                };
-                return Err(format!("`{}` is {found}, not {wanted}", key.name()));
-            }
+        let codex = raw.codex.map(|text| expand(Key::Codex, text)).transpose()?;
+        let personal_home = raw.personal_home.map(|text| expand(Key::PersonalHome, text)).transpose()?;
+        let bridges = raw.bridges.map(|texts| expand_all(Key::Bridges, texts)).transpose()?;
+        let leave = raw.leave.map(|texts| expand_all(Key::Leave, texts)).transpose()?;
+        let given = [
+            codex.is_some(),
+            personal_home.is_some(),
+            raw.strategy.is_some(),
+            bridges.is_some(),
+            leave.is_some(),
+            raw.npm_native.is_some(),
+            raw.journal.is_some(),
+        ];
+        for (slot, _) in self.sources.iter_mut().zip(given).filter(|(_, is_given)| *is_given) {
+            *slot = source;
         }
-        Ok(())
-    }
-
-    fn read_variables(&mut self, invocation: &Invocation, problems: &mut Vec<Failure>) {
-        for key in Key::ALL {
-            let name = key.variable();
-            let Some(value) = invocation.var(name) else { continue };
-            if let Err(rule) = self.set_from_variable(key, value) {
-                problems.push(Failure::Setting { name, value: plain_text(value), rule });
-                if key == Key::Journal {
-                    self.journal = Journal::Off;
-                }
-            } else {
-                self.sources.insert(key, Source::Variable);
-            }
-        }
-    }
-
-    /// Takes the value of one variable.
-    fn set_from_variable(&mut self, key: Key, value: &OsStr) -> Result<(), &'static str> {
-        let home = self.person_home.clone();
-        let path = |value: &OsStr| absolute(Path::new(value), home.as_deref());
-        let patterns = || {
-            let list = std::env::split_paths(value).filter(|path| !path.as_os_str().is_empty());
-            list.map(|text| Pattern::new(&path(text.as_os_str())?)).collect::<Result<Vec<_>, _>>()
-        };
-        match key {
-            Key::Codex => self.codex = Some(path(value)?),
-            Key::PersonalHome => self.personal_home = Some(path(value)?),
-            Key::Strategy => self.strategy = strategy(value).ok_or(STRATEGIES)?,
-            Key::Bridges => self.bridges = patterns()?,
-            Key::Leave => self.leave = patterns()?,
-            Key::NpmNative => self.npm_native = switch(value).ok_or("one of `1`, `0`")?,
-            // `1` and `0` as everywhere, and the words people write.
-            Key::Journal if value == "off" || switch(value) == Some(false) => self.journal = Journal::Off,
-            Key::Journal if switch(value) == Some(true) => self.journal = Journal::Default,
-            Key::Journal => self.journal = Journal::File(path(value)?),
-        }
+        self.codex = codex.or(self.codex.take());
+        self.personal_home = personal_home.or(self.personal_home.take());
+        self.strategy = raw.strategy.unwrap_or(self.strategy);
+        self.bridges = bridges.unwrap_or(std::mem::take(&mut self.bridges));
+        self.leave = leave.unwrap_or(std::mem::take(&mut self.leave));
+        self.npm_native = raw.npm_native.unwrap_or(self.npm_native);
+        self.journal = raw.journal.unwrap_or(self.journal);
         Ok(())
     }
 }
 
-/// A switch as variables have it.
-fn switch(value: &OsStr) -> Option<bool> {
-    match value.to_str() {
-        Some("1" | "true") => Some(true),
-        Some("0" | "false") => Some(false),
-        _ => None,
+/// The settings as they are written: the one definition for the file and for variables.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Raw {
+    codex: Option<String>,
+    personal_home: Option<String>,
+    strategy: Option<Strategy>,
+    bridges: Option<Vec<String>>,
+    leave: Option<Vec<String>>,
+    npm_native: Option<bool>,
+    journal: Option<bool>,
+}
+
+impl Raw {
+    /// Reads the value of one variable as the file would have it: a list of paths is separated by colons, and a switch may be `1`
+    /// or `0`.
+    fn from_variable(key: Key, value: &OsStr) -> Result<Self, String> {
+        let text = value.to_str().ok_or("it is not UTF-8")?;
+        let value = match (key, text) {
+            (Key::Bridges | Key::Leave, _) => {
+                toml::Value::Array(text.split(':').filter(|path| !path.is_empty()).map(Into::into).collect())
+            }
+            (Key::NpmNative | Key::Journal, "1" | "true" | "on") => true.into(),
+            (Key::NpmNative | Key::Journal, "0" | "false" | "off") => false.into(),
+            _ => text.into(),
+        };
+        let table = toml::Table::from_iter([(key.name().to_owned(), value)]);
+        table.try_into().map_err(|error: toml::de::Error| file::redact(error.message()))
     }
 }
 
-/// What a strategy may be, in words.
-const STRATEGIES: &str = "one of `auto`, `redirect`, `repair`, `observe`, `off`";
-
-fn strategy(value: &OsStr) -> Option<Strategy> {
-    Strategy::ALL.into_iter().find(|strategy| value == strategy.name())
+/// Returns the absolute path that a setting means.
+fn expand(key: Key, text: &str, person_home: Option<&Path>) -> Result<PathBuf, (Key, String)> {
+    let path = Path::new(text);
+    match (path.strip_prefix("~"), person_home) {
+        (Ok(below), Some(home)) => Ok(lexically_normal(&home.join(below))),
+        (Err(_), _) if path.is_absolute() => Ok(lexically_normal(path)),
+        _ => Err((key, "expected an absolute path, or one that begins with `~/`".to_owned())),
+    }
 }
 
-/// A path of the settings: absolute, or under `~`; else the rule.
-fn absolute(path: &Path, person_home: Option<&Path>) -> Result<PathBuf, &'static str> {
-    let expanded = match (path.strip_prefix("~"), person_home) {
-        (Ok(rest), Some(home)) => home.join(rest),
-        _ => path.to_owned(),
-    };
-    if expanded.is_absolute() { Ok(plain(&expanded)) } else { Err("an absolute path, or one that begins with `~/`") }
-}
-
-/// `path` without trailing slashes and `.` parts, so that two spellings of one place compare as equal.
+/// Returns `path` without trailing slashes and `.` components, so that two spellings of one place compare as equal.
 #[must_use]
-pub fn plain(path: &Path) -> PathBuf {
+pub fn lexically_normal(path: &Path) -> PathBuf {
     path.components().filter(|part| *part != Component::CurDir).collect()
 }

@@ -1,20 +1,15 @@
-//! BEHIND NPM'S SCRIPT: the native codex that `@openai/codex/bin/codex.js` would start, and what it would set for it.
+//! The native codex that npm's script `@openai/codex/bin/codex.js` would start, and the variables that it would set.
 //!
-//! Under node that script costs 45 ms and a second process, and the codex it started survives a SIGKILL to it. Read off the
-//! script of 0.123.0 and 0.169.0, and tried against both.
-#![expect(clippy::disallowed_methods, reason = "this is the room that looks for codex on the disk")]
+//! Under node that script costs 45 ms and a second process, and the codex it started survives a SIGKILL to it. Follows the
+//! scripts of 0.123.0 and 0.169.0.
 
 use std::ffi::OsString;
-use std::fs::{self, OpenOptions};
-use std::io::Read as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::OFlag;
-use nix::unistd::{AccessFlags, access};
 use serde::Deserialize;
 
-use super::{Codex, FoundBy, Program};
+use super::Codex;
+use crate::fs;
 use crate::invocation::Invocation;
 
 /// npm's script, in its package.
@@ -23,8 +18,8 @@ const SCRIPT: &str = "@openai/codex/bin/codex.js";
 const MANAGERS: [&str; 4] =
     ["CODEX_MANAGED_BY_NPM", "CODEX_MANAGED_BY_BUN", "CODEX_MANAGED_BY_PNPM", "CODEX_MANAGED_BY_VITE_PLUS"];
 
-/// The directory of the npm package that a hit belongs to, where it is npm's script or leads to it: behind links, through
-/// pnpm's or asdf's shell script, or volta's shim. `real` is the hit with its links resolved, `head` how it begins.
+/// Returns the directory of the npm package that a candidate belongs to, if it is npm's script or leads to it: behind symlinks,
+/// through pnpm's or asdf's shell script, or volta's shim. `real` is the candidate without symlinks, `head` how it begins.
 pub(super) fn package(hit: &Path, real: &Path, head: &[u8]) -> Option<PathBuf> {
     if real.ends_with(SCRIPT) {
         return real.ancestors().nth(2).map(Path::to_owned);
@@ -39,15 +34,15 @@ pub(super) fn package(hit: &Path, real: &Path, head: &[u8]) -> Option<PathBuf> {
         return None;
     };
     // Through pnpm's store, whose links lead to the package and its native neighbour.
-    let script = fs::canonicalize(script).ok()?;
+    let script = fs::canonicalize(&script)?;
     script.ends_with(SCRIPT).then(|| script.ancestors().nth(2).map(Path::to_owned))?
 }
 
-/// npm's script as a shell script of pnpm's or asdf's names it.
+/// Returns npm's script as a shell script of pnpm's or asdf's names it.
 fn named_in_script(hit: &Path, real: &Path, head: &[u8]) -> Option<PathBuf> {
     let text = String::from_utf8_lossy(head);
     if text.contains("asdf exec") {
-        // `# asdf-plugin: nodejs 22.1.0`, a line for each node that has one. Of several the one is asdf's to choose.
+        // `# asdf-plugin: nodejs 22.1.0`, a line for each node that has one. Of several, asdf chooses.
         let mut versions = text.lines().filter_map(|line| line.strip_prefix("# asdf-plugin: nodejs "));
         let (version, None) = (versions.next()?.trim(), versions.next()) else { return None };
         // `~/.asdf/shims/codex`
@@ -56,10 +51,10 @@ fn named_in_script(hit: &Path, real: &Path, head: &[u8]) -> Option<PathBuf> {
         return modules
             .iter()
             .map(|modules| installs.join(version).join(modules).join(SCRIPT))
-            .find(|path| path.exists());
+            .find(|path| fs::exists(path));
     }
     // `exec node "$basedir/global/5/node_modules/@openai/codex/bin/codex.js" "$@"`
-    // Any other script is a person's own, which may do more than that.
+    // Any other script is a person's own, and may do more than that.
     if !text.contains("\nbasedir=$(dirname ") {
         return None;
     }
@@ -69,35 +64,27 @@ fn named_in_script(hit: &Path, real: &Path, head: &[u8]) -> Option<PathBuf> {
     Some(real.parent()?.join(before.get(start..)?.strip_prefix("$basedir/")?))
 }
 
-/// The native codex of a package, with what the script would set for it; `None` where its platform's is not installed.
+/// Returns the native codex of a package, with what the script would set; `None` if this platform's package is not installed.
 pub(super) fn native(package: &Path, invocation: &Invocation) -> Option<Codex> {
-    let (platform, triple) = platform()?;
+    let (platform, triple) = (invocation.platform.npm_package, invocation.platform.triple);
     let nested = package.join("node_modules/@openai").join(platform);
     let hoisted = package.parent()?.join(platform);
     for vendor in [nested, hoisted, package.to_owned()].map(|root| root.join("vendor").join(triple)) {
         // From 0.136 on, and up to 0.128.
         for (binary, is_new) in [("bin/codex", true), ("codex/codex", false)] {
             let path = vendor.join(binary);
-            if access(&path, AccessFlags::X_OK).is_ok() {
+            if fs::is_program(&path) {
                 let path = fs::canonicalize(&path).unwrap_or(path);
                 let (set, unset) = surroundings(package, &path, is_new, invocation);
                 let package = Some(package.to_owned());
-                return Some(Codex {
-                    path,
-                    found_by: FoundBy::Npm,
-                    program: Program::Native,
-                    set,
-                    unset,
-                    passed_over: Vec::new(),
-                    package,
-                });
+                return Some(Codex { path, found_by: "npm", set, unset, skipped: Vec::new(), package });
             }
         }
     }
     None
 }
 
-/// What the script sets for the native codex, and what it takes away.
+/// Returns the variables that the script sets for the native codex, and those that it removes.
 fn surroundings(
     package: &Path,
     native: &Path,
@@ -110,7 +97,7 @@ fn surroundings(
     let is_bun =
         says("npm_config_user_agent", "bun/") || says("npm_execpath", "bun") || in_package("/.bun/install/global");
     let modules = package.ancestors().nth(2).unwrap_or(package);
-    let is_noted_by_pnpm = is_new && access(&modules.join(".modules.yaml"), AccessFlags::F_OK).is_ok();
+    let is_noted_by_pnpm = is_new && fs::exists(&modules.join(".modules.yaml"));
     let manager = match (is_new, is_bun) {
         (true, _) if in_package("/.pnpm/") || in_package("/pnpm/global/") || is_noted_by_pnpm => {
             "CODEX_MANAGED_BY_PNPM"
@@ -127,7 +114,7 @@ fn surroundings(
     let tools = native.ancestors().nth(2).unwrap_or(native).join("path");
     let path = invocation.var("PATH").unwrap_or_default();
     let directories = std::env::split_paths(path).filter(|directory| !directory.as_os_str().is_empty());
-    if tools.exists()
+    if fs::exists(&tools)
         && let Ok(path) = std::env::join_paths([tools].into_iter().chain(directories))
     {
         set.push(("PATH", path));
@@ -135,31 +122,17 @@ fn surroundings(
     (set, Vec::new())
 }
 
-/// The platform package and the target of this machine, as the script names them.
-const fn platform() -> Option<(&'static str, &'static str)> {
-    Some(match (cfg!(target_os = "macos"), cfg!(target_arch = "x86_64"), cfg!(target_arch = "aarch64")) {
-        (false, true, _) => ("codex-linux-x64", "x86_64-unknown-linux-musl"),
-        (false, _, true) => ("codex-linux-arm64", "aarch64-unknown-linux-musl"),
-        (true, true, _) => ("codex-darwin-x64", "x86_64-apple-darwin"),
-        (true, _, true) => ("codex-darwin-arm64", "aarch64-apple-darwin"),
-        _ => return None,
-    })
-}
-
-/// The version in a package's `package.json`.
+/// Returns the version in a package's `package.json`.
 pub(super) fn version(package: &Path) -> Option<String> {
     #[derive(Deserialize)]
     struct Package {
         version: String,
     }
-    let mut text = Vec::new();
-    // Whatever stands in its place is not waited for.
-    let file = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(package.join("package.json"));
-    file.ok()?.take(1 << 20).read_to_end(&mut text).ok()?;
-    serde_json::from_slice::<Package>(&text).ok().map(|package| package.version)
+    let file = fs::read(&package.join("package.json"), 1 << 20).ok()?;
+    serde_json::from_slice::<Package>(&file.bytes).ok().map(|package| package.version)
 }
 
-/// A version as it is ordered: by its numbers, a release after its previews; what is no version comes before all.
+/// Returns the key by which versions are ordered: by number, a release after its previews, anything else first.
 pub(super) fn order(version: &str) -> (Vec<u64>, bool, Vec<Result<u64, String>>) {
     let (numbers, preview) = version.split_once('-').unwrap_or((version, ""));
     let numbers = numbers.split('.').map_while(|number| number.parse().ok()).collect();

@@ -1,48 +1,50 @@
-//! WHAT AN `auth.json` IS GOOD FOR: its bytes → [`Auth`].
+//! What an `auth.json` says about a login: bytes → [`Auth`].
 //!
-//! A total function by the procedure observed on codex 0.118.0–0.169.0: any bytes have an answer, and what is
-//! returned keeps no secret, so that `Debug` is safe everywhere. Writes nothing, asks no clock.
-
-use std::borrow::Cow;
-use std::fmt;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+//! A total function that follows the procedure observed on codex 0.118.0–0.169.0. What is returned keeps no secret, so that
+//! `Debug` is safe. Writes nothing, asks no clock.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
-use serde_json::error::Category;
 use serde_json::value::RawValue;
 
-use crate::home::claims::{self, Id};
-use crate::reason::{Because, Reason};
+use crate::home::claims::{self, Id, Payload};
+use crate::json::Fields;
+use crate::reason::{Reason, ReasonCode};
 
 /// Whether codex would send a credential. Never whether a server accepts it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Usable {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Login {
     /// It would.
-    Yes,
+    Usable(Reason),
     /// It would not.
-    No,
-    /// The files cannot tell.
-    Unknown,
+    Broken(Reason),
+    /// It cannot be told from the files.
+    NotJudged(Reason),
 }
 
-impl Usable {
-    /// As it is written in JSON.
+impl Login {
+    /// Returns why.
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub const fn reason(&self) -> &Reason {
         match self {
-            Self::Yes => "yes",
-            Self::No => "no",
-            Self::Unknown => "unknown",
+            Self::Usable(reason) | Self::Broken(reason) | Self::NotJudged(reason) => reason,
+        }
+    }
+
+    /// Returns the value of `usable` in JSON.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Usable(_) => "yes",
+            Self::Broken(_) => "no",
+            Self::NotJudged(_) => "unknown",
         }
     }
 }
 
 /// The kind of login a home is for: who gets the bill.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Login {
-    /// A ChatGPT subscription: what codex takes a file for that says nothing else.
+pub enum LoginKind {
+    /// A ChatGPT subscription, codex's default.
     #[default]
     Chatgpt,
     /// An API key.
@@ -51,236 +53,239 @@ pub enum Login {
     Other,
 }
 
-/// What an `auth.json` is good for.
-#[derive(Clone, Debug, PartialEq)]
+/// What an `auth.json` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Auth {
     /// Whether codex would send a credential.
-    pub usable: Usable,
-    /// Why.
-    pub because: Because,
-    /// What kind of login it is for, as far as it can be read.
     pub login: Login,
-    /// Whose it is, as far as it can be read; empty for an API key.
+    /// The kind of login, as far as it can be read.
+    pub kind: LoginKind,
+    /// Whose login it is, as far as it can be read; no owner for an API key.
     pub owners: Owners,
-    /// Its refresh token, to compare.
-    pub refresh: Option<Fingerprint>,
-    /// Whether the access token must be renewed before it is used.
-    pub stale: bool,
-    /// Whether codex renews it at its start: from 0.136 within the last five minutes too.
+    /// Whether codex renews the login at its start: from 0.136 also within the last five minutes.
     pub renewed_at_start: bool,
+    /// Whether there is a refresh token.
+    pub has_refresh_token: bool,
+    /// The end of the access token, if it can be read.
+    pub access_token_end: Option<DateTime<Utc>>,
+    /// Whether the bytes may be half of a file: codex up to 0.166 writes it in place, and a reader can see it empty or cut short.
+    pub may_be_torn: bool,
 }
 
-/// Everybody a file names as its owner. More than one account means that its parts do not agree.
+/// The accounts and the people that a file names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Owners {
-    /// Accounts.
-    pub accounts: Vec<Id>,
-    /// People.
-    pub users: Vec<Id>,
+    /// `account_id` and the `chatgpt_account_id` claims.
+    pub account: Named,
+    /// The `chatgpt_user_id` or `user_id` claims: two members of one workspace share the account and not the person.
+    pub user: Named,
+}
+
+/// How many different ids a file names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Named {
+    /// None.
+    #[default]
+    None,
+    /// One.
+    One(Id),
+    /// Several: the parts of the file do not agree.
+    Several,
+}
+
+impl Named {
+    /// Adds an id.
+    pub fn add(&mut self, id: Id) {
+        match self {
+            Self::None => *self = Self::One(id),
+            Self::One(known) if *known != id => *self = Self::Several,
+            Self::One(_) | Self::Several => {}
+        }
+    }
+
+    /// Returns the id if there is exactly one.
+    #[must_use]
+    pub const fn one(&self) -> Option<&Id> {
+        match self {
+            Self::One(id) => Some(id),
+            Self::None | Self::Several => None,
+        }
+    }
 }
 
 /// How the owners of two files compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ownership {
-    /// Both name one account, the same, and nobody else.
+    /// Both name exactly one account, the same; the person is the same, or named on neither side.
     Same,
     /// One names an account or a person that the other does not.
     Differs,
-    /// One of them names no account.
+    /// It cannot be told.
     Unknown,
 }
 
 impl Owners {
-    /// Adds what is not there yet.
-    fn add(&mut self, accounts: Vec<Id>, users: Vec<Id>) {
-        for (known, ids) in [(&mut self.accounts, accounts), (&mut self.users, users)] {
-            for id in ids {
-                if !known.contains(&id) {
-                    known.push(id);
-                }
-            }
-        }
-    }
-
-    /// Whether the parts of one file name different owners.
-    #[must_use]
-    pub const fn disagree(&self) -> bool {
-        self.accounts.len() > 1 || self.users.len() > 1
-    }
-
-    /// Compares the owners of two files; in doubt they differ.
+    /// Compares the owners of two files.
     #[must_use]
     pub fn compare(&self, other: &Self) -> Ownership {
-        let same = |a: &[Id], b: &[Id]| a.len() == 1 && a == b;
-        let differ = |a: &[Id], b: &[Id]| !a.is_empty() && !b.is_empty() && !same(a, b);
-        if differ(&self.accounts, &other.accounts) || differ(&self.users, &other.users) {
-            Ownership::Differs
-        } else if same(&self.accounts, &other.accounts) {
-            Ownership::Same
-        } else {
-            Ownership::Unknown
+        use Named::One;
+        let of = |mine: &Named, theirs: &Named| match (mine, theirs) {
+            (Named::None, _) | (_, Named::None) => Ownership::Unknown,
+            (One(mine), One(theirs)) if mine == theirs => Ownership::Same,
+            _ => Ownership::Differs,
+        };
+        match (of(&self.account, &other.account), of(&self.user, &other.user)) {
+            (Ownership::Differs, _) | (_, Ownership::Differs) => Ownership::Differs,
+            (Ownership::Same, Ownership::Same) => Ownership::Same,
+            (Ownership::Same, _) if self.user == Named::None && other.user == Named::None => Ownership::Same,
+            _ => Ownership::Unknown,
         }
-    }
-}
-
-/// A mark by which a refresh token can be compared with another, and by which nobody can log in.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Fingerprint(u64);
-
-impl Fingerprint {
-    /// Of a token that is not empty.
-    #[must_use]
-    pub fn of(token: &str) -> Option<Self> {
-        if token.is_empty() {
-            return None;
-        }
-        let mut hasher = DefaultHasher::new();
-        token.hash(&mut hasher);
-        Some(Self(hasher.finish()))
-    }
-}
-
-impl fmt::Debug for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Fingerprint(…)")
     }
 }
 
 impl Auth {
     /// Judges the bytes of an `auth.json` at the time `now`.
     #[must_use]
-    pub fn read(bytes: &[u8], now: DateTime<Utc>) -> Self {
-        let fields = Fields::read(bytes);
+    pub fn parse(bytes: &[u8], now: DateTime<Utc>) -> Self {
         let mut auth = Self {
-            usable: Usable::No,
-            because: Reason::AuthNotJson.into(),
-            login: Login::default(),
+            login: Login::Broken(ReasonCode::AuthNotJson.into()),
+            kind: LoginKind::default(),
             owners: Owners::default(),
-            refresh: None,
-            stale: false,
             renewed_at_start: false,
+            has_refresh_token: false,
+            access_token_end: None,
+            may_be_torn: false,
         };
-        if let Ok(fields) = &fields {
-            auth.sketch(fields, now);
-        }
-        (auth.usable, auth.because) = match fields.and_then(|fields| auth.examine(&fields)) {
-            Ok(reason @ Reason::OtherAuth) => (Usable::Unknown, reason.into()),
-            Ok(reason) => (Usable::Yes, reason.into()),
-            Err(because) => (Usable::No, because),
+        let fields = match Fields::parse(bytes) {
+            Ok(fields) => fields,
+            Err(reason) => {
+                let value = serde_json::from_slice::<&RawValue>(bytes).ok();
+                auth.may_be_torn = value.is_none();
+                // As far as what cannot be parsed tells.
+                let has = |word: &[u8]| bytes.windows(word.len()).any(|bytes| bytes == word);
+                if has(b"\"apikey\"") || has(b"\"sk-") {
+                    auth.kind = LoginKind::ApiKey;
+                }
+                // codex reads a struct from an array too.
+                auth.login = if value.is_some_and(|value| value.get().starts_with('[')) {
+                    Login::NotJudged(ReasonCode::AuthIsArray.into())
+                } else {
+                    Login::Broken(reason)
+                };
+                return auth;
+            }
+        };
+        let tokens = fields.last("tokens").map(|tokens| Fields::parse(tokens.get().as_bytes()));
+        let tokens = tokens.as_ref().map(|tokens| tokens.as_ref().map_err(|_| ()));
+        let stale = auth.sketch(&fields, tokens.and_then(Result::ok), now);
+        auth.login = match examine(&fields, tokens, stale) {
+            Ok(code @ ReasonCode::OtherAuth) => Login::NotJudged(code.into()),
+            Ok(code) => Login::Usable(code.into()),
+            Err(reason) => Login::Broken(reason),
         };
         auth
     }
 
-    /// Whether the bytes may be half of a file: codex up to 0.166 writes it in place, and a reader can see it empty
-    /// or cut short. Such a file deserves a second look.
-    #[must_use]
-    pub const fn may_be_torn(&self) -> bool {
-        matches!(self.because.reason, Reason::AuthEmpty | Reason::AuthNotUtf8 | Reason::AuthNotJson)
-    }
-
-    /// What can be said of a file whether or not codex can read all of it.
-    fn sketch(&mut self, fields: &Fields<'_>, now: DateTime<Utc>) {
+    /// Reads what can be said of a file whether or not codex can read all of it; returns whether its access token is stale.
+    fn sketch(&mut self, fields: &Fields<'_>, tokens: Option<&Fields<'_>>, now: DateTime<Utc>) -> bool {
         let is_set = |key| fields.last(key).is_some_and(|value| value.get() != "null");
         let mode = fields.last("auth_mode").and_then(variant);
-        self.login = match mode.as_deref() {
-            Some("apikey") => Login::ApiKey,
-            Some("chatgpt" | BROUGHT) => Login::Chatgpt,
-            Some(mode) if OTHER_MODES.iter().any(|(other, _)| *other == mode) => Login::Other,
-            _ if is_set("OPENAI_API_KEY") => Login::ApiKey,
-            _ if fields.has_other_material() => Login::Other,
-            _ => Login::Chatgpt,
+        self.kind = match mode.as_deref() {
+            Some("apikey") => LoginKind::ApiKey,
+            Some("chatgpt" | BROUGHT) => LoginKind::Chatgpt,
+            Some(mode) if OTHER_MODES.iter().any(|(other, _)| *other == mode) => LoginKind::Other,
+            None if has_stronger_material(fields) => LoginKind::Other,
+            _ if is_set("OPENAI_API_KEY") => LoginKind::ApiKey,
+            _ => LoginKind::Chatgpt,
         };
-        let Some(tokens) = fields.last("tokens").and_then(|tokens| Fields::read(tokens.get().as_bytes()).ok()) else {
-            return;
-        };
-        if self.login == Login::Chatgpt {
-            self.owners.add(tokens.texts("account_id").filter_map(Id::new).collect(), Vec::new());
-            for token in ["access_token", "id_token"].iter().flat_map(|key| tokens.texts(key)) {
-                let (accounts, users) = claims::owners(&token);
-                self.owners.add(accounts, users);
-            }
+        let Some(tokens) = tokens else { return false };
+        let mut owners = Owners::default();
+        tokens.texts("account_id").filter_map(Id::new).for_each(|id| owners.account.add(id));
+        // Everything that any of them names counts; of a repeated access token the last one is used.
+        for token in tokens.texts("access_token") {
+            let payload = Payload::decode(&token);
+            payload.add_owners(&mut owners);
+            self.access_token_end = payload.expiry();
         }
-        self.refresh = tokens.text("refresh_token").and_then(|token| Fingerprint::of(&token));
-        let expiry = tokens.text("access_token").and_then(|token| claims::expiry(&token));
-        self.renewed_at_start = expiry.is_some_and(|expiry| expiry <= now + TimeDelta::minutes(5));
-        self.stale = match expiry {
-            Some(expiry) => expiry <= now,
+        tokens.texts("id_token").for_each(|token| Payload::decode(&token).add_owners(&mut owners));
+        if self.kind == LoginKind::Chatgpt {
+            self.owners = owners;
+        }
+        self.has_refresh_token = tokens.text("refresh_token").is_some_and(|token| !token.is_empty());
+        let stale = match self.access_token_end {
+            Some(end) => end <= now,
             None if mode.as_deref() == Some(BROUGHT) => false,
             None => fields
                 .last("last_refresh")
                 .and_then(|value| serde_json::from_str::<DateTime<Utc>>(value.get()).ok())
                 .is_some_and(|refreshed| refreshed < now - TimeDelta::days(8)),
         };
-        self.renewed_at_start |= self.stale;
-    }
-
-    /// The procedure proper. Types first and in every mode: codex reads the file whole or not at all.
-    fn examine(&self, fields: &Fields<'_>) -> Result<Reason, Because> {
-        let mode = match fields.one("auth_mode")?.and_then(variant) {
-            None => fields.string("auth_mode")?,
-            mode => mode,
-        };
-        let key = fields.string("OPENAI_API_KEY")?;
-        let tokens = match fields.one("tokens")?.map(RawValue::get) {
-            None | Some("null") => None,
-            Some(tokens) => Some(Tokens::read(tokens)?),
-        };
-        let refreshed = fields.string("last_refresh")?;
-        if let Some(refreshed) = &refreshed {
-            // Through serde, as codex: chrono's own reading of RFC 3339.
-            let value = serde_json::Value::String(refreshed.clone());
-            serde_json::from_value::<DateTime<Utc>>(value).map_err(|_| Reason::BadLastRefresh)?;
-        }
-        fields.one("agent_identity")?;
-        fields.string("personal_access_token")?;
-
-        match mode.as_deref() {
-            None | Some("chatgpt" | BROUGHT | "apikey") => {}
-            Some(mode) => {
-                let material = OTHER_MODES.iter().find(|(other, _)| *other == mode).map(|(_, material)| *material);
-                let material = material.ok_or(Reason::UnknownAuthMode)?;
-                return if fields.is_set_with_prefix(material) {
-                    Ok(Reason::OtherAuth)
-                } else {
-                    Err(Because::of(
-                        Reason::UnknownAuthMode,
-                        format!("the `auth_mode` in auth.json wants a `{material}`, and there is none"),
-                    ))
-                };
-            }
-        }
-        // These are read in every mode, and differently by every other version.
-        let is_read_anyway = ["agent_identity", "bedrock_"].iter().any(|material| fields.is_set_with_prefix(material));
-        if is_read_anyway || (mode.is_none() && fields.has_other_material()) {
-            return Ok(Reason::OtherAuth);
-        }
-        if mode.as_deref() == Some("apikey") || (mode.is_none() && key.is_some()) {
-            return sendable(&key.ok_or(Reason::NoApiKey)?, "OPENAI_API_KEY", Reason::BlankApiKey)
-                .map(|()| Reason::OkApiKey);
-        }
-        let tokens = tokens.ok_or(Reason::NoTokens)?;
-        if !self.stale {
-            sendable(&tokens.access, "access_token", Reason::BlankAccessToken)?;
-            // Without it codex up to 0.123 sends nothing, and later ones must renew at once.
-            refreshed.ok_or(Reason::MissingLastRefresh)?;
-        } else if mode.as_deref() == Some(BROUGHT) {
-            let text = "the `access_token` in auth.json is past its end, and codex renews none of `chatgptAuthTokens`";
-            return Err(Because::of(Reason::StaleWithoutRefreshToken, text));
-        } else if tokens.refresh.is_empty() {
-            return Err(Reason::StaleWithoutRefreshToken.into());
-        } else if tokens.account.is_none() {
-            // An empty one does for codex.
-            return Err(Reason::StaleWithoutAccount.into());
-        }
-        Ok(Reason::OkChatgpt)
+        self.renewed_at_start = stale
+            || self
+                .access_token_end
+                .is_some_and(|end| end <= now.checked_add_signed(TimeDelta::minutes(5)).unwrap_or(now));
+        stale
     }
 }
 
-/// The mode of tokens that a host brings: codex sends them as long as they last and renews none (0.118.0–0.169.0).
+/// The procedure proper. Types first and in every mode: codex reads the file whole or not at all.
+fn examine(fields: &Fields<'_>, tokens: Option<Result<&Fields<'_>, ()>>, stale: bool) -> Result<ReasonCode, Reason> {
+    let mode = match fields.one("auth_mode")?.and_then(variant) {
+        None => fields.string("auth_mode")?,
+        mode => mode,
+    };
+    let key = fields.string("OPENAI_API_KEY")?;
+    let tokens = match fields.one("tokens")?.map(RawValue::get) {
+        None | Some("null") => None,
+        Some(_) => Some(Tokens::read(tokens)?),
+    };
+    let refreshed = fields.string("last_refresh")?;
+    if let Some(refreshed) = &refreshed {
+        // Through serde, as codex: chrono's own reading of RFC 3339.
+        let value = serde_json::Value::String(refreshed.clone());
+        serde_json::from_value::<DateTime<Utc>>(value).map_err(|_| ReasonCode::BadLastRefresh)?;
+    }
+    fields.one("agent_identity")?;
+    fields.string("personal_access_token")?;
+
+    match mode.as_deref() {
+        None | Some("chatgpt" | BROUGHT | "apikey") => {}
+        Some(mode) => return other_mode(fields, mode),
+    }
+    if mode.is_none() && has_stronger_material(fields) {
+        return Ok(ReasonCode::OtherAuth);
+    }
+    if let Some(identity) = fields.last("agent_identity").map(RawValue::get).filter(|identity| *identity != "null")
+        && beside_tokens(identity)? == Beside::DependsOnVersion
+    {
+        return Ok(ReasonCode::OtherAuth);
+    }
+    if mode.as_deref() == Some("apikey") || (mode.is_none() && key.is_some()) {
+        let key = key.ok_or(ReasonCode::NoApiKey)?;
+        sendable(&key, "OPENAI_API_KEY", ReasonCode::BlankApiKey)?;
+        return Ok(ReasonCode::OkApiKey);
+    }
+    let tokens = tokens.ok_or(ReasonCode::NoTokens)?;
+    tokens.examine(stale, mode.as_deref() == Some(BROUGHT), refreshed.is_some())?;
+    Ok(ReasonCode::OkChatgpt)
+}
+
+/// A mode that cannot be judged offline: is what it needs there?
+fn other_mode(fields: &Fields<'_>, mode: &str) -> Result<ReasonCode, Reason> {
+    let material = OTHER_MODES.iter().find(|(other, _)| *other == mode).map(|(_, material)| *material);
+    let material = material.ok_or(ReasonCode::UnknownAuthMode)?;
+    if fields.is_set_with_prefix(material) {
+        return Ok(ReasonCode::OtherAuth);
+    }
+    let detail = format!("the `auth_mode` in auth.json needs a `{material}`, and there is none");
+    Err(Reason::new(ReasonCode::UnknownAuthMode, detail))
+}
+
+/// The mode of tokens that a host brings: codex sends them until they end and renews none (0.118.0–0.169.0).
 const BROUGHT: &str = "chatgptAuthTokens";
 
-/// The modes that cannot be judged offline, each with the field (or the beginning of the fields) it lives from:
-/// `agentIdentity` from codex 0.128, the others from 0.142 and 0.150.
+/// The modes that cannot be judged offline, each with the field (or the beginning of the fields) it needs: `agentIdentity` from
+/// codex 0.128, the others from 0.142 and 0.150.
 const OTHER_MODES: [(&str, &str); 4] = [
     ("agentIdentity", "agent_identity"),
     ("personalAccessToken", "personal_access_token"),
@@ -288,7 +293,41 @@ const OTHER_MODES: [(&str, &str); 4] = [
     ("bedrockAccessKeys", "bedrock_"),
 ];
 
-/// `tokens`, typed as codex types it. Lives on the stack of one judgement, never in what is returned.
+/// Returns whether a file without `auth_mode` has what codex 0.169 prefers to an API key and to tokens: a personal access token,
+/// or Bedrock's keys. 0.123 knows neither.
+fn has_stronger_material(fields: &Fields<'_>) -> bool {
+    ["personal_access_token", "bedrock_api_key", "bedrock_access_keys"].iter().any(|key| fields.is_set_with_prefix(key))
+}
+
+/// What an `agent_identity` does to a file that is not for it.
+#[derive(PartialEq, Eq)]
+enum Beside {
+    /// Nothing, in the versions that write it.
+    Ignored,
+    /// Some versions ignore it and others refuse the file.
+    DependsOnVersion,
+}
+
+/// Judges an `agent_identity` beside other material: it never decides the mode (0.123.0, 0.169.0).
+fn beside_tokens(identity: &str) -> Result<Beside, Reason> {
+    const RECORD: [&str; 4] = ["agent_runtime_id", "agent_private_key", "account_id", "chatgpt_user_id"];
+    const OLD_RECORD: [&str; 3] = ["agent_runtime_id", "agent_private_key", "workspace_id"];
+    if identity.starts_with('"') {
+        return Ok(Beside::Ignored);
+    }
+    let wrong = || Reason::new(ReasonCode::AuthWrongType, "`agent_identity` in auth.json is not one codex can read");
+    let fields = Fields::parse(identity.as_bytes()).map_err(|_| wrong())?;
+    let has_all = |keys: &[&str]| keys.iter().all(|key| fields.text(key).is_some());
+    if has_all(&RECORD) {
+        Ok(Beside::Ignored)
+    } else if has_all(&OLD_RECORD) {
+        Ok(Beside::DependsOnVersion)
+    } else {
+        Err(wrong())
+    }
+}
+
+/// `tokens`, typed as codex types it. Never returned.
 struct Tokens {
     access: String,
     refresh: String,
@@ -296,138 +335,65 @@ struct Tokens {
 }
 
 impl Tokens {
-    fn read(tokens: &str) -> Result<Self, Because> {
-        let fields = Fields::read(tokens.as_bytes())
-            .map_err(|_| Because::of(Reason::AuthWrongType, "`tokens` in auth.json is not an object"))?;
-        let needed = |key: &'static str, missing: Reason| match fields.one(key)? {
-            None => Err(missing.into()),
-            Some(value) => serde_json::from_str::<String>(value.get()).map_err(|_| not_a_string(key)),
+    fn read(tokens: Option<Result<&Fields<'_>, ()>>) -> Result<Self, Reason> {
+        let Some(Ok(fields)) = tokens else {
+            return Err(Reason::new(ReasonCode::AuthWrongType, "`tokens` in auth.json is not an object"));
         };
-        let id = needed("id_token", Reason::MissingIdToken)?;
-        let access = needed("access_token", Reason::MissingAccessToken)?;
-        let refresh = needed("refresh_token", Reason::MissingRefreshToken)?;
+        let needed = |key: &'static str, missing: ReasonCode| match fields.string(key)? {
+            Some(value) => Ok(value),
+            None if fields.last(key).is_some() => Err(not_a_string(key)),
+            None => Err(missing.into()),
+        };
+        let id = needed("id_token", ReasonCode::MissingIdToken)?;
+        let access = needed("access_token", ReasonCode::MissingAccessToken)?;
+        let refresh = needed("refresh_token", ReasonCode::MissingRefreshToken)?;
         let account = fields.string("account_id")?;
         if !claims::is_id_token(&id) {
-            return Err(Reason::MalformedIdToken.into());
+            return Err(ReasonCode::MalformedIdToken.into());
         }
         Ok(Self { access, refresh, account })
     }
+
+    fn examine(&self, stale: bool, is_brought: bool, has_last_refresh: bool) -> Result<(), Reason> {
+        if !stale {
+            sendable(&self.access, "access_token", ReasonCode::BlankAccessToken)?;
+            // Without it codex up to 0.123 sends nothing, and later versions must renew at once.
+            return if has_last_refresh { Ok(()) } else { Err(ReasonCode::MissingLastRefresh.into()) };
+        }
+        if is_brought {
+            let detail =
+                "the `access_token` in auth.json is past its end, and codex renews none of `chatgptAuthTokens`";
+            return Err(Reason::new(ReasonCode::StaleWithoutRefreshToken, detail));
+        }
+        if self.refresh.is_empty() {
+            return Err(ReasonCode::StaleWithoutRefreshToken.into());
+        }
+        // codex accepts an empty account id here.
+        if self.account.is_none() { Err(ReasonCode::StaleWithoutAccount.into()) } else { Ok(()) }
+    }
 }
 
-/// The name of a variant as codex reads one: a string, or an object of that one field, which is null.
+/// The name of an enum variant as serde reads one: a string, or an object with that one field, which is null.
 fn variant(value: &RawValue) -> Option<String> {
     if let Ok(name) = serde_json::from_str(value.get()) {
         return Some(name);
     }
-    let mut fields = Fields::read(value.get().as_bytes()).ok()?.0;
-    match (fields.pop(), fields.pop()) {
-        (Some((name, value)), None) if value.get() == "null" => Some(name.into_owned()),
-        _ => None,
-    }
+    let fields = Fields::parse(value.get().as_bytes()).ok()?;
+    let (name, value) = fields.only()?;
+    (value.get() == "null").then(|| name.to_owned())
 }
 
-/// Whether `value` can stand in an HTTP header.
-fn sendable(value: &str, key: &str, blank: Reason) -> Result<(), Because> {
+/// Checks that `value` can be sent in an HTTP header.
+fn sendable(value: &str, key: &str, blank: ReasonCode) -> Result<(), Reason> {
     if value.trim().is_empty() {
-        Err(Because::of(blank, format!("the `{key}` in auth.json is blank")))
+        Err(Reason::new(blank, format!("the `{key}` in auth.json is blank")))
     } else if value.bytes().any(|b| (b < b' ' && b != b'\t') || b == 0x7f) {
-        Err(Because::of(blank, format!("the `{key}` in auth.json holds a control character")))
+        Err(Reason::new(blank, format!("the `{key}` in auth.json holds a control character")))
     } else {
         Ok(())
     }
 }
 
-fn not_a_string(key: &str) -> Because {
-    Because::of(Reason::AuthWrongType, format!("`{key}` in auth.json is not a string"))
+pub(crate) fn not_a_string(key: &str) -> Reason {
+    Reason::new(ReasonCode::AuthWrongType, format!("`{key}` in auth.json is not a string"))
 }
-
-/// The fields of one JSON object in their order, each value as it stands in the text.
-///
-/// Values are skipped as codex skips a field it does not know, so that a number beyond any range or a lone surrogate
-/// there harms nothing, and what is written back is what was read.
-#[derive(Debug)]
-pub(crate) struct Fields<'a>(pub(crate) Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'a> Fields<'a> {
-    pub(crate) fn read(bytes: &'a [u8]) -> Result<Self, Because> {
-        if bytes.is_empty() {
-            return Err(Reason::AuthEmpty.into());
-        }
-        let text = std::str::from_utf8(bytes).map_err(|_| Reason::AuthNotUtf8)?;
-        serde_json::from_str(text).map_err(|error| match error.classify() {
-            Category::Data => Because::of(Reason::AuthWrongType, "auth.json is not a JSON object"),
-            Category::Io | Category::Syntax | Category::Eof => {
-                let (line, column) = (error.line(), error.column());
-                Because::of(Reason::AuthNotJson, format!("auth.json is not one JSON value (at {line}:{column})"))
-            }
-        })
-    }
-
-    pub(crate) fn all(&self, key: &str) -> impl Iterator<Item = &'a RawValue> {
-        self.0.iter().filter(move |(name, _)| name == key).map(|(_, value)| *value)
-    }
-
-    /// The strings of a field, however often it stands there and whatever else is wrong.
-    pub(crate) fn texts(&self, key: &str) -> impl Iterator<Item = String> {
-        self.all(key).filter_map(|value| serde_json::from_str(value.get()).ok())
-    }
-
-    /// The value of a field, whatever else is wrong.
-    pub(crate) fn last(&self, key: &str) -> Option<&'a RawValue> {
-        self.all(key).last()
-    }
-
-    /// A field's string, whatever else is wrong.
-    pub(crate) fn text(&self, key: &str) -> Option<String> {
-        serde_json::from_str(self.last(key)?.get()).ok()
-    }
-
-    /// The value of a field that codex knows, and that therefore may stand only once.
-    fn one(&self, key: &'static str) -> Result<Option<&'a RawValue>, Because> {
-        let mut all = self.all(key);
-        match (all.next(), all.next()) {
-            (first, None) => Ok(first),
-            (_, Some(_)) => Err(Because::of(Reason::AuthWrongType, format!("`{key}` stands twice in auth.json"))),
-        }
-    }
-
-    /// A field that is a string, null or absent.
-    fn string(&self, key: &'static str) -> Result<Option<String>, Because> {
-        let Some(value) = self.one(key)? else { return Ok(None) };
-        serde_json::from_str(value.get()).map_err(|_| not_a_string(key))
-    }
-
-    fn is_set_with_prefix(&self, prefix: &str) -> bool {
-        self.0.iter().any(|(key, value)| key.starts_with(prefix) && value.get() != "null")
-    }
-
-    fn has_other_material(&self) -> bool {
-        OTHER_MODES.iter().any(|(_, material)| self.is_set_with_prefix(material))
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder;
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut fields = Vec::new();
-                while let Some(Key(key)) = map.next_key()? {
-                    fields.push((key, map.next_value()?));
-                }
-                Ok(fields)
-            }
-        }
-        deserializer.deserialize_map(InOrder).map(Self)
-    }
-}
-
-/// A key, borrowed where it holds no escape.
-#[derive(Deserialize)]
-struct Key<'a>(#[serde(borrow)] Cow<'a, str>);

@@ -1,7 +1,6 @@
-//! WHAT A JWT SAYS about account, person and age.
+//! What a JWT says about account, person and end.
 //!
-//! Reads as codex reads: the payload is looked at, header and signature never are. Nothing that is returned can
-//! be used to log in.
+//! Reads as codex reads: the payload only, never header and signature. Nothing that is returned can be used to log in.
 
 use std::fmt;
 
@@ -12,14 +11,15 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use crate::home::auth::Fields;
+use crate::home::auth::Owners;
+use crate::json::Fields;
 
 /// An account or user id. Two can be compared; only the last four characters can be printed.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Id(String);
 
 impl Id {
-    /// An id as it stands in a file; `None` where it is empty.
+    /// Takes an id of a file; `None` if it is empty.
     #[must_use]
     pub fn new(id: String) -> Option<Self> {
         (!id.is_empty()).then_some(Self(id))
@@ -27,7 +27,7 @@ impl Id {
 }
 
 impl fmt::Display for Id {
-    /// `…5555`; an id of eight characters or fewer shows none of them, for four would be most of it.
+    /// `…5555`; an id of eight characters or fewer shows none of them, because four would be most of it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("…")?;
         let count = self.0.chars().count();
@@ -84,103 +84,101 @@ struct AuthClaims {
     chatgpt_account_is_fedramp: bool,
 }
 
-/// The payload of `header.payload.signature`: three segments at least, the first three not empty, the second
-/// strict base64url without padding.
-fn payload(jwt: &str) -> Option<Vec<u8>> {
-    let mut segments = jwt.split('.');
-    match (segments.next(), segments.next(), segments.next()) {
-        (Some(header), Some(payload), Some(signature))
-            if !header.is_empty() && !payload.is_empty() && !signature.is_empty() =>
-        {
-            URL_SAFE_NO_PAD.decode(payload).ok()
+/// The payload of a JWT, decoded once.
+pub(crate) struct Payload {
+    bytes: Vec<u8>,
+    /// Whether codex decodes it too: three segments at least, the first three not empty, the second strict base64url without
+    /// padding.
+    is_strict: bool,
+}
+
+impl Payload {
+    /// Decodes the second segment of `jwt`, as leniently as possible: a token that codex refuses still tells whose it is.
+    pub(crate) fn decode(jwt: &str) -> Self {
+        let mut segments = jwt.split('.');
+        let (header, payload, signature) = (segments.next(), segments.next().unwrap_or_default(), segments.next());
+        let has_all = [header, Some(payload), signature].iter().all(|part| part.is_some_and(|part| !part.is_empty()));
+        if let Ok(bytes) = URL_SAFE_NO_PAD.decode(payload) {
+            return Self { bytes, is_strict: has_all };
         }
-        _ => None,
+        let lenient = GeneralPurpose::new(
+            &URL_SAFE,
+            GeneralPurposeConfig::new()
+                .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+                .with_decode_allow_trailing_bits(true),
+        );
+        Self { bytes: lenient.decode(payload).unwrap_or_default(), is_strict: false }
+    }
+
+    /// Returns the claims as codex types them.
+    fn id_claims(&self) -> Option<IdClaims> {
+        serde_json::from_slice(&self.bytes).ok().filter(|_| self.is_strict)
+    }
+
+    /// Returns the end of the token as codex reads it: an integer `exp` in seconds since 1970.
+    pub(crate) fn expiry(&self) -> Option<DateTime<Utc>> {
+        #[derive(Deserialize)]
+        struct Expiry {
+            #[serde(default)]
+            exp: Option<i64>,
+        }
+        let claims: Expiry = serde_json::from_slice(&self.bytes).ok().filter(|_| self.is_strict)?;
+        DateTime::from_timestamp(claims.exp?, 0)
+    }
+
+    /// Adds the accounts (`chatgpt_account_id`) and the people (`chatgpt_user_id`, else `user_id`) that the token names.
+    pub(crate) fn add_owners(&self, owners: &mut Owners) {
+        let claims = Fields::parse(&self.bytes).ok();
+        let mut has_array = claims.is_none();
+        for auth in claims.iter().flat_map(|claims| claims.all("https://api.openai.com/auth")) {
+            let Ok(auth) = Fields::parse(auth.get().as_bytes()) else {
+                has_array = true;
+                continue;
+            };
+            auth.texts("chatgpt_account_id").filter_map(Id::new).for_each(|id| owners.account.add(id));
+            let mut people = auth.texts("chatgpt_user_id").filter_map(Id::new).peekable();
+            if people.peek().is_some() {
+                people.for_each(|id| owners.user.add(id));
+            } else {
+                auth.texts("user_id").filter_map(Id::new).for_each(|id| owners.user.add(id));
+            }
+        }
+        // Claims in an array, without their names, are read as codex reads them.
+        if has_array && let Some(auth) = self.id_claims().and_then(|claims| claims.auth) {
+            auth.chatgpt_account_id.and_then(Id::new).into_iter().for_each(|id| owners.account.add(id));
+            auth.chatgpt_user_id.or(auth.user_id).and_then(Id::new).into_iter().for_each(|id| owners.user.add(id));
+        }
     }
 }
 
 fn id_claims(jwt: &str) -> Option<IdClaims> {
-    serde_json::from_slice(&payload(jwt)?).ok()
+    Payload::decode(jwt).id_claims()
 }
 
-/// Whether codex can read `jwt` as an `id_token`; where it cannot, it refuses the whole file.
+/// Returns whether codex can read `jwt` as an `id_token`; if it cannot, it refuses the whole file.
 #[must_use]
 pub fn is_id_token(jwt: &str) -> bool {
     id_claims(jwt).is_some()
 }
 
-/// Whether `jwt` can stand in for an `id_token`: codex can read it, and finds the `https://api.openai.com/auth` claims.
-#[must_use]
-pub fn has_auth_claims(jwt: &str) -> bool {
-    id_claims(jwt).is_some_and(|claims| claims.auth.is_some())
+/// Returns a token of these owners that lives until 2100 and that no server accepts, to try out what a fresh one would change.
+pub(crate) fn hypothetical_token(account: Option<&Id>, user: Option<&Id>) -> String {
+    let account = account.map_or("an-account", |id| id.0.as_str());
+    let claims = serde_json::json!({
+        "exp": 4_102_444_800_u64,
+        "https://api.openai.com/auth": {"chatgpt_account_id": account, "chatgpt_user_id": user.map(|id| id.0.as_str())},
+    });
+    format!("e30.{}.e30", URL_SAFE_NO_PAD.encode(claims.to_string()))
 }
 
-/// Everybody `jwt` names: the accounts (`chatgpt_account_id`), and the people (`chatgpt_user_id`, else `user_id`), for two
-/// members of one workspace share the account and not the person.
-///
-/// Read as leniently as can be: a token that codex refuses still tells whose it is.
-#[must_use]
-pub fn owners(jwt: &str) -> (Vec<Id>, Vec<Id>) {
-    let lenient = GeneralPurpose::new(
-        &URL_SAFE,
-        GeneralPurposeConfig::new()
-            .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-            .with_decode_allow_trailing_bits(true),
-    );
-    let payload = jwt.split('.').nth(1).and_then(|payload| lenient.decode(payload).ok()).unwrap_or_default();
-    let claims = Fields::read(&payload).ok();
-    let auth = claims.iter().flat_map(|claims| claims.all("https://api.openai.com/auth"));
-    let (mut accounts, mut users) = (Vec::new(), Vec::new());
-    for auth in auth.filter_map(|auth| Fields::read(auth.get().as_bytes()).ok()) {
-        let ids = |key| auth.texts(key).filter_map(Id::new).collect::<Vec<_>>();
-        accounts.extend(ids("chatgpt_account_id"));
-        let people = ids("chatgpt_user_id");
-        users.extend(if people.is_empty() { ids("user_id") } else { people });
-    }
-    // Claims that stand in an array, without their names, are seen only as codex sees them.
-    if let Some(auth) = id_claims(jwt).and_then(|claims| claims.auth) {
-        accounts.extend(auth.chatgpt_account_id.and_then(Id::new));
-        users.extend(auth.chatgpt_user_id.or(auth.user_id).and_then(Id::new));
-    }
-    (accounts, users)
-}
-
-/// The account that `jwt` claims, to be written into the file the token stands in.
+/// Returns the account that `jwt` claims, to be written into the file that holds the token.
 pub(crate) fn account(jwt: &str) -> Option<String> {
     id_claims(jwt)?.auth?.chatgpt_account_id.filter(|account| !account.is_empty())
 }
 
-/// The end of `jwt` as codex reads it: an integer `exp` in seconds since 1970. `None` where it has none that can
-/// be read; codex then goes by `last_refresh`.
+/// Returns the end of `jwt` as codex reads it: an integer `exp` in seconds since 1970. `None` if there is none that can be
+/// read; codex then goes by `last_refresh`.
 #[must_use]
 pub fn expiry(jwt: &str) -> Option<DateTime<Utc>> {
-    #[derive(Deserialize)]
-    struct Expiry {
-        #[serde(default)]
-        exp: Option<i64>,
-    }
-    let claims: Expiry = serde_json::from_slice(&payload(jwt)?).ok()?;
-    DateTime::from_timestamp(claims.exp?, 0)
-}
-
-/// Whether `jwt` names the OpenAI API as its audience: an access token, whatever field it stands in.
-#[must_use]
-pub fn is_for_the_api(jwt: &str) -> bool {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Audience {
-        One(String),
-        Many(Vec<String>),
-    }
-    #[derive(Deserialize)]
-    struct Claims {
-        aud: Option<Audience>,
-    }
-    let is_api = |aud: &str| aud.starts_with("https://api.openai.com");
-    payload(jwt).and_then(|bytes| serde_json::from_slice::<Claims>(&bytes).ok()).is_some_and(|claims| {
-        match claims.aud {
-            Some(Audience::One(aud)) => is_api(&aud),
-            Some(Audience::Many(auds)) => auds.iter().any(|aud| is_api(aud)),
-            None => false,
-        }
-    })
+    Payload::decode(jwt).expiry()
 }

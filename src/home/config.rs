@@ -1,21 +1,20 @@
-//! WHERE A HOME KEEPS ITS LOGIN and whether it uses one: codex's `config.toml`, with what argv lays over it.
+//! What codex's configuration says about a login: TOML layers → [`Config`].
 //!
-//! Pure. Types the keys that decide about a login, as codex types them, and no others: of a file that is wrong elsewhere codex
-//! names the line. Keeps no value that could be a secret.
-
-mod trusted;
+//! Pure. Types the keys that decide about a login as codex types them, and no others. Keeps no value that could be a secret.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use toml::{Table, Value};
 
-use crate::home::auth::{Auth, Login};
+use crate::display::position;
+use crate::home::auth::{Auth, LoginKind};
 use crate::home::claims::Id;
-use crate::reason::{Because, Reason};
-use crate::start::{Overrides, SIGN_OUT_KEYS};
-use crate::words::position;
+use crate::reason::{Reason, ReasonCode};
+use crate::request::{Overrides, SIGN_OUT_KEYS};
 
 /// `cli_auth_credentials_store`: where codex looks for the login.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -32,7 +31,7 @@ pub enum Store {
     Ephemeral,
 }
 
-/// Who answers the model requests.
+/// Where model requests go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Provider {
     /// `openai`, codex's default.
@@ -40,62 +39,213 @@ pub enum Provider {
     OpenAi,
     /// Another one that is sent the OpenAI login (`requires_openai_auth = true`).
     WithOpenAiLogin,
-    /// Another one that is not: `auth.json` is irrelevant.
+    /// Another one that is not: `auth.json` does not matter.
     Own,
+    /// One that is defined nowhere: codex starts no thread.
+    Undefined,
 }
 
-/// What `config.toml` and argv say about the login.
+/// The keys of one TOML file that decide about a login. `Debug` shows no value: one may be a key.
+#[derive(Clone, Default, PartialEq)]
+pub struct ConfigFile(Table);
+
+impl fmt::Debug for ConfigFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ConfigFile").field(&self.0.keys().collect::<Vec<_>>()).finish()
+    }
+}
+
+impl ConfigFile {
+    /// Parses the bytes of a configuration file called `name`.
+    ///
+    /// # Errors
+    /// [`ReasonCode::ConfigInvalid`] if codex cannot load it.
+    pub fn parse(bytes: &[u8], name: &str) -> Result<Self, Reason> {
+        let invalid = |detail: String| Reason::new(ReasonCode::ConfigInvalid, detail);
+        if bytes.is_empty() {
+            return Ok(Self(Table::new()));
+        }
+        let text = std::str::from_utf8(bytes).map_err(|_| invalid(format!("{name} is not UTF-8")))?;
+        // All of it, as codex does: a number out of range is an error under any key.
+        let mut table: Table = toml::from_str(text).map_err(|error| {
+            // The parser's own message quotes the line, which may hold a key.
+            let (line, column) = position(text, error.span().map_or(0, |span| span.start));
+            invalid(format!("{name} is not valid TOML at {line}:{column}"))
+        })?;
+        table.retain(|key, _| is_known(key));
+        Ok(Self(table))
+    }
+
+    /// Returns the value of a top-level key.
+    pub(crate) fn get(&self, key: &str) -> Option<&Value> {
+        self.0.get(key)
+    }
+
+    /// Returns whether it says which projects are trusted.
+    #[must_use]
+    pub fn has_projects(&self) -> bool {
+        self.0.contains_key(PROJECTS_KEY)
+    }
+}
+
+/// Returns whether a top-level key is read. A file has hundreds of others, such as a table for every project that codex was told to
+/// trust.
+fn is_known(key: &str) -> bool {
+    const OTHERS: [&str; 7] = [
+        "cli_auth_credentials_store",
+        "model_provider",
+        "model_providers",
+        "profile",
+        PROJECTS_KEY,
+        METHODS_KEY,
+        WORKSPACES_KEY,
+    ];
+    [&OTHERS[..], &BASE_URL_KEYS, &FILE_KEYS, &SIGN_OUT_KEYS].iter().any(|keys| keys.contains(&key))
+}
+
+/// A part of the configuration. A later layer wins over an earlier one, table by table.
+#[derive(Clone, Copy, Debug)]
+pub enum Layer<'a> {
+    /// A file, with the directory that its relative paths are resolved against.
+    File(&'a ConfigFile, &'a Path),
+    /// `-c` and the options that stand for it.
+    Argv(&'a Overrides),
+}
+
+/// What the configuration says about the login.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Config {
     /// Where the login is kept.
     pub store: Store,
-    /// Who the login is for.
+    /// Where model requests go.
     pub provider: Provider,
     /// What `forced_login_method` and `forced_chatgpt_workspace_id` demand.
     pub forced: Forced,
-    /// Whether it selects a profile. Up to some version that may change the provider; 0.169.0 starts no thread for it.
+    /// Whether it selects a profile. 0.123 may change the provider by it; 0.169 starts no thread.
     pub selects_profile: bool,
+    /// Whether `openai_base_url` or `chatgpt_base_url` sends requests to another address.
+    pub has_base_url: bool,
+    /// The files without which codex starts no thread, each with the key that names it. One that argv names may be relative to
+    /// the working directory.
+    pub files: Vec<(&'static str, PathBuf)>,
 }
 
-/// What a login must be; codex signs a home out whose login is another (0.123.0, 0.169.0, `exec`).
+/// What a login must be; codex ignores a login that is something else, and `exec` deletes it (0.123.0, 0.169.0).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Forced {
-    method: Option<Login>,
+    method: Option<LoginKind>,
     accounts: Option<Vec<Id>>,
 }
 
 impl Forced {
-    /// Whether the login in `auth` is one that is asked for.
+    /// Returns whether the login of `auth` is one that is asked for.
     #[must_use]
-    pub fn allows(&self, auth: &Auth) -> bool {
-        let account_allowed = match &self.accounts {
+    pub fn admits(&self, auth: &Auth) -> bool {
+        let account_admitted = match &self.accounts {
             None => true,
-            Some(accounts) => {
-                !auth.owners.accounts.is_empty()
-                    && auth.owners.accounts.iter().all(|account| accounts.contains(account))
-            }
+            // An API key has no workspace to compare.
+            Some(_) if auth.kind != LoginKind::Chatgpt => true,
+            Some(accounts) => auth.owners.account.one().is_some_and(|account| accounts.contains(account)),
         };
-        self.method.is_none_or(|method| method == auth.login) && account_allowed
+        self.method.is_none_or(|method| method == auth.kind) && account_admitted
     }
 
-    /// Whether anything is demanded.
+    /// Returns whether anything is demanded.
     #[must_use]
     pub const fn is_any(&self) -> bool {
         self.method.is_some() || self.accounts.is_some()
     }
 }
 
-/// One of `model_providers`. All of them are typed and named, whichever is used (codex 0.118.0–0.169.0).
+/// The key of the model catalogue.
+pub const CATALOG_KEY: &str = "model_catalog_json";
+/// The keys that name files: codex 0.123.0 and 0.169.0 start no thread if one is missing or blank.
+const FILE_KEYS: [&str; 3] = [CATALOG_KEY, "model_instructions_file", "experimental_compact_prompt_file"];
+/// The key that says which projects are trusted.
+const PROJECTS_KEY: &str = "projects";
+/// The keys of `requirements.toml`.
+const METHODS_KEY: &str = "allowed_login_methods";
+const WORKSPACES_KEY: &str = "allowed_chatgpt_workspaces";
+/// The keys that send requests elsewhere.
+const BASE_URL_KEYS: [&str; 2] = ["openai_base_url", "chatgpt_base_url"];
+
+impl Config {
+    /// Merges the layers, the lowest first.
+    ///
+    /// # Errors
+    /// [`ReasonCode::ConfigInvalid`] if codex would fail every `thread/start` for it.
+    pub fn of<'a>(layers: impl IntoIterator<Item = Layer<'a>>) -> Result<Self, Reason> {
+        let mut table = Table::new();
+        let mut directories = [None; FILE_KEYS.len()];
+        for layer in layers {
+            for (key, directory) in FILE_KEYS.iter().zip(&mut directories) {
+                match layer {
+                    Layer::File(file, of_file) if file.get(key).is_some() => *directory = Some(of_file),
+                    Layer::Argv(overrides) if overrides.get(key).is_some() => *directory = None,
+                    _ => {}
+                }
+            }
+            match layer {
+                Layer::File(file, _) => merge(&mut table, &file.0),
+                Layer::Argv(overrides) => {
+                    let mut argv = Table::new();
+                    overrides.apply(&mut argv);
+                    merge(&mut table, &argv);
+                }
+            }
+        }
+        if table.is_empty() {
+            return Ok(Self::default());
+        }
+        let mut files = Vec::new();
+        for (key, directory) in FILE_KEYS.into_iter().zip(directories) {
+            let path = typed::<PathBuf>(&table, key, "not a path")?;
+            let resolve = |path: PathBuf| match directory {
+                Some(directory) if !path.starts_with("~") => directory.join(path),
+                _ => path,
+            };
+            files.extend(path.map(|path| (key, resolve(path))));
+        }
+        let mut has_base_url = false;
+        for key in BASE_URL_KEYS {
+            has_base_url |= typed::<String>(&table, key, "not a string")?.is_some_and(|url| !url.trim().is_empty());
+        }
+        Ok(Self {
+            store: typed(&table, "cli_auth_credentials_store", "none of `file`, `keyring`, `auto`, `ephemeral`")?
+                .unwrap_or_default(),
+            provider: provider(&table)?,
+            forced: forced(&table)?,
+            selects_profile: typed::<String>(&table, "profile", "not a string")?.is_some(),
+            has_base_url,
+            files,
+        })
+    }
+}
+
+/// Lays `upper` over `lower`, table by table; anything else is replaced.
+fn merge(lower: &mut Table, upper: &Table) {
+    for (key, value) in upper {
+        match (lower.get_mut(key), value) {
+            (Some(Value::Table(below)), Value::Table(above)) => merge(below, above),
+            _ => {
+                lower.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}
+
+/// One of `model_providers`. All of them are typed, whichever is used; unknown fields are ignored (codex 0.118.0–0.169.0).
 #[derive(Deserialize)]
 #[expect(dead_code, reason = "typed as codex types it, so a wrong type there must be an error here too")]
-struct OwnProvider {
+struct ProviderTable {
     #[serde(default)]
     name: String,
     base_url: Option<String>,
     env_key: Option<String>,
     env_key_instructions: Option<String>,
     experimental_bearer_token: Option<String>,
-    auth: Option<Table>,
+    auth: Option<ProviderAuth>,
+    aws: Option<IgnoredAny>,
     wire_api: Option<Wire>,
     query_params: Option<BTreeMap<String, String>>,
     http_headers: Option<BTreeMap<String, String>>,
@@ -103,9 +253,39 @@ struct OwnProvider {
     request_max_retries: Option<u64>,
     stream_max_retries: Option<u64>,
     stream_idle_timeout_ms: Option<u64>,
+    websocket_connect_timeout_ms: Option<u64>,
     supports_websockets: Option<bool>,
     #[serde(default)]
     requires_openai_auth: bool,
+}
+
+/// A command that prints a credential.
+#[derive(Deserialize)]
+struct ProviderAuth {
+    command: String,
+}
+
+impl ProviderTable {
+    /// Whether codex loads a configuration with it.
+    fn is_valid(&self, id: &str) -> bool {
+        let needs_name = !NAMELESS.contains(&id);
+        let auth_is_alone =
+            || self.env_key.is_none() && self.experimental_bearer_token.is_none() && !self.requires_openai_auth;
+        (!needs_name || !self.name.trim().is_empty())
+            && (self.aws.is_none() || id == BEDROCK || id == "amazon-bedrock-runtime")
+            && self.auth.as_ref().is_none_or(|auth| !auth.command.trim().is_empty() && auth_is_alone())
+    }
+
+    /// Whether it brings a credential of its own.
+    fn has_own_credential(&self) -> bool {
+        self.env_key.is_some()
+            || self.experimental_bearer_token.is_some()
+            || self.auth.is_some()
+            || [&self.http_headers, &self.env_http_headers]
+                .into_iter()
+                .flatten()
+                .any(|headers| headers.keys().any(|name| name.eq_ignore_ascii_case("authorization")))
+    }
 }
 
 /// `wire_api`, of which one is left.
@@ -115,8 +295,38 @@ enum Wire {
     Responses,
 }
 
-/// `forced_login_method`.
-#[derive(Deserialize)]
+/// The provider that is always there.
+const OPENAI: &str = "openai";
+/// Those that a configuration may not define (codex 0.118.0–0.169.0).
+const RESERVED: [&str; 3] = [OPENAI, "ollama", "lmstudio"];
+/// codex's own provider for AWS, of which a configuration changes region and profile.
+const BEDROCK: &str = "amazon-bedrock";
+/// Those that need no `name` (0.123.0: the first; 0.169.0: all).
+const NAMELESS: [&str; 3] = [BEDROCK, "amazon-bedrock-runtime", "gcp"];
+
+fn provider(table: &Table) -> Result<Provider, Reason> {
+    const RULE: &str = "not a table of providers, each with a `name` and values that codex knows";
+    let key = "model_providers";
+    let providers: BTreeMap<String, ProviderTable> = typed(table, key, RULE)?.unwrap_or_default();
+    if providers.iter().any(|(id, provider)| !provider.is_valid(id)) {
+        return Err(wrong(key, RULE));
+    }
+    if RESERVED.iter().any(|id| providers.contains_key(*id)) {
+        return Err(wrong(key, "in the way of codex's own `openai`, `ollama` or `lmstudio`"));
+    }
+    let id: Option<String> = typed(table, "model_provider", "not a string")?;
+    let Some(id) = id else { return Ok(Provider::OpenAi) };
+    Ok(match providers.get(&id) {
+        _ if id == OPENAI => Provider::OpenAi,
+        _ if RESERVED.contains(&id.as_str()) || NAMELESS.contains(&id.as_str()) || id == "oss" => Provider::Own,
+        None => Provider::Undefined,
+        Some(provider) if provider.requires_openai_auth && !provider.has_own_credential() => Provider::WithOpenAiLogin,
+        Some(_) => Provider::Own,
+    })
+}
+
+/// `forced_login_method`, and a value of `allowed_login_methods`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Method {
     Chatgpt,
@@ -131,86 +341,75 @@ enum Accounts {
     Many(Vec<String>),
 }
 
-impl Config {
-    /// Reads the bytes of a `config.toml` (none where there is no such file) under the overrides of argv.
-    ///
-    /// # Errors
-    /// [`Reason::ConfigInvalid`] where codex would fail every `thread/start` for it.
-    pub fn read(bytes: Option<&[u8]>, overrides: &Overrides) -> Result<Self, Because> {
-        let bytes = bytes.filter(|_| !overrides.ignores_config).unwrap_or_default();
-        if bytes.is_empty() && overrides.is_empty() {
-            return Ok(Self::default());
-        }
-        let text =
-            std::str::from_utf8(bytes).map_err(|_| Because::of(Reason::ConfigInvalid, "config.toml is not UTF-8"))?;
-        // All of it, as codex does: a number that no value holds is an error wherever it stands.
-        let mut table: Table = trusted::without(text).map_or_else(|| toml::from_str(text), Ok).map_err(|error| {
-            // The parser's own message quotes the line, which may hold a key.
-            let offset = error.span().map_or(0, |span| span.start);
-            let (line, column) = position(text, offset);
-            Because::of(Reason::ConfigInvalid, format!("config.toml is not valid TOML at {line}:{column}"))
-        })?;
-        overrides.apply(&mut table);
-        Ok(Self {
-            store: typed(&table, "cli_auth_credentials_store", "none of `file`, `keyring`, `auto`, `ephemeral`")?
-                .unwrap_or_default(),
-            provider: provider(&table)?,
-            forced: forced(&table)?,
-            selects_profile: typed::<String>(&table, "profile", "not a string")?.is_some(),
-        })
-    }
-}
-
-fn provider(table: &Table) -> Result<Provider, Because> {
-    const RULE: &str = "not a table of providers, each with a `name` and values that codex knows";
-    let key = "model_providers";
-    let providers: BTreeMap<String, OwnProvider> = typed(table, key, RULE)?.unwrap_or_default();
-    if providers.values().any(|provider| provider.name.trim().is_empty()) {
-        return Err(wrong(key, RULE));
-    }
-    if BUILT_IN.iter().any(|name| providers.contains_key(*name)) {
-        return Err(wrong(key, "in the way of codex's own `openai`, `ollama` or `lmstudio`"));
-    }
-    let name: Option<String> = typed(table, "model_provider", "not a string")?;
-    let Some(name) = name.filter(|name| name != OPENAI) else { return Ok(Provider::OpenAi) };
-    let Some(provider) = providers.get(&name) else { return Ok(Provider::Own) };
-    let sends_its_own = provider.env_key.is_some()
-        || provider.experimental_bearer_token.is_some()
-        || provider.auth.as_ref().is_some_and(|auth| auth.contains_key("command"))
-        || [&provider.http_headers, &provider.env_http_headers]
-            .into_iter()
-            .flatten()
-            .any(|headers| headers.keys().any(|name| name.eq_ignore_ascii_case("authorization")));
-    Ok(if provider.requires_openai_auth && !sends_its_own { Provider::WithOpenAiLogin } else { Provider::Own })
-}
-
-/// The provider that is always there.
-const OPENAI: &str = "openai";
-/// Those that nobody may define (codex 0.118.0–0.169.0).
-const BUILT_IN: [&str; 3] = [OPENAI, "ollama", "lmstudio"];
-
-fn forced(table: &Table) -> Result<Forced, Because> {
+fn forced(table: &Table) -> Result<Forced, Reason> {
+    const RULE: &str = "neither a workspace id nor a list of them";
     let [method_key, account_key] = SIGN_OUT_KEYS;
     let method = typed(table, method_key, "none of `chatgpt`, `api`")?.map(|method| match method {
-        Method::Chatgpt => Login::Chatgpt,
-        Method::Api => Login::ApiKey,
+        Method::Chatgpt => LoginKind::Chatgpt,
+        Method::Api => LoginKind::ApiKey,
     });
-    let accounts = typed(table, account_key, "neither a string nor a list of strings")?.map(|accounts| {
-        let ids = match accounts {
-            Accounts::One(id) => vec![id],
-            Accounts::Many(ids) => ids,
-        };
-        ids.into_iter().filter_map(Id::new).collect()
-    });
-    Ok(Forced { method, accounts })
+    let accounts = match typed(table, account_key, RULE)? {
+        None => Vec::new(),
+        // codex 0.169 loads no list that is written into one string.
+        Some(Accounts::One(ids)) if ids.contains(',') => return Err(wrong(account_key, RULE)),
+        Some(Accounts::One(id)) => vec![id],
+        Some(Accounts::Many(ids)) => ids,
+    };
+    let accounts = trimmed(&accounts);
+    // codex takes a blank id and an empty list for unset.
+    Ok(Forced { method, accounts: (!accounts.is_empty()).then_some(accounts) })
 }
 
-/// What stands at the top level under `key`, as codex reads it; `rule` says what else it is.
-fn typed<T: DeserializeOwned>(table: &Table, key: &'static str, rule: &str) -> Result<Option<T>, Because> {
+/// Returns the ids that are not blank, without the white space around them.
+fn trimmed(ids: &[String]) -> Vec<Id> {
+    ids.iter().filter_map(|id| Id::new(id.trim().to_owned())).collect()
+}
+
+/// Returns the value of a top-level key as codex types it; `rule` says what a wrong one is.
+fn typed<T: DeserializeOwned>(table: &Table, key: &'static str, rule: &str) -> Result<Option<T>, Reason> {
     let value = table.get(key).cloned().map(Value::try_into);
     value.transpose().map_err(|_| wrong(key, rule))
 }
 
-fn wrong(key: &str, rule: &str) -> Because {
-    Because::of(Reason::ConfigInvalid, format!("`{key}` in config.toml is {rule}"))
+fn wrong(key: &str, rule: &str) -> Reason {
+    Reason::new(ReasonCode::ConfigInvalid, format!("`{key}` in config.toml is {rule}"))
+}
+
+/// What `/etc/codex/requirements.toml` admits (codex 0.169; 0.123 ignores it).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Requirements {
+    methods: Option<Vec<Method>>,
+    accounts: Option<Vec<Id>>,
+}
+
+impl Requirements {
+    /// Reads the two keys that are about logins.
+    ///
+    /// # Errors
+    /// If one of them is not what codex takes: codex fails and names the file.
+    pub fn of(file: &ConfigFile) -> Result<Self, Reason> {
+        let accounts: Option<Vec<String>> = typed(&file.0, WORKSPACES_KEY, "not an array of strings")?;
+        Ok(Self {
+            methods: typed(&file.0, METHODS_KEY, "not an array of `chatgpt`, `api`")?,
+            // Unlike the key of config.toml an empty list admits no workspace.
+            accounts: accounts.map(|ids| trimmed(&ids)),
+        })
+    }
+
+    /// Returns whether codex uses the login of `auth`.
+    #[must_use]
+    pub fn admit(&self, auth: &Auth) -> bool {
+        let method = match auth.kind {
+            LoginKind::Chatgpt => Method::Chatgpt,
+            LoginKind::ApiKey => Method::Api,
+            LoginKind::Other => return self.methods.is_none() && self.accounts.is_none(),
+        };
+        let account_admitted = match &self.accounts {
+            Some(accounts) if method == Method::Chatgpt => {
+                auth.owners.account.one().is_some_and(|account| accounts.contains(account))
+            }
+            _ => true,
+        };
+        self.methods.as_ref().is_none_or(|methods| methods.contains(&method)) && account_admitted
+    }
 }

@@ -1,13 +1,13 @@
-//! WHICH HOMES a setting means: a path, in whose parts `*` stands for anything.
+//! Which homes a setting means: a path in whose components `*` stands for any characters.
 //!
-//! Pure. Says which part of a path is to be compared with which; whether two places are one is for whoever looks.
+//! Pure. Says which part of a path is to be compared with which; whether two places are one is for the caller.
 
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
 use wildmatch::WildMatchPattern;
 
-/// A path in whose parts `*` stands for any characters; nothing else is special, and no `*` stands for a slash.
+/// A path in whose components `*` stands for any characters except a slash; nothing else is special.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
     place: PathBuf,
@@ -18,11 +18,11 @@ impl Pattern {
     /// Takes an absolute path.
     ///
     /// # Errors
-    /// The rule, where a part is `**`: it would seem to stand for many parts.
+    /// The rule, if a component is `**`: it would seem to stand for several components.
     pub fn new(path: &Path) -> Result<Self, &'static str> {
         let parts: Vec<_> = path.components().map(Component::as_os_str).collect();
         if parts.iter().any(|part| *part == "**") {
-            return Err("a path without `**`: `*` stands for characters within one part");
+            return Err("a path without `**`: `*` stands for characters within one component");
         }
         let is_pattern = |part: &&std::ffi::OsStr| part.as_encoded_bytes().contains(&b'*');
         let fixed = parts.iter().position(is_pattern).unwrap_or(parts.len());
@@ -32,19 +32,19 @@ impl Pattern {
         })
     }
 
-    /// The part without any `*`: a place on the disk, which may have other spellings.
+    /// Returns the part before any `*`: a place on the disk, which may have other spellings.
     #[must_use]
     pub fn place(&self) -> &Path {
         &self.place
     }
 
-    /// Whether it has a `*` at all.
+    /// Returns whether there is a `*`.
     #[must_use]
     pub const fn has_star(&self) -> bool {
         !self.below.is_empty()
     }
 
-    /// The directory above `path` that would have to be [`Pattern::place`]; `None` where the parts below it do not match.
+    /// Returns the directory above `path` that has to be [`Pattern::place`]; `None` if the components below it do not match.
     #[must_use]
     pub fn above<'a>(&self, path: &'a Path) -> Option<&'a Path> {
         let mut parts = path.components().rev();
@@ -57,7 +57,7 @@ impl Pattern {
 }
 
 impl fmt::Display for Pattern {
-    /// As it was written, `~` expanded.
+    /// As it was written, with `~` expanded.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.below.iter().fold(self.place.clone(), |path, part| path.join(part));
         write!(f, "{}", path.display())

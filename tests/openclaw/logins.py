@@ -1,4 +1,4 @@
-"""Two logins of one person, of the right shape and no use: signed by nobody, good for the stand-in alone."""
+"""Two logins of one person, of the right shape, without a valid signature, good for the stand-in alone."""
 
 import base64
 import json

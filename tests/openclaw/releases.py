@@ -1,4 +1,4 @@
-"""What differs from one OpenClaw to the next: what npm installs, where the login comes from, what the settings are called."""
+"""What differs from one OpenClaw to the next: what npm installs, which login is used, what the settings are called."""
 
 import json
 import os
@@ -32,7 +32,7 @@ class Release:
         if self.number < (2026, 4, 15):
             raise CannotRun(f"OpenClaw {version} has no codex plugin that starts an app-server")
 
-    # ---- Where the login comes from ----
+    # ---- The login ----
 
     @property
     def login(self):
@@ -88,7 +88,7 @@ class Release:
         }
 
     def arguments(self, in_the_persons_home):
-        """What this release starts codex with where nothing is configured."""
+        """Returns what this release starts codex with by default."""
         is_kept = in_the_persons_home or self.number < (2026, 8, 1)
         store = [] if is_kept else ["-c", 'cli_auth_credentials_store="ephemeral"']
         return [*store, "app-server", "--listen", "stdio://"]
@@ -128,7 +128,7 @@ class Shelf:
         return self.fetch(f"codex-{version}", [f"@openai/codex@{version}"], found)
 
     def openclaw(self, release):
-        """OpenClaw's command, and what it installs its codex plugin from, where that is no part of it."""
+        """Returns OpenClaw's command, and what it installs its codex plugin from unless it brings the plugin."""
         specs = [f"openclaw@{release.version}"]
         if release.before:
             specs.append(f"--before={release.before}")
@@ -143,7 +143,7 @@ class Shelf:
         return command, self.plugin(release, command)
 
     def plugin(self, release, command):
-        """The codex plugin of a release that has it apart: npm's where npm has it, else the code in the release itself."""
+        """Returns the codex plugin of a release that does not bundle it: npm's if npm has it, else the code in the release."""
         for version in reversed(self.versions(PLUGIN)):
             if number(version)[:2] == release.number[:2] and number(version) <= release.number:
                 return f"npm:{PLUGIN}@{version}"
@@ -164,7 +164,7 @@ class Shelf:
         return sorted([versions] if isinstance(versions, str) else versions, key=number)
 
     def fetch(self, name, specs, pattern):
-        """What `pattern` finds in what is kept, which npm fills where it finds nothing yet."""
+        """Returns what `pattern` finds in the cache, which npm fills if it finds nothing yet."""
         kept = self.root / name
         if found := first(kept, pattern):
             return found
@@ -205,7 +205,7 @@ def first(root, pattern):
 
 def supply(bundled, modules):
     """Links what a bundled plugin depends on beside it. OpenClaw's install script fetches it a second time, and its first
-    start does where that did not run; npm has already brought the same for OpenClaw itself."""
+    start does if that did not run; npm has already brought the same for OpenClaw itself."""
     described = bundled / "package.json"
     if not described.is_file():
         return
@@ -246,7 +246,7 @@ BINDINGS = """,
 def mount(release, package):
     """Writes the plugin's entry beside the release, which carries the plugin's code in `dist` and no entry to it."""
     # Among the bundled ones, for only those may keep what this one keeps.
-    where = package / "dist/extensions/codex"
+    directory = package / "dist/extensions/codex"
     harness_file, harness = exported(package, "harness.ts", "createCodexAppServerAgentHarness")
     provider_file, provider = exported(package, "provider.ts", "buildCodexProvider")
     imports, options = "", ""
@@ -265,8 +265,8 @@ def mount(release, package):
         imports=imports,
         options=options,
     )
-    where.mkdir()
-    (where / "index.js").write_text(entry)
+    directory.mkdir()
+    (directory / "index.js").write_text(entry)
     manifest = {
         "id": "codex",
         "name": "Codex",
@@ -274,7 +274,7 @@ def mount(release, package):
         "activation": {"onStartup": True, "onAgentHarnesses": ["codex"]},
         "configSchema": {"type": "object", "additionalProperties": True, "properties": {}},
     }
-    (where / "openclaw.plugin.json").write_text(json.dumps(manifest, indent=2))
+    (directory / "openclaw.plugin.json").write_text(json.dumps(manifest, indent=2))
     described = {
         "name": PLUGIN,
         "version": release.version,
@@ -282,7 +282,7 @@ def mount(release, package):
         "openclaw": {"extensions": ["./index.js"]},
         "mounted": True,
     }
-    (where / "package.json").write_text(json.dumps(described, indent=2))
+    (directory / "package.json").write_text(json.dumps(described, indent=2))
 
 
 def exported(package, source, name):

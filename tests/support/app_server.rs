@@ -1,4 +1,4 @@
-//! The host's side of `codex app-server`: JSON-RPC, one message per line, and never an endless wait.
+//! The host's side of `codex app-server`: JSON-RPC, one message per line, with a limit to every wait.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
@@ -38,13 +38,12 @@ pub struct Turn {
 impl AppServer {
     /// Starts a server as OpenClaw does: pipes for stdio, a process group of its own.
     pub fn spawn(mut command: Command) -> AppServer {
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .spawn()
-            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        let spawned = {
+            let _alone = super::forking();
+            command.spawn()
+        };
+        let mut child = spawned.unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let stdin = child.stdin.take();
         let stderr = super::drain(child.stderr.take());
         let (sender, messages) = mpsc::channel();
@@ -52,7 +51,7 @@ impl AppServer {
         thread::spawn(move || {
             for line in stdout.map(BufReader::new).into_iter().flat_map(BufRead::lines) {
                 let Ok(line) = line else { break };
-                // What is not JSON is kept as a string: it is the protocol's breach that a test wants to see.
+                // What is not JSON breaks the protocol, and a test wants to see it: it is kept as a string.
                 let message = serde_json::from_str(&line).unwrap_or(Value::String(line));
                 if sender.send(message).is_err() {
                     break;
@@ -141,7 +140,7 @@ impl AppServer {
 
     /// All of stderr. Ends the server, for only then is it all.
     fn stderr(&mut self) -> String {
-        // Once only: afterwards the process id may be somebody else's.
+        // Once only: afterwards another process may have this id.
         let Some(stderr) = self.stderr.take() else {
             return String::new();
         };
@@ -155,7 +154,7 @@ impl AppServer {
         sent.map_err(|error| format!("{message}: {error}\nstderr: {}", self.stderr()))
     }
 
-    /// The next message that is `wanted`; what else comes meanwhile stays for later.
+    /// The next message that is `wanted`; others stay for later.
     fn next(&mut self, wanted: impl Fn(&Value) -> bool) -> Result<Value, String> {
         if let Some(index) = self.unread.iter().position(&wanted)
             && let Some(message) = self.unread.remove(index)

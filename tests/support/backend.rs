@@ -1,20 +1,22 @@
 //! A stand-in for OpenAI on the loopback: answers a turn with "pong" and remembers who asked.
 //!
-//! It is the HTTP proxy of the programs under test as well, so that a request meant for anybody else ends
-//! here, refused and on record.
+//! It is the HTTP proxy of the programs under test as well, so that a request meant for any other address is refused and recorded.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-/// A client that stops talking in the middle of a request does not keep a thread for ever.
+/// How long a client may stop in the middle of a request.
 const SILENCE: Duration = Duration::from_secs(20);
 
 /// One request as it came in.
@@ -28,9 +30,13 @@ pub struct Request {
     pub authorization: Option<String>,
     /// The value of `chatgpt-account-id`.
     pub account: Option<String>,
+    /// The refresh token that the token endpoint was handed, also an empty one.
+    pub refresh_token: Option<String>,
 }
 
-/// What a renewed login carries.
+const JSON: &str = "application/json";
+
+/// The access token of a renewed login.
 pub const RENEWED: &str = "renewed-synthetic-token";
 
 /// Listens from birth to drop.
@@ -77,7 +83,7 @@ impl Backend {
         self.seen.lock().unwrap().clone()
     }
 
-    /// What each turn's `POST /v1/responses` carried; `None` is the bug.
+    /// The bearer of each turn's `POST /v1/responses`; `None` is the bug.
     pub fn bearers(&self) -> Vec<Option<String>> {
         self.requests()
             .into_iter()
@@ -86,25 +92,24 @@ impl Backend {
             .collect()
     }
 
-    /// The `-c` arguments and the environment that send codex here and nowhere else.
-    pub fn attach(&self, command: &mut Command) {
+    /// The `-c` arguments that send codex here.
+    pub fn args(&self) -> [String; 4] {
         let here = format!("http://{}", self.address);
-        command
-            .args(["-c", &format!("openai_base_url=\"{here}/v1\"")])
-            .args(["-c", &format!("chatgpt_base_url=\"{here}/backend-api\"")])
-            .env("CODEX_REFRESH_TOKEN_URL_OVERRIDE", format!("{here}/oauth/token"));
-        self.fence(command);
+        let [openai, chatgpt] =
+            [format!("openai_base_url=\"{here}/v1\""), format!("chatgpt_base_url=\"{here}/backend-api\"")];
+        ["-c".to_owned(), openai, "-c".to_owned(), chatgpt]
     }
 
-    /// A `config.toml` that sends codex here, for hosts that hand on no `-c`.
-    pub fn config(&self) -> String {
-        let here = format!("http://{}", self.address);
-        format!("openai_base_url = \"{here}/v1\"\nchatgpt_base_url = \"{here}/backend-api\"\n")
+    /// A script that starts `codex` with [`Backend::args`]: the launcher redirects no start whose own arguments have them.
+    pub fn script(&self, codex: &Path) -> String {
+        let args = self.args().map(|arg| format!("'{arg}'")).join(" ");
+        format!("#!/bin/sh\nexec '{}' {args} \"$@\"\n", codex.display())
     }
 
-    /// Only the environment that keeps codex on this machine, for commands that take no `-c`.
+    /// The environment that keeps codex on this machine.
     pub fn fence(&self, command: &mut Command) {
         let here = format!("http://{}", self.address);
+        command.env("CODEX_REFRESH_TOKEN_URL_OVERRIDE", format!("{here}/oauth/token"));
         for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
             command.env(name, &here).env(name.to_lowercase(), &here);
         }
@@ -132,6 +137,15 @@ impl Request {
         let token = self.authorization.as_deref()?.strip_prefix("Bearer ")?;
         Some(token.trim()).filter(|token| !token.is_empty())
     }
+
+    /// The answer to a request for a new access token.
+    fn renewal(&self) -> (&'static str, &'static str, String) {
+        if self.refresh_token.as_ref().is_none_or(String::is_empty) {
+            return ("404 Not Found", JSON, refusal("no refresh token", ""));
+        }
+        let renewed = json!({"access_token": RENEWED, "refresh_token": "renewed-synthetic-refresh"});
+        ("200 OK", JSON, renewed.to_string())
+    }
 }
 
 fn serve(stream: &TcpStream, seen: &Mutex<Vec<Request>>, renews: bool) -> io::Result<()> {
@@ -144,14 +158,17 @@ fn serve(stream: &TcpStream, seen: &Mutex<Vec<Request>>, renews: bool) -> io::Re
     // Unread bytes at closing time would reach the client as a reset instead of the answer.
     let body = read_body(&mut reader, &headers)?;
     let request = Request {
-        method,
-        path,
         authorization: headers.get("authorization").cloned(),
         account: headers.get("chatgpt-account-id").cloned(),
+        refresh_token: (path == "/oauth/token").then(|| refresh_token(&body)).flatten(),
+        method,
+        path,
     };
-    let (status, kind, body) = match renewal(&request, &body).filter(|_| renews) {
-        Some(renewed) => ("200 OK", "application/json", renewed),
-        None => answer(&request, headers.contains_key("upgrade")),
+    let (status, kind, body) = match (request.path.as_str(), renews) {
+        ("/oauth/token", true) => request.renewal(),
+        // codex's words about it depend on this code.
+        ("/oauth/token", false) => ("401 Unauthorized", JSON, refusal("unknown token", "refresh_token_invalidated")),
+        _ => answer(&request, headers.contains_key("upgrade")),
     };
     seen.lock().unwrap().push(request);
     let head = format!(
@@ -167,7 +184,7 @@ fn serve(stream: &TcpStream, seen: &Mutex<Vec<Request>>, renews: bool) -> io::Re
 
 type Head = (String, String, BTreeMap<String, String>);
 
-/// Method, path and headers (names in lower case); `None` when the client left without a word.
+/// Method, path and headers (names in lower case); `None` if the client left without a request.
 fn read_head(reader: &mut impl BufRead) -> io::Result<Option<Head>> {
     let mut line = String::new();
     if reader.read_line(&mut line)? == 0 {
@@ -215,38 +232,43 @@ fn read_chunks(reader: &mut impl BufRead, body: &mut Vec<u8>) -> io::Result<()> 
     }
 }
 
-/// The answer to a request that spends a refresh token; `None` where there is nothing to spend.
-fn renewal(request: &Request, body: &[u8]) -> Option<String> {
-    if request.path != "/oauth/token" {
-        return None;
-    }
-    let spent = serde_json::from_slice::<Value>(body).ok()?.get("refresh_token")?.as_str()?.to_owned();
-    let renewed = json!({"access_token": RENEWED, "refresh_token": "renewed-synthetic-refresh"});
-    (!spent.is_empty()).then(|| renewed.to_string())
+fn refresh_token(body: &[u8]) -> Option<String> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    body.get("refresh_token")?.as_str().map(str::to_owned)
 }
 
 fn answer(request: &Request, upgrade: bool) -> (&'static str, &'static str, String) {
-    const JSON: &str = "application/json";
     if upgrade {
-        let body = refusal("websockets are not spoken here");
+        let body = refusal("no websockets here", "");
         return ("426 Upgrade Required", JSON, body);
     }
     if !request.is_turn() {
-        return ("404 Not Found", JSON, refusal("nothing is here"));
+        return ("404 Not Found", JSON, refusal("not found", ""));
     }
     if request.bearer().is_none() {
-        // The words of the original: people search for them.
-        let body = refusal("Missing bearer or basic authentication in header");
+        // OpenAI's own words, which people search for.
+        let body = refusal("Missing bearer or basic authentication in header", "");
         return ("401 Unauthorized", JSON, body);
+    }
+    if request.bearer().is_some_and(is_past_its_end) {
+        return ("401 Unauthorized", JSON, refusal("Provided authentication token is expired.", ""));
     }
     ("200 OK", "text/event-stream", pong())
 }
 
-fn refusal(message: &str) -> String {
-    json!({"error": {"message": message, "type": "invalid_request_error", "code": null}}).to_string()
+/// Whether a JWT has ended; any other token lives.
+fn is_past_its_end(token: &str) -> bool {
+    let payload = token.split('.').nth(1).and_then(|payload| URL_SAFE_NO_PAD.decode(payload).ok());
+    let claims: Option<Value> = payload.and_then(|payload| serde_json::from_slice(&payload).ok());
+    let end = claims.and_then(|claims| claims.get("exp")?.as_i64());
+    end.is_some_and(|end| end <= chrono::Utc::now().timestamp())
 }
 
-/// The shortest turn codex takes for a whole one.
+fn refusal(message: &str, code: &str) -> String {
+    json!({"error": {"message": message, "type": "invalid_request_error", "code": code}}).to_string()
+}
+
+/// The shortest answer that codex takes for a whole turn.
 fn pong() -> String {
     let message = json!({
         "type": "message",

@@ -317,7 +317,7 @@ fn claims(making: &mut Making, exp: &str) -> Object {
     object(&[("exp", Node::Text(exp.to_owned())), (AUTH, Node::Object(auth)), (PROFILE, Node::Object(profile))])
 }
 
-/// Other types, other keys and double ones where codex types the claims.
+/// Other types, other keys and double ones for the claims that codex types.
 fn spoil_claims(making: &mut Making, claims: &mut Object) {
     if !making.one_in(3) {
         return;
@@ -421,7 +421,7 @@ fn jwt(making: &mut Making, what: &str, payload: &str) -> String {
     token
 }
 
-/// The last character with its lowest bit turned over, which stands for nothing where the text does not fill it.
+/// The last character with its lowest bit turned over, which stands for nothing if the text does not fill it.
 fn trailing_bits(encoded: &str) -> String {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut bytes = encoded.as_bytes().to_vec();

@@ -1,17 +1,18 @@
-//! The real codex and the real OpenClaw, from npm. Fetched once into the build directory and kept there.
+//! The real codex and the real OpenClaw, from npm: fetched once into the build directory and kept there.
 
 use std::env::consts::{ARCH, OS};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tempfile::Builder;
 
-/// Two hundred megabytes over a slow line, and then it is npm that hangs.
+/// How long npm may take: two hundred megabytes over a slow line.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// The native binary of `@openai/codex@<version>`, or why it cannot be had, in one line.
+/// Returns the native binary of `@openai/codex@<version>`, or why there is none, in one line.
 pub fn codex(version: &str) -> Result<PathBuf, String> {
     let platform = platform()?;
     let fetched =
@@ -28,7 +29,7 @@ pub struct OpenClaw {
     pub node: PathBuf,
 }
 
-/// The directory of a `node` that is new enough for every host, or why it cannot be had.
+/// Returns the directory of a `node` that is new enough for every host.
 pub fn node() -> Result<PathBuf, String> {
     let platform = match (OS, ARCH) {
         ("linux", "x86_64") => "linux-x64",
@@ -46,14 +47,14 @@ pub fn node() -> Result<PathBuf, String> {
     Ok(node.parent().unwrap_or(&node).to_owned())
 }
 
-/// A directory with these packages in its `node_modules`, or why it cannot be had, in one line.
+/// Returns a directory with these packages in its `node_modules`.
 pub fn packages(specs: &[&str]) -> Result<PathBuf, String> {
     let name = specs.join("+").replace('/', "-");
     let there = |prefix: &Path| prefix.join("node_modules").is_dir().then(|| prefix.to_owned());
     fetch(&name, specs, there)?.ok_or_else(|| format!("{} brought nothing", specs.join(" ")))
 }
 
-/// `openclaw@<version>`, with what it depends on as it was before a day, where one is given; or why it cannot be had, in one line.
+/// Returns `openclaw@<version>`, with its dependencies as they were before a day, if one is given.
 pub fn openclaw(version: &str, before: &str) -> Result<OpenClaw, String> {
     let node = node()?;
     let there = |path: PathBuf| path.is_file().then_some(path);
@@ -65,22 +66,77 @@ pub fn openclaw(version: &str, before: &str) -> Result<OpenClaw, String> {
     Ok(OpenClaw { command, node })
 }
 
-/// What `find` finds in the directory `name` of what is kept, which npm fills where it finds nothing yet.
+/// Returns a project in which `npm i @openai/codex@<version>` was run: the platform's package is hoisted.
+pub fn project(version: &str) -> Result<PathBuf, String> {
+    codex(version)?;
+    Ok(cache()?.join(format!("codex-{version}")))
+}
+
+/// Returns a prefix into which `npm i -g @openai/codex@<version>` was run: the platform's package is nested.
+pub fn global(version: &str) -> Result<PathBuf, String> {
+    let make = |prefix: &Path, apart: &Path| {
+        let spec = format!("@openai/codex@{version}");
+        install(npm(apart).args(["install", "-g", "--include=optional", &spec, "--prefix"]).arg(prefix))
+    };
+    made(&format!("global-{version}"), "lib", make)
+}
+
+/// Returns a project in which `pnpm add @openai/codex@<version>` was run.
+pub fn pnpm_project(version: &str) -> Result<PathBuf, String> {
+    // A version that runs on any node that codex runs on.
+    let pnpm = packages(&["pnpm@9"])?.join("node_modules/pnpm/bin/pnpm.cjs");
+    let node = node()?;
+    let make = |prefix: &Path, apart: &Path| {
+        fs::create_dir_all(apart).map_err(|error| format!("{}: {error}", apart.display()))?;
+        let mut command = Command::new(node.join("node"));
+        command.arg(&pnpm).env("HOME", apart).env("XDG_DATA_HOME", apart).current_dir(prefix);
+        command.env("npm_config_store_dir", apart.join("store"));
+        let spec = format!("@openai/codex@{version}");
+        install(command.args(["add", "--ignore-scripts", &spec, "--dir"]).arg(prefix))
+    };
+    made(&format!("pnpm-{version}"), "", make)
+}
+
+/// Returns the prefix `name`, which has npm's script of codex below `below`.
+fn made(name: &str, below: &str, make: impl FnOnce(&Path, &Path) -> Result<(), String>) -> Result<PathBuf, String> {
+    let find = |prefix: &Path| {
+        let script = prefix.join(below).join("node_modules/@openai/codex/bin/codex.js");
+        script.is_file().then(|| prefix.to_owned())
+    };
+    kept_or_made(name, find, make)?.ok_or_else(|| format!("{name} brought nothing"))
+}
+
+/// Returns what `find` finds in a prefix into which npm installed these packages.
 fn fetch(name: &str, specs: &[&str], find: impl Fn(&Path) -> Option<PathBuf>) -> Result<Option<PathBuf>, String> {
+    let make = |prefix: &Path, apart: &Path| {
+        let mut npm = npm(apart);
+        npm.args(["install", "--prefix", ".", "--no-save", "--include=optional"]).args(specs);
+        install(npm.current_dir(prefix))
+    };
+    kept_or_made(name, find, make)
+}
+
+/// Returns what `find` finds in the directory `name` of the cache; `make` fills the directory if there is nothing yet.
+fn kept_or_made(
+    name: &str,
+    find: impl Fn(&Path) -> Option<PathBuf>,
+    make: impl FnOnce(&Path, &Path) -> Result<(), String>,
+) -> Result<Option<PathBuf>, String> {
+    // Cases of one program often want the same.
+    static FETCHING: Mutex<()> = Mutex::new(());
+    let _alone = FETCHING.lock().unwrap_or_else(PoisonError::into_inner);
     let cache = cache()?;
     let kept = cache.join(name);
     if let Some(found) = find(&kept) {
         return Ok(Some(found));
     }
-    fs::create_dir_all(&cache).map_err(|error| format!("{}: {error}", cache.display()))?;
-    // Several test programs may be here at once: each installs beside, the first to finish moves in.
-    let fresh = Builder::new()
-        .prefix(&format!(".{name}-"))
-        .tempdir_in(&cache)
-        .map_err(|error| format!("{}: {error}", cache.display()))?;
+    let here = |error: std::io::Error| format!("{}: {error}", cache.display());
+    fs::create_dir_all(&cache).map_err(here)?;
+    // Several test programs may be here at once: each installs beside the others, and the first to finish moves in.
+    let fresh = Builder::new().prefix(&format!(".{name}-")).tempdir_in(&cache).map_err(here)?;
     let prefix = fresh.path().join("installed");
-    fs::create_dir(&prefix).map_err(|error| format!("{}: {error}", prefix.display()))?;
-    install(specs, &prefix, &fresh.path().join("npm"))?;
+    fs::create_dir(&prefix).map_err(here)?;
+    make(&prefix, &fresh.path().join("npm"))?;
     if find(&prefix).is_none() {
         return Ok(None);
     }
@@ -91,40 +147,37 @@ fn fetch(name: &str, specs: &[&str], find: impl Fn(&Path) -> Option<PathBuf>) ->
     })
 }
 
-/// What was fetched before, newest name last: for those who would rather use none than fetch one.
+/// Returns the newest codex that was fetched before, if there is one: nothing is fetched for it.
 pub fn kept() -> Option<PathBuf> {
     let platform = platform().ok()?;
     let mut kept: Vec<_> = fs::read_dir(cache().ok()?).ok()?.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    // Some of what is kept brings a codex of its own.
+    // Other directories there have a codex of their own.
     kept.retain(|prefix| prefix.file_name().is_some_and(|name| name.to_string_lossy().starts_with("codex-")));
     kept.sort();
     kept.iter().rev().find_map(|prefix| native(prefix, platform))
 }
 
-/// `apart` is npm's own home and cache: the person's stay as they are, and this one goes when we do.
-fn install(specs: &[&str], into: &Path, apart: &Path) -> Result<(), String> {
+/// Returns npm with a home and a cache of its own below `apart`: the person's stay as they are.
+fn npm(apart: &Path) -> Command {
     let mut npm = Command::new("npm");
     npm.env("HOME", apart)
         .env("npm_config_cache", apart.join("cache"))
         .env("npm_config_userconfig", apart.join("npmrc"))
-        .current_dir(into)
-        .args(["install", "--prefix", ".", "--no-save", "--ignore-scripts"])
-        .args(["--include=optional", "--no-audit", "--no-fund"])
-        .args(["--no-update-notifier", "--loglevel=error"])
-        .args(["--fetch-retries=2", "--fetch-retry-mintimeout=500"])
-        .args(["--fetch-retry-maxtimeout=2000"])
-        .args(specs);
-    let finished = super::run_within(&mut npm, PATIENCE).map_err(|error| first_line(&error))?;
-    if finished.code == Some(0) {
-        return Ok(());
-    }
-    Err(format!("npm could not install {}: {}", specs.join(" "), first_line(&finished.stderr)))
+        .args(["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"])
+        .args(["--fetch-retries=2", "--fetch-retry-mintimeout=500", "--fetch-retry-maxtimeout=2000"]);
+    npm
 }
 
-/// `<target>/npm-cache`, wherever the build directory is.
+/// Runs an installer.
+fn install(command: &mut Command) -> Result<(), String> {
+    let finished = super::run_within(command, PATIENCE).map_err(|error| first_line(&error))?;
+    if finished.code == Some(0) { Ok(()) } else { Err(first_line(&format!("{}{}", finished.stderr, finished.stdout))) }
+}
+
+/// Returns `<target>/npm-cache`, wherever the build directory is.
 pub fn cache() -> Result<PathBuf, String> {
     // `<target>/<profile>/deps/<test>`, `<target>/<profile>/examples/<example>`; or with a target triple before the profile.
-    let program = std::env::current_exe().map_err(|error| format!("where we are: {error}"))?;
+    let program = std::env::current_exe().map_err(|error| format!("this program is nowhere: {error}"))?;
     let target = program.ancestors().find(|path| path.join("CACHEDIR.TAG").is_file());
     Ok(target.ok_or_else(|| format!("{} is not in a build directory", program.display()))?.join("npm-cache"))
 }
@@ -146,7 +199,7 @@ fn platform() -> Result<Platform, String> {
     Ok(Platform { package, triple })
 }
 
-/// npm nests the platform's package or lays it beside; the binary moved between 0.128 and 0.136.
+/// Returns the native codex of a prefix: npm nests or hoists the platform's package, and the binary moved between 0.128 and 0.136.
 fn native(prefix: &Path, platform: Platform) -> Option<PathBuf> {
     let scope = prefix.join("node_modules/@openai");
     let nested = scope.join("codex/node_modules/@openai");

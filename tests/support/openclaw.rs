@@ -1,5 +1,5 @@
 //! OpenClaw as it lies on a disk: its package, its configuration, and the homes it makes for codex, release by release.
-//! What each lays where was read off the releases (see `docs/design.md`); nothing of OpenClaw runs here.
+//! The files of each were read off the releases (see `docs/design.md`); nothing of OpenClaw runs here.
 
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::{World, auth, lay_home};
+use super::fixture::lay_home;
+use super::{Fixture, auth};
 
 /// A release whose lay-out differs from the one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,7 +40,7 @@ impl Release {
         }
     }
 
-    /// What it starts codex with where nothing is configured.
+    /// What it starts codex with if nothing is configured.
     pub fn args(self) -> &'static [&'static str] {
         if self >= Release::August {
             &["-c", r#"cli_auth_credentials_store="ephemeral""#, "app-server", "--listen", "stdio://"]
@@ -58,17 +59,17 @@ pub struct OpenClaw {
     pub agent: PathBuf,
     /// Its package.
     pub package: PathBuf,
-    /// Where its command is.
+    /// The path of its command.
     pub bin: PathBuf,
     /// Every home in the state directory, sorted.
     pub homes: Vec<PathBuf>,
 }
 
 impl OpenClaw {
-    /// Lays a release in the world's home: the package as `npm i -g --prefix ~/.npm-global` leaves it, with a command that only
+    /// Lays a release in the fixture's home: the package as `npm i -g --prefix ~/.npm-global` leaves it, with a command that only
     /// says that it was run; the state directory after some use; no configuration.
-    pub fn lay(world: &World, release: Release) -> OpenClaw {
-        let home = world.home();
+    pub fn lay(fixture: &Fixture, release: Release) -> OpenClaw {
+        let home = fixture.home();
         let package = home.join(".npm-global/lib/node_modules/openclaw");
         lay_package(&package, release.version());
         let bin = home.join(".npm-global/bin");
@@ -81,7 +82,7 @@ impl OpenClaw {
         write(&agent.join("auth-profiles.json"), &json!({"version": 1, "profiles": {}}));
         let mut homes = Vec::new();
         if release == Release::April {
-            for bridge in [world.bridge(), world.cli_bridge()] {
+            for bridge in [fixture.bridge(), fixture.cli_bridge()] {
                 homes.push(lay_home(bridge, &issue_70511()));
             }
         } else {
@@ -141,11 +142,11 @@ pub fn lay_package(package: &Path, version: &str) {
 }
 
 /// A codex of this version, as Homebrew leaves it, with a link in `~/.local/bin`; its real path.
-pub fn lay_codex(world: &World, version: &str) -> PathBuf {
-    let codex = world.root().join("brew/Cellar/codex").join(version).join("bin/codex");
+pub fn lay_codex(fixture: &Fixture, version: &str) -> PathBuf {
+    let codex = fixture.root().join("brew/Cellar/codex").join(version).join("bin/codex");
     fs::create_dir_all(codex.parent().unwrap()).unwrap();
     super::write_executable(&codex, "#!/bin/sh\necho 'codex was run' >&2\nexit 70\n");
-    let bin = world.home().join(".local/bin");
+    let bin = fixture.home().join(".local/bin");
     fs::create_dir_all(&bin).unwrap();
     let _ = fs::remove_file(bin.join("codex"));
     symlink(&codex, bin.join("codex")).unwrap();

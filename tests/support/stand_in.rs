@@ -19,15 +19,15 @@ use nix::sys::stat::{Mode, umask};
 use nix::unistd::{getpgrp, getpid, getppid, getsid};
 use serde::{Deserialize, Serialize};
 
-/// Where the report goes; whoever has this variable is the stand-in.
+/// The path of the report. A process with this variable is the stand-in.
 pub const REPORT: &str = "STAND_IN_REPORT";
-/// `exit 7`, `signal 15`, or `wait` for somebody else to end it; without it, `exit 0`.
+/// `exit 7`, `signal 15`, or `wait` to be ended; without it, `exit 0`.
 pub const END: &str = "STAND_IN_END";
 /// Set: copy stdin to stdout first.
 pub const ECHO: &str = "STAND_IN_ECHO";
 /// A program to start as a child, with our own arguments and the report in the value of [`NESTED_REPORT`].
 pub const NEST: &str = "STAND_IN_NEST";
-/// Where the child's stand-in reports.
+/// The path of the report of the child's stand-in.
 pub const NESTED_REPORT: &str = "STAND_IN_NESTED_REPORT";
 
 /// How a stand-in was started.
@@ -36,7 +36,7 @@ pub struct Report {
     pub pid: u32,
     /// Who started it.
     pub parent: u32,
-    /// Whom it found itself to have started; `None` where the system does not say.
+    /// The child that it started; `None` if the system does not say.
     pub children: Option<String>,
     /// Its process group.
     pub group: i32,
@@ -46,13 +46,13 @@ pub struct Report {
     pub argv: Vec<Bytes>,
     /// The environment, in its order.
     pub env: Vec<(Bytes, Bytes)>,
-    /// `None` where it is gone.
+    /// `None` if it is gone.
     pub cwd: Option<Bytes>,
     /// Open descriptors: the number, and what it is as far as two processes can have the same.
     pub descriptors: Vec<(i32, String)>,
     /// Blocked signals.
     pub blocked: Vec<String>,
-    /// Ignored signals as the kernel writes them; `None` where it does not.
+    /// Ignored signals as the kernel writes them; `None` if it does not.
     pub ignored: Option<String>,
     pub umask: String,
 }
@@ -89,7 +89,7 @@ impl<T: AsRef<OsStr> + ?Sized> From<&T> for Bytes {
 }
 
 impl Report {
-    /// The report in `path`; `None` where nobody wrote one.
+    /// The report in `path`; `None` if there is none.
     pub fn read(path: &Path) -> Option<Report> {
         let bytes = fs::read(path).ok()?;
         Some(serde_json::from_slice(&bytes).unwrap())
@@ -143,7 +143,7 @@ fn descriptors() -> Vec<(i32, String)> {
     open
 }
 
-/// Acts as codex where that is what this process was started for.
+/// Acts as codex if this process was started for that.
 pub fn act() -> Option<ExitCode> {
     let Some(report) = env::var_os(REPORT) else {
         // Never the whole test suite under the name of codex.

@@ -1,22 +1,24 @@
-//! What must hold for any bytes at all: one function a parser, for whoever makes up bytes.
+//! What must hold for any bytes at all: one function a parser.
 //!
-//! The fuzz targets of `fuzz/` call these, `tests/fuzzed.rs` does where there is only a stable compiler, and
-//! `tests/properties.rs` does with bytes of its own. Each panics where something does not hold.
+//! The fuzz targets of `fuzz/` call these, and `tests/pure/parsers.rs` calls them with a stable compiler. Each panics if something
+//! does not hold.
 
-#![allow(dead_code, reason = "every crate includes this module and uses its own part of it")]
+#![allow(dead_code, reason = "every crate that includes this module uses its own part of it")]
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
-use std::sync::LazyLock;
+use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use codex_home::failure::Failure;
-use codex_home::home::auth::{Auth, Usable};
-use codex_home::home::completion::{Sealed, complete};
-use codex_home::home::config::Config;
-use codex_home::reason::Reason;
-use codex_home::start::{Overrides, SIGN_OUT_KEYS, Start, serves_stdio};
-use codex_home::{refusal, settings};
+use codex_home::home::SecretBytes;
+use codex_home::home::auth::{Auth, Login, Named};
+use codex_home::home::config::{Config, ConfigFile, Layer, Requirements};
+use codex_home::home::repaired::repair;
+use codex_home::reason::ReasonCode;
+use codex_home::request::{Request, SIGN_OUT_KEYS, serves_stdio};
+use codex_home::settings::FileProblem;
+use codex_home::{display, refusal, settings};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -25,7 +27,7 @@ use crate::{mutants, vectors};
 
 /// A parser, and what holds for it.
 pub struct Target {
-    /// As the fuzz target is called.
+    /// The name of the fuzz target.
     pub name: &'static str,
     /// What must hold for any bytes.
     pub holds: fn(&[u8]),
@@ -46,30 +48,24 @@ fn clock(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
 }
 
-/// `auth.json`, its claims, and completing it.
+/// `auth.json`, its claims, and its repair.
 pub fn auth(bytes: &[u8]) {
-    let sealed = Sealed::from(bytes.to_vec());
-    static PERSONAL: LazyLock<Sealed> =
-        LazyLock::new(|| Sealed::from(vectors::vector("ok_chatgpt_auth_mode").bytes(clock("2026-11-22T12:00:00Z"))));
-    for now in ["2019-01-01T00:00:00Z", "2026-11-22T12:00:00Z", "2100-06-01T00:00:00Z"].map(clock) {
-        let auth = Auth::read(bytes, now);
-        assert_eq!(auth, Auth::read(bytes, now), "the same bytes, another judgement");
-        let of_reason = match auth.because.reason {
-            Reason::OkChatgpt | Reason::OkApiKey => Usable::Yes,
-            Reason::OtherAuth => Usable::Unknown,
-            _ => Usable::No,
-        };
-        assert_eq!(auth.usable, of_reason, "{}", auth.because);
-        assert!(auth.renewed_at_start || !auth.stale, "past its end, and not renewed");
-        assert!(!auth.may_be_torn() || auth.usable == Usable::No, "torn and usable");
-        let alone = complete(&sealed, None, now);
-        if auth.because.reason == Reason::OkChatgpt && !auth.owners.disagree() {
-            assert!(alone.is_ok(), "what can log in cannot be completed");
+    let secret = SecretBytes::from(bytes.to_vec());
+    for now in ["1970-01-01T00:00:00Z", "2026-11-22T12:00:00Z", "2100-06-01T00:00:00Z"].map(clock) {
+        let auth = Auth::parse(bytes, now);
+        assert_eq!(auth, Auth::parse(bytes, now), "the same bytes, another judgement");
+        match &auth.login {
+            Login::Usable(reason) => assert!(matches!(reason.code, ReasonCode::OkChatgpt | ReasonCode::OkApiKey)),
+            Login::NotJudged(reason) => assert!(matches!(reason.code, ReasonCode::OtherAuth | ReasonCode::AuthIsArray)),
+            Login::Broken(reason) => assert!(reason.to_string().len() < 200, "{reason}"),
         }
-        for completion in [alone, complete(&sealed, Some(&PERSONAL), now), complete(&PERSONAL, Some(&sealed), now)] {
-            let shown = format!("{completion:?}");
-            assert!(shown.len() < 600, "{shown}");
-        }
+        let is_usable = matches!(auth.login, Login::Usable(_));
+        assert!(!(is_usable && auth.may_be_torn), "torn and usable");
+        let Ok(repaired) = repair(&secret, now) else { continue };
+        assert!(format!("{repaired:?}").len() < 600, "{repaired:?}");
+        assert!(matches!(repaired.auth.login, Login::Usable(_)), "a repair that does not log in");
+        assert!(!repaired.auth.has_refresh_token && !repaired.auth.renewed_at_start, "a repair that codex would renew");
+        assert!(repaired.auth.owners.account.one().is_some() && auth.owners.account != Named::Several, "whose is it?");
     }
 }
 
@@ -80,21 +76,30 @@ fn auth_corpus() -> Vec<Vec<u8>> {
     vectors.map(|vector| vector.bytes(now)).filter(|bytes| !bytes.is_empty()).chain(mutants).collect()
 }
 
-/// codex's `config.toml`, alone and under the overrides of argv.
+/// codex's `config.toml`, alone and under the overrides of argv, and `requirements.toml`.
 pub fn config(bytes: &[u8]) {
-    let over = ["-c", "model_providers.mine.name=X", "--oss", "exec"].map(OsString::from);
-    let Start::Judged { overrides, .. } = Start::read(&over) else { panic!("{over:?} is judged") };
-    let read = Config::read(Some(bytes), &Overrides::default());
-    assert_eq!(read, Config::read(Some(bytes), &Overrides::default()), "the same bytes, another reading");
-    for read in [read, Config::read(Some(bytes), &overrides)] {
-        match read {
+    let args = ["-c", "model_providers.mine.name=X", "--oss", "exec"].map(OsString::from);
+    let Request::Judged(judged) = Request::parse(&args) else { panic!("{args:?} is judged") };
+    let file = match ConfigFile::parse(bytes, "config.toml") {
+        Ok(file) => file,
+        Err(reason) => {
+            assert_eq!(reason.code, ReasonCode::ConfigInvalid);
+            assert!(reason.to_string().len() < 200, "{reason}");
+            return;
+        }
+    };
+    let layer = Layer::File(&file, Path::new("/home/me/.codex"));
+    assert_eq!(Config::of([layer]), Config::of([layer]), "the same bytes, another reading");
+    for config in [Config::of([layer]), Config::of([layer, Layer::Argv(&judged.overrides)])] {
+        match config {
             Ok(config) => _ = format!("{config:?}"),
-            Err(because) => {
-                assert_eq!(because.reason, Reason::ConfigInvalid);
-                assert!(because.to_string().len() < 200, "{because}");
+            Err(reason) => {
+                assert_eq!(reason.code, ReasonCode::ConfigInvalid);
+                assert!(reason.to_string().len() < 200, "{reason}");
             }
         }
     }
+    _ = Requirements::of(&file);
 }
 
 fn config_corpus() -> Vec<Vec<u8>> {
@@ -102,17 +107,17 @@ fn config_corpus() -> Vec<Vec<u8>> {
     mutants::config_lines().map(|line| line.bytes).chain(drawn).collect()
 }
 
-/// Our own `config.toml`.
+/// Our own settings file.
 pub fn settings_file(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let (entries, wrong) = settings::parse(text);
-    let lines = text.lines().count() + 1;
-    let places = entries.iter().map(|entry| entry.at).chain(wrong.iter().map(|wrong| wrong.at));
-    for (line, column) in places {
-        assert!((1..=lines).contains(&line) && column > 0, "{line}:{column} of {lines} lines");
-    }
-    for wrong in wrong {
-        assert!(!wrong.cause.is_empty() && !wrong.cause.contains('\n'), "{wrong:?}");
+    match settings::check(text) {
+        Ok(()) => {}
+        Err(FileProblem::Invalid { at: (line, column), cause }) => {
+            let lines = text.lines().count() + 1;
+            assert!((1..=lines).contains(&line) && column > 0, "{line}:{column} of {lines} lines");
+            assert!(!cause.is_empty() && !cause.chars().any(display::is_control), "{cause:?}");
+        }
+        Err(problem) => panic!("{problem}"),
     }
 }
 
@@ -129,21 +134,21 @@ fn settings_corpus() -> Vec<Vec<u8>> {
     FILES.iter().map(|text| text.as_bytes().to_vec()).chain(config_corpus()).collect()
 }
 
-/// A command line: its words stand between NULs.
+/// A command line: its words are separated by NULs.
 pub fn argv(bytes: &[u8]) {
     let args: Vec<OsString> = bytes.split(|byte| *byte == 0).map(|word| OsStr::from_bytes(word).to_owned()).collect();
-    let start = Start::read(&args);
-    assert_eq!(start, Start::read(&args), "the same words, another start");
+    let request = Request::parse(&args);
+    assert_eq!(request, Request::parse(&args), "the same words, another request");
     _ = serves_stdio(&args);
-    let Start::Judged { overrides, .. } = start else { return };
+    let Request::Judged(judged) = request else { return };
     for key in SIGN_OUT_KEYS {
-        assert!(overrides.get(key).is_none(), "judged under `{key}`");
+        assert!(judged.overrides.get(key).is_none(), "judged under `{key}`");
     }
-    assert!(overrides.get("profile").is_none(), "judged under a profile");
+    assert!(judged.overrides.get("profile").is_none(), "judged under a profile");
     // codex finds a subcommand behind every option, and these end a login.
     let first = args.first().map(|word| word.as_bytes()).unwrap_or_default();
     assert!(!matches!(first, b"logout" | b"mcp" | b"help" | b"--version" | b"-V" | b"--help" | b"-h"), "{args:?}");
-    _ = Config::read(None, &overrides);
+    _ = Config::of([Layer::Argv(&judged.overrides)]);
 }
 
 fn argv_corpus() -> Vec<Vec<u8>> {
@@ -168,24 +173,19 @@ fn argv_corpus() -> Vec<Vec<u8>> {
     LINES.iter().map(|line| line.to_vec()).collect()
 }
 
-/// What a host writes to an app-server that will never be.
+/// What a host writes to an app-server that is refused.
 pub fn lines(bytes: &[u8]) {
-    let failure = Failure::CodexNotFound { looked: "`PATH`".to_owned(), passed_over: None };
-    let mut said = Vec::new();
-    refusal::converse(&mut &*bytes, &mut said, &failure).unwrap();
-    let said = String::from_utf8(said).unwrap();
-    assert!(said.lines().count() <= bytes.split(|byte| *byte == b'\n').count(), "more answers than lines");
-    for line in said.lines() {
-        // An id is answered as it stands, be it a number beyond any range.
-        let answers: Vec<Answer> = match serde_json::from_str(line) {
-            Ok(answers) => answers,
-            Err(_) => vec![serde_json::from_str(line).unwrap()],
-        };
-        assert!(!answers.is_empty());
-        for answer in answers {
-            assert_eq!(answer.error["code"], -32603);
-            assert!(answer.id.get().starts_with(|c: char| c == '"' || c == '-' || c.is_ascii_digit()), "{}", answer.id);
-        }
+    let failure = Failure::CodexNotFound { searched: Vec::new(), skipped: None };
+    let mut output = Vec::new();
+    refusal::converse(&mut &*bytes, &mut output, &failure, None).unwrap();
+    let output = String::from_utf8(output).unwrap();
+    assert!(output.lines().count() <= bytes.split(|byte| *byte == b'\n').count(), "more answers than lines");
+    for line in output.lines() {
+        assert!(!line.chars().any(display::is_control), "{line}");
+        // An id is answered as it stands, even if it is a number beyond any range.
+        let answer: Answer = serde_json::from_str(line).unwrap();
+        assert_eq!(answer.error["code"], -32603);
+        assert!(answer.id.get().starts_with(|c: char| c == '"' || c == '-' || c.is_ascii_digit()), "{}", answer.id);
     }
 }
 
@@ -199,10 +199,10 @@ fn lines_corpus() -> Vec<Vec<u8>> {
     const LINES: &[&str] = &[
         "{\"id\":1,\"method\":\"initialize\",\"params\":{\"clientInfo\":{\"name\":\"openclaw\"}}}\n",
         "{\"jsonrpc\":\"2.0\",\"id\":\"b9-\\u00e4\",\"method\":\"initialize\"}\r\n{\"method\":\"initialized\"}\n",
-        "[{\"id\":0,\"method\":\"a\"},{\"id\":-1.5e3,\"method\":\"b\"},{\"method\":\"c\"},[{\"id\":2,\"method\":\"d\"}]]\n",
+        "[{\"id\":0,\"method\":\"a\"},{\"id\":-1.5e3,\"method\":\"b\"}]\n",
         "{\"id\":null,\"method\":\"a\"}\n{\"id\":{},\"method\":\"a\"}\n{\"id\":1}\n{\"id\":1,\"result\":{}}\n",
         "null\ntrue\n1\n\"x\"\n[]\n{}\n\n  \nnot json\n{\"id\":1,\"method\":\"cut",
-        "{\"id\":1,\"id\":2,\"method\":\"a\",\"method\":5}\n",
+        "{\"id\":1,\"id\":2,\"method\":\"a\",\"method\":5}\n{\"id\":\"\u{2028}\u{85}\",\"method\":\"a\"}\n",
     ];
     LINES.iter().map(|text| text.as_bytes().to_vec()).collect()
 }

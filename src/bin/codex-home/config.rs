@@ -1,46 +1,68 @@
-//! `codex-home config`: where the settings are, what is in force, and whether it is right.
+//! `codex-home config`: where the settings are, what is in force, and whether it is valid.
 
+use std::path::PathBuf;
+
+use codex_home::describe;
 use codex_home::failure::Failure;
 use codex_home::invocation::Invocation;
-use codex_home::settings::{FILE_VARIABLE, Journal, Key, Settings, Source};
+use codex_home::settings::{FILE_VARIABLE, Key, Settings, Source};
 use serde_json::{Map, Value, json};
 
-use crate::cli::Config;
-use crate::screen::{BAD, Ended, GOOD, Screen, Trouble, painted};
+use crate::cli::ConfigCommand;
+use crate::error::{CliError, CliResult};
+use crate::printer::{BAD, GOOD, Printer, painted};
+
+/// Reads the settings for a command that needs valid ones.
+///
+/// # Errors
+/// The first problem.
+pub fn read(invocation: &Invocation) -> Result<Settings, CliError> {
+    let (settings, problems) = gather(invocation);
+    problems.into_iter().next().map_or(Ok(settings), |problem| Err(problem.into()))
+}
+
+fn gather(invocation: &Invocation) -> (Settings, Vec<Failure>) {
+    let (settings, problems) = Settings::read(invocation);
+    match &settings.file {
+        Some(file) => tracing::debug!("the settings file is `{}`", file.display()),
+        None => tracing::debug!("no place for a settings file is known"),
+    }
+    (settings, problems)
+}
 
 /// Shows what was asked for.
-pub fn run(invocation: &Invocation, command: Config, json: bool, screen: &mut Screen) -> Ended {
-    let (settings, problems) = Settings::gather(invocation);
+pub fn run(invocation: &Invocation, command: ConfigCommand, json: bool, printer: &mut Printer) -> CliResult {
+    let (settings, problems) = gather(invocation);
     match command {
-        Config::Path => path(&settings, json, screen),
-        Config::Show => show(&settings, &problems, json, screen),
-        Config::Check => check(&settings, &problems, json, screen),
+        ConfigCommand::Path => path(&settings, json, printer),
+        ConfigCommand::Show => show(&settings, &problems, json, printer),
+        ConfigCommand::Check => check(&settings, &problems, json, printer),
     }
 }
 
-/// The code that the launcher would end with.
-fn code(problems: &[Failure]) -> u8 {
+/// Returns the code that the launcher would end with.
+fn exit_code(problems: &[Failure]) -> u8 {
     problems.first().map_or(0, Failure::exit_code)
 }
 
-fn path(settings: &Settings, json: bool, screen: &mut Screen) -> Ended {
+fn path(settings: &Settings, json: bool, printer: &mut Printer) -> CliResult {
     let file = settings.file.as_ref().map(|file| file.to_string_lossy().into_owned());
     if json {
-        screen.json(&json!({ "file": file }))?;
+        printer.json(&json!({ "file": file }))?;
         return Ok(0);
     }
     let Some(file) = file else {
         let message = "no place for a settings file is known: this user has no home directory that could be found";
-        return Err(Trouble::new(message, format!("set `{FILE_VARIABLE}` to an absolute path")));
+        return Err(CliError::new(message, format!("set `{FILE_VARIABLE}` to an absolute path")));
     };
-    // For a program too: as it is.
-    screen.line(file)?;
+    // Not shortened: scripts read this.
+    printer.line(file)?;
     Ok(0)
 }
 
-/// The value of a key as JSON has it.
+/// Returns the value of a key as JSON.
 fn value(settings: &Settings, key: Key) -> Value {
-    let path = |path: &std::path::PathBuf| Value::from(path.to_string_lossy());
+    let path = |path: &PathBuf| Value::from(path.to_string_lossy());
     match key {
         Key::Codex => settings.codex.as_ref().map_or(Value::Null, path),
         Key::PersonalHome => settings.personal_home.as_ref().map_or(Value::Null, path),
@@ -48,88 +70,86 @@ fn value(settings: &Settings, key: Key) -> Value {
         Key::Bridges => settings.bridges.iter().map(ToString::to_string).collect(),
         Key::Leave => settings.leave.iter().map(ToString::to_string).collect(),
         Key::NpmNative => settings.npm_native.into(),
-        Key::Journal => match &settings.journal {
-            Journal::Default => true.into(),
-            Journal::Off => false.into(),
-            Journal::File(file) => path(file),
-        },
+        Key::Journal => settings.journal.into(),
     }
 }
 
-/// A value as text has it.
-fn shown(value: &Value, screen: &Screen) -> String {
+/// Returns a value as text.
+fn shown(value: &Value, printer: &Printer) -> String {
     match value {
         Value::Null => "none".to_owned(),
-        Value::String(text) if text.starts_with('/') => screen.path(text.as_ref()),
+        Value::String(text) if text.starts_with('/') => printer.path(text.as_ref()),
         Value::String(text) => text.clone(),
         Value::Array(values) if values.is_empty() => "none".to_owned(),
-        Value::Array(values) => values.iter().map(|value| shown(value, screen)).collect::<Vec<_>>().join(", "),
+        Value::Array(values) => values.iter().map(|value| shown(value, printer)).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
     }
 }
 
-fn show(settings: &Settings, problems: &[Failure], json: bool, screen: &mut Screen) -> Ended {
-    let file = settings.file.as_ref();
+fn show(settings: &Settings, problems: &[Failure], json: bool, printer: &mut Printer) -> CliResult {
     if json {
         let of = |key: Key| {
-            let (source, line) = match settings.source(key) {
-                Source::Default => ("default", None),
-                Source::File(line) => ("file", Some(line)),
-                Source::Variable => ("environment", None),
+            let source = match settings.source(key) {
+                Source::Default => "default",
+                Source::File => "file",
+                Source::Variable => "environment",
             };
-            json!({
-                "value": value(settings, key),
-                "source": source,
-                "line": line,
-                "variable": key.variable(),
-            })
+            json!({ "value": value(settings, key), "source": source, "variable": key.variable() })
         };
         let values: Map<String, Value> = Key::ALL.into_iter().map(|key| (key.name().to_owned(), of(key))).collect();
-        screen.json(&json!({
-            "file": file.map(|file| file.to_string_lossy()),
+        printer.json(&json!({
+            "file": settings.file.as_ref().map(|file| file.to_string_lossy()),
             "settings": values,
-            "problems": problems.iter().map(Failure::message).collect::<Vec<_>>(),
+            "problems": problems.iter().map(problem).collect::<Vec<_>>(),
         }))?;
-        return Ok(code(problems));
+        return Ok(exit_code(problems));
     }
     let rows = Key::ALL.into_iter().map(|key| {
-        let from = match (settings.source(key), file) {
-            (Source::File(line), Some(file)) => format!("{}:{line}", screen.path(file)),
+        let from = match (settings.source(key), &settings.file) {
+            (Source::File, Some(file)) => printer.path(file),
             (Source::Variable, _) => key.variable().to_owned(),
             _ => "default".to_owned(),
         };
-        vec![key.name().to_owned(), shown(&value(settings, key), screen), from]
+        vec![key.name().to_owned(), shown(&value(settings, key), printer), from]
     });
     let rows = rows.collect();
-    screen.table(&["key", "value", "from"], rows)?;
-    say(problems, screen)
+    printer.table(&["key", "value", "from"], rows)?;
+    print(problems, settings, printer)
 }
 
-fn check(settings: &Settings, problems: &[Failure], json: bool, screen: &mut Screen) -> Ended {
+fn check(settings: &Settings, problems: &[Failure], json: bool, printer: &mut Printer) -> CliResult {
     if json {
-        let problem = |failure: &Failure| json!({"reason": failure.reason().id(), "message": failure.message(), "help": failure.help()});
-        screen.json(&json!({
+        printer.json(&json!({
             "file": settings.file.as_ref().map(|file| file.to_string_lossy()),
-            "missing": settings.file_is_missed,
-            "right": problems.is_empty(),
+            "missing": settings.file_is_missing,
+            "valid": problems.is_empty(),
             "problems": problems.iter().map(problem).collect::<Vec<_>>(),
         }))?;
-        return Ok(code(problems));
+        return Ok(exit_code(problems));
     }
-    if let (true, Some(file)) = (settings.file_is_missed, &settings.file) {
-        let file = screen.path(file);
-        screen.aside(&format!("`{FILE_VARIABLE}` names `{file}`, and there is no such file"));
+    if let (true, Some(file)) = (settings.file_is_missing, &settings.file) {
+        printer.remark(&format!("`{FILE_VARIABLE}` names `{}`, and there is no such file", printer.path(file)));
     }
     if problems.is_empty() {
-        screen.line(format!("{} the settings are right", painted(GOOD, "✓")))?;
+        printer.line(format!("{} the settings are valid", painted(GOOD, "✓")))?;
     }
-    say(problems, screen)
+    print(problems, settings, printer)
 }
 
-/// Everything that is wrong, a few lines each.
-fn say(problems: &[Failure], screen: &mut Screen) -> Ended {
+/// Returns a problem as JSON, with whole paths.
+fn problem(failure: &Failure) -> Value {
+    json!({
+        "reason": failure.code().id(),
+        "message": failure.to_string(),
+        "help": describe::help(failure, None),
+    })
+}
+
+/// Prints every problem, each on a few lines.
+fn print(problems: &[Failure], settings: &Settings, printer: &mut Printer) -> CliResult {
     for problem in problems {
-        screen.line(format!("{} {problem}", painted(BAD, "✗")))?;
+        let text = describe::terminal(problem, settings.person_home.as_deref());
+        printer.line(format!("{} {text}", painted(BAD, "✗")))?;
     }
-    Ok(code(problems))
+    Ok(exit_code(problems))
 }

@@ -1,158 +1,170 @@
-//! LOOKING: what stands at a path, for the rooms that look at OpenClaw and at homes from outside.
+//! Reads for the modules that look at OpenClaw, at homes and at the journal.
 //!
-//! Opens nothing that could wait, reads and lists nothing without a limit, changes nothing.
-#![expect(clippy::disallowed_methods, reason = "this is the room that looks at the disk for the others")]
+//! Built on the library's [`fs`]: bounded, never blocking. Changes nothing.
 
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Read as _};
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use codex_home::home::FileId;
+use codex_home::display::cause;
+use codex_home::fs::{self, Directory, FileId, ReadError};
 use codex_home::invocation::Invocation;
-use codex_home::words::cause;
-use nix::fcntl::OFlag;
-use nix::unistd::{AccessFlags, Gid, Uid, access};
+use nix::fcntl::{OFlag, readlink};
+use nix::unistd::{AccessFlags, Gid};
 
-/// Why a file was not read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unread {
-    /// There is none.
-    #[error("there is no such file")]
-    Missing,
-    /// A directory, a FIFO, a device.
-    #[error("it is not a regular file")]
-    NotRegular,
-    /// It is larger than anybody would write it.
-    #[error("it is larger than {} KiB", .0 >> 10)]
-    TooLarge(u64),
-    /// The system says no.
-    #[error("it cannot be read: {0}")]
-    Denied(String),
-}
-
-impl From<std::io::Error> for Unread {
-    fn from(error: std::io::Error) -> Self {
-        match error.kind() {
-            ErrorKind::NotFound | ErrorKind::NotADirectory => Self::Missing,
-            _ => Self::Denied(cause(&error)),
+/// Reads a regular file of at most `limit` bytes, symlinks followed; `None` if there is none.
+///
+/// # Errors
+/// Why it was not read, in words.
+pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, String> {
+    let error = match fs::read(path, limit) {
+        Ok(file) => {
+            tracing::debug!("read `{}` ({} bytes)", path.display(), file.bytes.len());
+            return Ok(Some(file.bytes));
         }
-    }
+        Err(ReadError::Absent) => return Ok(None),
+        Err(ReadError::WrongKind) => "it is not a regular file".to_owned(),
+        Err(ReadError::TooLarge) => format!("it is larger than {} KiB", limit >> 10),
+        Err(ReadError::Denied(errno) | ReadError::Transient(errno)) => {
+            format!("it cannot be read: {}", errno.desc().to_lowercase())
+        }
+    };
+    tracing::debug!("did not read `{}`: {error}", path.display());
+    Err(error)
 }
 
-/// The bytes of a regular file of at most `limit` bytes, links followed.
-///
-/// # Errors
-/// [`Unread`].
-pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Unread> {
-    let bytes = head(path, limit + 1)?;
-    if bytes.len() as u64 > limit { Err(Unread::TooLarge(limit)) } else { Ok(bytes) }
+/// Returns how a program begins, or the whole of a script; nothing if it cannot be read.
+pub fn head(path: &Path) -> Vec<u8> {
+    fs::probe(path).map(|probe| probe.head).unwrap_or_default()
 }
 
-/// How a regular file begins, up to `limit` bytes.
+/// The end of a file.
+pub struct Tail {
+    /// Which file it is.
+    pub id: FileId,
+    /// Where the bytes begin in it.
+    pub offset: u64,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// Reads a regular file to its end, from the offset that `offset` returns for its identity and size; `None` if there is none.
 ///
 /// # Errors
-/// [`Unread`].
-pub fn head(path: &Path, limit: u64) -> Result<Vec<u8>, Unread> {
-    // Asked before it is opened: opening a FIFO can wait for ever. Opened so that it would not if it became one.
-    if !fs::metadata(path)?.is_file() {
-        return Err(Unread::NotRegular);
+/// Why it was not read, in words.
+pub fn read_tail(path: &Path, offset: impl FnOnce(FileId, u64) -> u64) -> Result<Option<Tail>, String> {
+    let mut file = match open(path) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
+        file => file.map_err(|error| cause(&error))?,
+    };
+    let metadata = file.metadata().map_err(|error| cause(&error))?;
+    if !metadata.is_file() {
+        return Err("it is not a regular file".to_owned());
     }
-    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-    let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(Unread::NotRegular);
-    }
+    let id = FileId { device: metadata.dev(), inode: metadata.ino() };
     let mut bytes = Vec::new();
-    file.take(limit).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    let offset = offset(id, metadata.len());
+    file.seek(SeekFrom::Start(offset)).and_then(|_| file.read_to_end(&mut bytes)).map_err(|error| cause(&error))?;
+    tracing::debug!("read `{}` from byte {offset} on ({} bytes)", path.display(), bytes.len());
+    Ok(Some(Tail { id, offset, bytes }))
 }
 
-/// What is in a directory, sorted; the second is whether there is more than `limit`.
+#[expect(clippy::disallowed_methods, reason = "the journal is read from an offset, which the library does not do")]
+fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)
+}
+
+/// Returns what identifies the file at `path`, symlinks followed.
+pub fn id(path: &Path) -> Option<FileId> {
+    fs::stat(path).ok().map(|stat| stat.id)
+}
+
+/// Returns the entries of a directory, sorted and at most `limit`, and whether there are more.
 pub fn list(directory: &Path, limit: usize) -> (Vec<PathBuf>, bool) {
-    let mut entries = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut found: Vec<_> = entries.by_ref().take(limit).collect();
-    found.sort();
-    (found, entries.next().is_some())
+    let mut entries = fs::list(directory, limit + 1);
+    let has_more = entries.len() > limit;
+    entries.truncate(limit);
+    entries.sort();
+    (entries, has_more)
 }
 
-/// A path with its links resolved.
-pub fn real(path: &Path) -> Option<PathBuf> {
-    fs::canonicalize(path).ok()
+/// Returns whether `path` is a symlink.
+pub fn is_symlink(path: &Path) -> bool {
+    readlink(path).is_ok()
 }
 
-/// Whether the last part of a path is a link.
-pub fn is_link(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink())
-}
-
-/// Whether there is anything at a path, a link to nothing included.
+/// Returns whether anything is at `path`, a dangling symlink included.
 pub fn is_there(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok()
+    fs::exists(path) || is_symlink(path)
 }
 
-/// Whether it is a directory, links followed.
+/// Returns whether `path` is a directory, symlinks followed.
 pub fn is_directory(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|metadata| metadata.is_dir())
+    Directory::open(path).is_ok()
 }
 
-/// Whether it is a file that this user may execute.
-pub fn is_program(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|metadata| metadata.is_file()) && access(path, AccessFlags::X_OK).is_ok()
-}
-
-/// Whether two paths lead to the same file.
+/// Returns whether two paths lead to the same file.
 pub fn is_same(one: &Path, other: &Path) -> bool {
-    let id = |path: &Path| fs::metadata(path).ok().map(|metadata| FileId::from(&metadata));
     id(one).is_some_and(|one| id(other) == Some(one))
 }
 
-/// What a file or directory of this user's is like to others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Owner, mode and links of a home or of a file in it.
+#[derive(Clone, Debug)]
 pub struct Access {
+    /// Its path.
+    pub path: PathBuf,
     /// Its permission bits.
     pub mode: u32,
-    /// Hard links to it.
+    /// How many hard links there are.
     pub links: u64,
-    /// Whether this user may write it.
+    /// Whether this user may write to it.
     pub is_writable: bool,
 }
 
-/// What a path is like to others, links followed; `None` where there is nothing, or it is somebody else's.
-pub fn access_to(path: &Path) -> Option<Access> {
-    let metadata = fs::metadata(path).ok().filter(|metadata| metadata.uid() == Uid::effective().as_raw())?;
-    let is_writable = access(path, AccessFlags::W_OK).is_ok() && metadata.mode() & 0o200 != 0;
-    Some(Access { mode: metadata.mode() & 0o777, links: metadata.nlink(), is_writable })
+/// Returns who may do what with a home and with these files in it, symlinks followed; those that do not exist or belong to
+/// another user are left out.
+pub fn access(home: &Path, names: &[&str], uid: u32) -> Vec<Access> {
+    let Ok(directory) = Directory::open(home) else { return Vec::new() };
+    let of = |name: &str, path: PathBuf| {
+        let stat = directory.stat_of(name).ok().filter(|stat| stat.uid == uid)?;
+        let is_writable = stat.mode & 0o200 != 0 && directory.access(name, AccessFlags::W_OK).is_ok();
+        Some(Access { path, mode: stat.mode & 0o777, links: stat.links, is_writable })
+    };
+    let files = names.iter().filter_map(|name| of(name, home.join(name)));
+    of(".", home.to_owned()).into_iter().chain(files).collect()
 }
 
-/// Whether a path, or the nearest above it that is there, belongs to somebody else.
-pub fn is_anothers(path: &Path) -> bool {
-    let owner = path.ancestors().find_map(|path| fs::metadata(path).ok()).map(|metadata| metadata.uid());
-    owner.is_some_and(|owner| owner != Uid::effective().as_raw())
+/// Returns whether `path`, or the nearest existing directory above it, belongs to another user.
+pub fn owned_by_other_user(path: &Path, uid: u32) -> bool {
+    path.ancestors().find_map(|path| fs::stat(path).ok()).is_some_and(|stat| stat.uid != uid)
 }
 
-/// Whether a program would run with the rights of its owner or group, which this user has not.
-pub fn lends_rights(path: &Path) -> bool {
-    let lends = |metadata: fs::Metadata| {
-        let owner = metadata.mode() & 0o4000 != 0 && metadata.uid() != Uid::effective().as_raw();
-        let group = metadata.mode() & 0o2000 != 0 && metadata.gid() != Gid::effective().as_raw();
+/// Returns whether a program is setuid or setgid to an owner or a group that is not the caller's.
+pub fn is_setuid(path: &Path, uid: u32) -> bool {
+    fs::stat(path).is_ok_and(|stat| {
+        let owner = stat.mode & 0o4000 != 0 && stat.uid != uid;
+        let group = stat.mode & 0o2000 != 0 && stat.gid != Gid::effective().as_raw();
         owner || group
-    };
-    fs::metadata(path).is_ok_and(lends)
+    })
 }
 
-/// Whether somebody else may write a file, links followed.
-pub fn is_open_to_others(path: &Path) -> bool {
-    let may = |metadata: fs::Metadata| {
-        let is_ours = [0, Uid::effective().as_raw()].contains(&metadata.uid());
-        !is_ours || metadata.mode() & 0o022 != 0
-    };
-    fs::metadata(path).is_ok_and(may)
+/// Returns whether another user may write to a file, or add to a directory and replace what is in it.
+pub fn writable_by_others(path: &Path, uid: u32) -> bool {
+    const STICKY: u32 = 0o1000;
+    let may_replace = |stat: &fs::Stat| stat.is_writable_by_others(uid) && stat.mode & STICKY == 0;
+    fs::stat(path).is_ok_and(|stat| !stat.is_owned_by(uid) || may_replace(&stat))
 }
 
-/// The first program of this name on PATH.
-pub fn on_path(invocation: &Invocation, name: &str) -> Option<PathBuf> {
+/// Returns the paths that a program of this name could have on PATH.
+pub fn candidates(invocation: &Invocation, name: &str) -> Vec<PathBuf> {
     let path = invocation.var("PATH").unwrap_or_default();
     let directories = std::env::split_paths(path).filter(|directory| directory.is_absolute());
-    directories.map(|directory| directory.join(name)).find(|path| is_program(path))
+    directories.map(|directory| directory.join(name)).collect()
+}
+
+/// Returns the first program of this name on PATH.
+pub fn on_path(invocation: &Invocation, name: &str) -> Option<PathBuf> {
+    candidates(invocation, name).into_iter().find(|path| fs::is_program(path))
 }

@@ -1,46 +1,54 @@
-//! `codex-home doctor`: one screen of what is right and what is not, with what mends it.
+//! `codex-home doctor`: what is right, what is wrong, and what repairs it.
 //!
-//! [`look`] looks, [`checks`] decides, this shows. Runs nothing, writes nothing, asks no network.
+//! [`findings`] reads, [`checks`] decides, this module prints. Runs nothing, writes nothing, uses no network.
 
-pub mod checks;
-mod look;
+mod app_server;
+mod checks;
+mod findings;
+mod homes;
 mod wrapper;
+
+use std::path::Path;
 
 use codex_home::invocation::Invocation;
 use serde_json::{Map, Value, json};
 
+use crate::error::{CliError, CliResult};
 use crate::inspect::mark;
-use crate::screen::{ASIDE, BAD, DOUBTFUL, Ended, GOOD, Screen, Trouble, painted};
+use crate::printer::{BAD, DIM, DOUBTFUL, GOOD, Printer, painted};
 use checks::{Check, Status};
-use look::{Home, Seen};
+use findings::Findings;
+use homes::JudgedHome;
 
-/// How many homes are shown in the table.
+/// How many homes the table shows.
 const ROWS: usize = 12;
-/// How many lines of one kind are shown.
+/// How many lines with the same id and status are shown.
 const LINES: usize = 4;
 
-/// Looks at everything, and tells.
-pub fn run(invocation: &Invocation, json: bool, screen: &mut Screen) -> Ended {
-    let seen = Seen::look(invocation);
-    let checks = checks::all(&seen, seen.settings.person_home.as_deref().filter(|_| !json));
+/// Examines everything, and prints what was found.
+pub fn run(invocation: &Invocation, json: bool, printer: &mut Printer) -> CliResult {
+    let findings = Findings::observe(invocation);
+    let person_home = findings.settings.person_home.as_deref().filter(|_| !json);
+    let checks = checks::all(&findings, person_home);
     let status = checks.iter().map(|check| check.status).max().unwrap_or(Status::Ok);
     if json {
-        screen.json(&to_json(&seen, &checks, status))?;
+        printer.json(&to_json(&findings, &checks, status))?;
     } else {
-        tell(&seen, &checks, screen)?;
+        print_checks(&checks, printer)?;
+        print_homes(&findings, printer)?;
     }
     Ok(u8::from(status == Status::Fail))
 }
 
-fn tell(seen: &Seen, checks: &[Check], screen: &mut Screen) -> Result<(), Trouble> {
+fn print_checks(checks: &[Check], printer: &mut Printer) -> Result<(), CliError> {
     for (at, check) in checks.iter().enumerate() {
-        // One screen: what is wrong a hundred times is said a few times.
-        let is_like = |other: &&Check| (other.id, other.status) == (check.id, check.status);
-        let before = checks.iter().take(at).filter(is_like).count();
+        // The answer fits one terminal: what is wrong with a hundred homes is shown for a few.
+        let is_alike = |other: &&Check| (other.id, other.status) == (check.id, check.status);
+        let before = checks.iter().take(at).filter(is_alike).count();
         if before >= LINES {
             if before == LINES {
-                let more = checks.iter().skip(at).filter(is_like).count();
-                screen.line(painted(ASIDE, &format!("  and {more} more like it: see `codex-home doctor --json`")))?;
+                let more = checks.iter().skip(at).filter(is_alike).count();
+                printer.line(painted(DIM, &format!("  and {more} more like it: run `codex-home doctor --json`")))?;
             }
             continue;
         }
@@ -49,71 +57,62 @@ fn tell(seen: &Seen, checks: &[Check], screen: &mut Screen) -> Result<(), Troubl
             Status::Warn => painted(DOUBTFUL, "!"),
             Status::Fail => painted(BAD, "✗"),
         };
-        screen.line(format!("{mark} {}", check.text))?;
+        printer.line(format!("{mark} {}", check.text))?;
         if let Some(help) = &check.help {
-            screen.line(format!("  help: {help}"))?;
+            printer.line(format!("  help: {help}"))?;
         }
-    }
-    if seen.homes.is_empty() {
-        return Ok(());
-    }
-    screen.line("")?;
-    let homes = checks::in_order(&seen.homes);
-    let rows = homes.iter().take(ROWS).map(|home| {
-        let inspection = &home.inspection;
-        vec![
-            screen.path(&home.path),
-            inspection.kind.name().to_owned(),
-            mark(inspection.usable).1.to_owned(),
-            home.verdict.0.to_owned(),
-            checks::would(home, |home| screen.path(home)),
-        ]
-    });
-    let rows = rows.collect();
-    screen.table(&["home", "kind", "by its files", "verdict", "the launcher"], rows)?;
-    if let Some(more @ 1..) = homes.len().checked_sub(ROWS) {
-        screen.line(painted(ASIDE, &format!("and {more} more: see `codex-home doctor --json`")))?;
     }
     Ok(())
 }
 
-fn to_json(seen: &Seen, checks: &[Check], status: Status) -> Value {
-    let openclaw = &seen.openclaw;
-    let config = openclaw.read_config();
-    let path = |path: &std::path::PathBuf| path.to_string_lossy().into_owned();
-    let codex = seen.codex.as_ref().ok().map(|codex| {
+fn print_homes(findings: &Findings, printer: &mut Printer) -> Result<(), CliError> {
+    if findings.homes.is_empty() {
+        return Ok(());
+    }
+    printer.line("")?;
+    let homes = checks::in_order(&findings.homes);
+    let rows = homes.iter().take(ROWS).map(|home| {
+        vec![
+            printer.path(&home.path),
+            home.inspection.kind.name().to_owned(),
+            mark(&home.inspection.login).1.to_owned(),
+            home.start.decision.name().to_owned(),
+            checks::outcome(home, |home| printer.path(home)),
+        ]
+    });
+    let rows = rows.collect();
+    printer.table(&["home", "kind", "login", "decision", "the launcher"], rows)?;
+    if let Some(more @ 1..) = homes.len().checked_sub(ROWS) {
+        printer.line(painted(DIM, &format!("and {more} more: run `codex-home doctor --json`")))?;
+    }
+    Ok(())
+}
+
+fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+fn to_json(findings: &Findings, checks: &[Check], status: Status) -> Value {
+    let codex = findings.codex.as_ref().ok().map(|codex| {
+        let minimum = findings.version.as_ref().and_then(|version| version.lowest_codex());
         json!({
-            "path": path(&codex.path),
+            "path": text(&codex.path),
             "version": codex.version(),
-            "found_by": codex.found_by.name(),
-            "lowest": seen.version.as_ref().and_then(|version| version.lowest_codex()).map(|lowest| lowest.to_string()),
-            "under_service": seen.codex_of_service.as_ref().ok().map(|codex| path(&codex.path)),
+            "found_by": codex.found_by,
+            "lowest": minimum.map(|minimum| minimum.to_string()),
+            "under_service": findings.codex_of_service.as_ref().ok().map(|codex| text(&codex.path)),
         })
     });
     json!({
         "status": status.name(),
-        "launcher": seen.launcher.as_ref().map(|launcher| json!({
-            "path": path(&launcher.path),
-            "stable_path": path(&launcher.stable),
-            "version": launcher.version,
+        "launcher": findings.launcher.as_ref().map(|launcher| json!({
+            "path": text(&launcher.path),
+            "stable_path": text(&launcher.stable),
         })),
-        "openclaw": openclaw.is_there().then(|| json!({
-            "version": openclaw.package.as_ref().map(|package| &package.version),
-            "package": openclaw.package.as_ref().map(|package| path(&package.root)),
-            "command": openclaw.command.as_ref().map(path),
-            "state": openclaw.state.as_ref().map(path),
-            "config": openclaw.config_file.as_ref().map(path),
-            "service": openclaw.service.file.as_ref().map(path),
-            "app_server": {
-                "command": config.and_then(|config| config.command.as_ref()),
-                "args": config.and_then(|config| config.args.as_ref()).map(|args| args.iter().map(|arg| argument(arg)).collect::<Vec<_>>()),
-                "home_scope": config.and_then(|config| config.home_scope.as_ref()),
-            },
-            "own_way": checks::own_way(seen),
-        })),
+        "openclaw": findings.openclaw.is_there().then(|| openclaw_to_json(findings)),
         "codex": codex,
-        "personal": seen.personal,
-        "homes": seen.homes.iter().map(home).collect::<Vec<_>>(),
+        "personal": findings.personal,
+        "homes": findings.homes.iter().map(home_to_json).collect::<Vec<_>>(),
         "checks": checks.iter().map(|check| json!({
             "id": check.id,
             "status": check.status.name(),
@@ -123,22 +122,40 @@ fn to_json(seen: &Seen, checks: &[Check], status: Status) -> Value {
     })
 }
 
-/// An argument as it may be shown: what stands behind `=` may be a key of somebody's.
-fn argument(arg: &str) -> String {
+fn openclaw_to_json(findings: &Findings) -> Value {
+    let openclaw = &findings.openclaw;
+    let config = openclaw.readable_config();
+    let args = config.and_then(|config| config.args.as_ref());
+    json!({
+        "version": openclaw.package.as_ref().map(|package| &package.version),
+        "package": openclaw.package.as_ref().map(|package| text(&package.root)),
+        "command": openclaw.command.as_deref().map(text),
+        "state": openclaw.state.as_deref().map(text),
+        "config": openclaw.config_file.as_deref().map(text),
+        "service": openclaw.service.file.as_deref().map(text),
+        "app_server": {
+            "command": config.and_then(|config| config.command.as_ref()),
+            "args": args.map(|args| args.iter().map(|arg| redacted(arg)).collect::<Vec<_>>()),
+            "home_scope": config.and_then(|config| config.home_scope.as_ref()),
+        },
+        "own_way": findings.own_way(),
+    })
+}
+
+/// Returns an argument without what follows `=`, which may be a key.
+fn redacted(arg: &str) -> String {
     arg.split_once('=').map_or_else(|| arg.to_owned(), |(name, _)| format!("{name}=…"))
 }
 
-/// A home as `codex-home inspect` has it, and what would become of a start in it.
-fn home(home: &Home) -> Value {
+/// Returns a home as `codex-home inspect` has it, and what the launcher would do.
+fn home_to_json(home: &JudgedHome) -> Value {
     let mut fields = match serde_json::to_value(&home.inspection) {
         Ok(Value::Object(fields)) => fields,
         _ => Map::new(),
     };
-    let launch =
-        home.outcome.as_ref().ok().map(|outcome| outcome.home.as_ref().map(|home| home.to_string_lossy().into_owned()));
     fields.insert("in_use".to_owned(), home.is_used.into());
-    fields.insert("verdict".to_owned(), home.verdict.0.into());
-    fields.insert("because".to_owned(), home.verdict.1.clone().into());
-    fields.insert("codex_home".to_owned(), launch.flatten().into());
+    fields.insert("decision".to_owned(), home.start.decision.name().into());
+    fields.insert("because".to_owned(), home.start.messages().join("; ").into());
+    fields.insert("codex_home".to_owned(), home.start.home().map(text).into());
     fields.into()
 }

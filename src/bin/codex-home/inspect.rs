@@ -2,60 +2,65 @@
 
 use std::path::PathBuf;
 
-use codex_home::home::auth::Usable;
-use codex_home::inspection::Inspection;
+use crate::inspection::Inspection;
+use codex_home::home::auth::Login;
+use codex_home::home::{AUTH_FILE, CONFIG_FILE};
 use codex_home::invocation::Invocation;
-use codex_home::settings::{Settings, plain};
+use codex_home::settings::lexically_normal;
 
-use crate::screen::{ASIDE, BAD, DOUBTFUL, Ended, GOOD, Screen, painted};
+use crate::config;
+use crate::error::CliResult;
+use crate::printer::{BAD, DIM, DOUBTFUL, GOOD, Printer, painted};
 
-/// Tells about the home in `directory`, else `$CODEX_HOME`, else the personal one.
-pub fn run(invocation: &Invocation, directory: Option<PathBuf>, json: bool, screen: &mut Screen) -> Ended {
-    let settings = Settings::read(invocation)?;
-    let directory = directory.map(|directory| plain(&invocation.absolute(directory)));
+/// Describes the home in `directory`, else `$CODEX_HOME`, else the personal one.
+pub fn run(invocation: &Invocation, directory: Option<PathBuf>, json: bool, printer: &mut Printer) -> CliResult {
+    let settings = config::read(invocation)?;
+    let directory = directory.map(|directory| lexically_normal(&invocation.absolute(directory)));
     let inspection = match directory.or_else(|| invocation.codex_home()) {
-        Some(home) => Inspection::of(&home, &settings),
-        None => Inspection::of_personal(&settings),
+        Some(home) => Inspection::of(&home, invocation, &settings),
+        None => Inspection::of_personal(invocation, &settings),
     };
+    if let Some(home) = &inspection.home {
+        tracing::debug!("read `{AUTH_FILE}` and `{CONFIG_FILE}` in `{}`", home.display());
+    }
     if json {
-        screen.json(&inspection)?;
+        printer.json(&inspection)?;
     } else {
-        for line in told(&inspection, screen) {
-            screen.line(line)?;
+        for line in described(&inspection, printer) {
+            printer.line(line)?;
         }
     }
-    Ok(match inspection.usable {
-        Usable::Yes => 0,
-        Usable::No => 1,
-        Usable::Unknown => 3,
+    Ok(match inspection.login {
+        Login::Usable(_) => 0,
+        Login::Broken(_) => 1,
+        Login::NotJudged(_) => 3,
     })
 }
 
-/// A home in a few lines.
-fn told(inspection: &Inspection, screen: &Screen) -> Vec<String> {
-    let (mark, can) = mark(inspection.usable);
-    let home = inspection.home.as_deref().map_or_else(|| "no home".to_owned(), |home| screen.path(home));
+/// Returns a home in a few lines.
+fn described(inspection: &Inspection, printer: &Printer) -> Vec<String> {
+    let (mark, can) = mark(&inspection.login);
+    let home = inspection.home.as_deref().map_or_else(|| "no home".to_owned(), |home| printer.path(home));
     let mut lines = vec![
-        format!("{mark} {home} {}", painted(ASIDE, &format!("({})", inspection.kind.name()))),
-        format!("  {can}: {:#}", inspection.because),
+        format!("{mark} {home} {}", painted(DIM, &format!("({})", inspection.kind.name()))),
+        format!("  {can}: {:#}", inspection.reason()),
     ];
     if let Some(account) = &inspection.account {
-        lines.push(format!("  {} login of account {account}", inspection.login));
+        lines.push(format!("  {} login of account {account}", inspection.holds));
     }
-    if inspection.completable {
-        lines.push("  the launcher could complete its auth.json".to_owned());
+    lines.extend(inspection.remarks.iter().map(|remark| format!("  note: {remark}")));
+    if inspection.repairable {
+        lines.push("  the launcher could repair its auth.json".to_owned());
     }
-    if let Some(help) = &inspection.help {
-        lines.push(format!("  help: {help}"));
-    }
+    lines.extend(inspection.help.iter().map(|help| format!("  help: {help}")));
     lines
 }
 
-/// How an answer is marked, and said.
-pub fn mark(usable: Usable) -> (String, &'static str) {
-    match usable {
-        Usable::Yes => (painted(GOOD, "✓"), "can log in"),
-        Usable::No => (painted(BAD, "✗"), "cannot log in"),
-        Usable::Unknown => (painted(DOUBTFUL, "!"), "its files cannot tell"),
+/// Returns the mark of an answer, and its words.
+pub fn mark(login: &Login) -> (String, &'static str) {
+    match login {
+        Login::Usable(_) => (painted(GOOD, "✓"), "can log in"),
+        Login::Broken(_) => (painted(BAD, "✗"), "cannot log in"),
+        Login::NotJudged(_) => (painted(DOUBTFUL, "!"), "cannot be judged from its files"),
     }
 }

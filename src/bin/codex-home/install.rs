@@ -1,96 +1,85 @@
-//! `codex-home install` and `uninstall`: OpenClaw is told to start the launcher, by its own command, and told to stop.
+//! `codex-home install` and `uninstall`: set one setting of OpenClaw to the launcher, and restore its previous value.
 //!
-//! The only room that runs a program (`openclaw`), and with [`receipt`] the only one that writes. Never edits
-//! `openclaw.json` itself: OpenClaw checks what it is told, and what it would not take is not there afterwards. Reads the file
-//! itself, before and after: `openclaw config get` says `codex` where nothing is set (2026.4.21).
-#![expect(clippy::disallowed_methods, reason = "this is the one room that runs a program, which is `openclaw`")]
+//! Never edits `openclaw.json`: OpenClaw's own command checks the value and writes the file. The file is read before and after,
+//! because `openclaw config get` prints `codex` if nothing is set (2026.4.21).
 
+mod change;
 mod receipt;
 
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
-use std::time::{Duration, Instant};
 
+use codex_home::display::{plain_text, shell_word};
 use codex_home::invocation::Invocation;
-use codex_home::words::{cause, plain_text, shell_word};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::disk;
+use crate::error::{CliError, CliResult};
 use crate::launcher;
 use crate::openclaw::OpenClaw;
-use crate::openclaw::config::{Config, Includes, KEY};
-use crate::screen::{Ended, Screen, Trouble, plain};
+use crate::openclaw::config::{Includes, KEY, OpenClawConfig};
+use crate::printer::Printer;
+use change::Change;
 use receipt::{Receipt, Receipts};
 
-/// How long OpenClaw may take: it needs ten seconds for this on a good day.
-const PATIENCE: Duration = Duration::from_secs(300);
-/// How long it is given to stop once it was told to.
-const GRACE: Duration = Duration::from_secs(5);
-/// How long its last words may take once it has ended.
-const LAST_WORDS: Duration = Duration::from_millis(200);
-/// The exit code where there is no `openclaw` command and something is left to be done by hand.
+/// The exit code if there is no `openclaw` command, so that something is left to do by hand.
 const BY_HAND: u8 = 3;
 
-/// What is to be done, as it was asked for.
+/// The options of both commands.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked {
-    /// Do nothing, print the commands.
+pub struct Options {
+    /// Print the command, do not run it.
     pub dry_run: bool,
-    /// Also where OpenClaw's own way is better.
+    /// Install even if OpenClaw can log codex in itself.
     pub force: bool,
 }
 
-/// Everything both commands look at.
-struct Scene<'a> {
+/// What both commands read first.
+struct Context<'a> {
     invocation: &'a Invocation,
     openclaw: OpenClaw,
-    /// The launcher, links resolved.
+    /// The launcher, symlinks resolved.
     launcher: Option<PathBuf>,
     config_file: PathBuf,
-    config: Config,
-    place: PathBuf,
+    config: OpenClawConfig,
+    receipts_file: PathBuf,
     receipts: Receipts,
 }
 
-impl<'a> Scene<'a> {
-    fn look(invocation: &'a Invocation, screen: &Screen) -> Result<Self, Trouble> {
-        let openclaw = OpenClaw::look(invocation);
-        let no_home = || Trouble::new("this user has no home directory that could be found", "set `HOME`");
+impl<'a> Context<'a> {
+    fn read(invocation: &'a Invocation, printer: &Printer) -> Result<Self, CliError> {
+        let openclaw = OpenClaw::observe(invocation);
+        let no_home = || CliError::new("this user has no home directory that could be found", "set `HOME`");
         let config_file = openclaw.config_file.clone().ok_or_else(no_home)?;
         let config = match &openclaw.config {
             Ok(config) => config.clone().unwrap_or_default(),
-            Err(unread) => {
-                let message = format!("`{}` cannot be used: {}", screen.path(&config_file), plain(unread));
-                return Err(Trouble::new(message, "correct it, then run `openclaw config validate`"));
+            Err(error) => {
+                let message = format!("`{}` cannot be used: {}", printer.path(&config_file), plain_text(error));
+                return Err(CliError::new(message, "correct it, then run `openclaw config validate`"));
             }
         };
-        if config.includes == Includes::OnTheWay {
+        if config.includes == Includes::AroundCodex {
             let message = format!(
-                "`{}` takes in other files (`$include`) where it speaks of codex: what is set there now cannot be told, and \
-                 so not be put back",
-                screen.path(&config_file)
+                "`{}` includes other files (`$include`) around its settings for codex, so the present value cannot be known \
+                 and could not be restored",
+                printer.path(&config_file)
             );
-            return Err(Trouble::new(message, format!("set `{KEY}` by hand, in the file that has it")));
+            return Err(CliError::new(message, format!("set `{KEY}` by hand, in the file that has it")));
         }
-        let place = receipt::place(invocation).ok_or_else(no_home)?;
-        let receipts = Receipts::read(&place).map_err(|unread| {
-            let place = screen.path(&place);
-            Trouble::new(format!("`{place}` cannot be read: {}", plain(&unread)), format!("move `{place}` away"))
+        let receipts_file = receipt::path(invocation).ok_or_else(no_home)?;
+        let receipts = Receipts::read(&receipts_file, invocation.uid).map_err(|error| {
+            let message = format!("`{}` cannot be read: {}", printer.path(&receipts_file), plain_text(&error));
+            CliError::new(message, format!("move {} away", shell_word(&receipts_file, None)))
         })?;
-        Ok(Self { invocation, openclaw, launcher: launcher::find(invocation), config_file, config, place, receipts })
+        let launcher = launcher::find(invocation);
+        Ok(Self { invocation, openclaw, launcher, config_file, config, receipts_file, receipts })
     }
 
     fn receipt(&self) -> Option<&Receipt> {
         self.receipts.of(&self.config_file)
     }
 
-    /// Whether what is configured is the launcher, or what we have set.
-    fn is_ours(&self) -> bool {
+    /// Returns whether the configured program is the launcher, or what `install` has set.
+    fn is_installed(&self) -> bool {
         let Some(program) = self.config.program() else { return false };
         let program = Path::new(program);
         let is_same = |launcher: &Path| program.is_absolute() && disk::is_same(launcher, program);
@@ -98,357 +87,221 @@ impl<'a> Scene<'a> {
         is_launcher || self.receipt().is_some_and(|receipt| Some(&receipt.installed) == self.config.command.as_ref())
     }
 
-    /// What is configured now, read anew.
+    /// Reads anew what is configured; `None` if that cannot be read.
     fn command_now(&self) -> Option<Option<String>> {
-        let openclaw = OpenClaw::look(self.invocation);
+        let openclaw = OpenClaw::observe(self.invocation);
         openclaw.config.ok().map(|config| config.and_then(|config| config.command))
+    }
+
+    fn change_receipts(&self, change: impl FnOnce(Receipts) -> Receipts, printer: &Printer) -> Result<(), CliError> {
+        Receipts::change(&self.receipts_file, self.invocation.uid, change).map_err(|cause| {
+            let message = format!("`{}` cannot be written: {cause}", printer.path(&self.receipts_file));
+            let directory = self.receipts_file.parent().unwrap_or(&self.receipts_file);
+            CliError::new(message, format!("run `ls -la {0}` and `df {0}`", shell_word(directory, None)))
+        })
+    }
+
+    /// Prints that `openclaw config set` drops comments, if there are any (2026.4.21, 2026.9.6).
+    fn warn_of_comments(&self, printer: &Printer) {
+        if self.config.has_comments {
+            let file = printer.path(&self.config_file);
+            printer.remark(&format!(
+                "`openclaw config` drops the comments in `{file}`; it keeps the previous file in `{file}.bak`"
+            ));
+        }
+    }
+
+    /// Returns the error for a change that OpenClaw reports as done and that is not in its file.
+    fn had_no_effect(&self, printer: &Printer) -> CliError {
+        let file = printer.path(&self.config_file);
+        let message = format!("`openclaw` reports no error, but `{KEY}` in `{file}` does not have the new value");
+        CliError::new(message, format!("run `openclaw config get {KEY}`, and `openclaw config file`"))
     }
 }
 
-/// Has OpenClaw start the launcher.
-pub fn install(invocation: &Invocation, asked: Asked, screen: &mut Screen) -> Ended {
-    let scene = Scene::look(invocation, screen)?;
-    let Some(launcher) = &scene.launcher else {
+/// Configures OpenClaw to run codex through the launcher.
+pub fn install(invocation: &Invocation, options: Options, printer: &mut Printer) -> CliResult {
+    let context = Context::read(invocation, printer)?;
+    let Some(launcher) = &context.launcher else {
         let message = "the launcher `codex-home-shim` is neither beside this program nor on PATH";
-        return Err(Trouble::new(message, "reinstall codex-home-shim"));
+        return Err(CliError::new(message, "reinstall codex-home-shim"));
     };
     let path = launcher::stable(invocation, launcher);
     let Some(value) = path.to_str().map(str::to_owned) else {
-        let message = format!("the launcher's path `{}` is not UTF-8, and `openclaw.json` is", screen.path(&path));
-        return Err(Trouble::new(message, "install it elsewhere"));
+        let message = format!("the launcher's path `{}` is not UTF-8, and `openclaw.json` is", printer.path(&path));
+        return Err(CliError::new(message, "install the launcher in a directory whose path is UTF-8"));
     };
-    let current = scene.config.command.as_deref();
-    // A name is looked for on the gateway's PATH, and a relative path from its directory.
-    let leads_there = current
-        .map(|current| Path::new(current.trim()))
-        .is_some_and(|current| current.is_absolute() && disk::is_same(current, &path));
-    let is_lasting = current.is_some_and(|current| !launcher::is_versioned(Path::new(current)));
-    if current == Some(value.as_str()) || (leads_there && is_lasting) {
-        let current = screen.path(Path::new(current.unwrap_or_default()));
-        screen.line(format!("already installed: OpenClaw starts `{current}`; nothing was changed"))?;
+    if is_already_set(&context, &path, &value) {
+        let current = printer.path(Path::new(context.config.command.as_deref().unwrap_or_default()));
+        printer.line(format!("already installed: OpenClaw runs `{current}`; nothing was changed"))?;
         return Ok(0);
     }
-    refuse_where_needless(&scene, asked)?;
-    let Some(openclaw) = &scene.openclaw.command else { return by_hand(&scene, &value, screen) };
-    if scene.openclaw.is_there() && scene.openclaw.version().is_none() {
-        screen.aside("OpenClaw's version is not known: whether it has a way of its own cannot be told");
+    if !options.force {
+        refuse_if_unwise(&context)?;
+    }
+    let Some(openclaw) = &context.openclaw.command else { return by_hand(&context, &value, printer) };
+    if context.openclaw.is_there() && context.openclaw.version().is_none() {
+        printer.remark("the version of OpenClaw is not known, so it may be able to log codex in itself");
     }
     if launcher::is_versioned(&path) {
-        let path = screen.path(&path);
-        screen.aside(&format!("`{path}` has a version in it: after an upgrade run `codex-home install` again"));
+        let path = printer.path(&path);
+        printer.remark(&format!("`{path}` has a version in it: run `codex-home install` again after an upgrade"));
     }
-    // What we set ourselves is nobody's earlier value.
-    let carried = scene.receipt().filter(|receipt| Some(receipt.installed.as_str()) == current);
-    let previous = carried.map_or_else(|| scene.config.command.clone(), |receipt| receipt.previous.clone());
-    let receipt = Receipt { config: scene.config_file.clone(), installed: value.clone(), previous };
-    let step = Step::Set(value);
-    if asked.dry_run {
-        return rehearse(&scene, openclaw, &step, screen);
+    let change = Change::Set(value.clone());
+    if options.dry_run {
+        return print_command(&context, openclaw, &change, printer);
     }
-    if !asked.force {
-        refuse_for_another(&[&scene.config_file, &scene.place])?;
+    if !options.force {
+        refuse_if_owned_by_other_user(&[&context.config_file, &context.receipts_file], invocation.uid)?;
     }
-    warn_of_comments(&scene, screen);
-    // Before, not after: whoever is interrupted in between still knows what it was.
-    keep(&scene, |receipts| receipts.with(receipt), screen)?;
-    let ended = step.run(openclaw, screen);
-    let is_done = scene.command_now().flatten() == step.value();
-    if !is_done {
-        // Nothing was set, so nothing is to be put back.
-        let before = scene.receipt().cloned();
-        let put_back = |receipts: Receipts| match before {
-            Some(before) => receipts.with(before),
-            None => receipts.without(&scene.config_file),
-        };
-        keep(&scene, put_back, screen)?;
-    }
-    let said = ended?;
-    if !is_done {
-        return Err(step.had_no_effect(&scene, screen));
-    }
-    let was = match &scene.config.command {
+    context.warn_of_comments(printer);
+    let hint = set(&context, openclaw, value, &change, printer)?;
+    let was = match &context.config.command {
         None => "was absent".to_owned(),
-        Some(command) => format!("was `{}`", plain(command)),
+        Some(command) => format!("was `{}`", plain_text(command)),
     };
-    screen.line(format!("installed: `{KEY}` is `{}`; it {was}", screen.path(&path)))?;
-    screen.line(said.restart())?;
+    printer.line(format!("installed: `{KEY}` is `{}`; it {was}", printer.path(&path)))?;
+    printer.line(hint.text())?;
     Ok(0)
 }
 
-/// Refuses where there is something better, or where something would be lost.
-fn refuse_where_needless(scene: &Scene<'_>, asked: Asked) -> Result<(), Trouble> {
-    if asked.force {
-        return Ok(());
+/// Returns whether OpenClaw runs the launcher by a path that an upgrade does not remove.
+fn is_already_set(context: &Context<'_>, path: &Path, value: &str) -> bool {
+    let Some(current) = context.config.command.as_deref() else { return false };
+    // A bare name is searched for on the gateway's PATH, and a relative path starts at its directory.
+    let trimmed = Path::new(current.trim());
+    let leads_there = trimmed.is_absolute() && disk::is_same(trimmed, path);
+    current == value || (leads_there && !launcher::is_versioned(Path::new(current)))
+}
+
+/// Sets the launcher and keeps the previous value.
+fn set(
+    context: &Context<'_>,
+    openclaw: &Path,
+    value: String,
+    change: &Change,
+    printer: &mut Printer,
+) -> Result<change::RestartHint, CliError> {
+    let current = context.config.command.clone();
+    // A value that `install` has set is not a previous value.
+    let carried = context.receipt().filter(|receipt| Some(&receipt.installed) == current.as_ref());
+    let previous = carried.map_or_else(|| current.clone(), |receipt| receipt.previous.clone());
+    let receipt = Receipt { config: context.config_file.clone(), installed: value, previous };
+    // Before the change, so that an interrupted install still knows the previous value.
+    context.change_receipts(|receipts| receipts.with(receipt), printer)?;
+    let result = change.run(openclaw, printer);
+    if context.command_now().flatten() == change.value() {
+        return result;
     }
-    if scene.config.includes == Includes::Elsewhere {
-        return Err(Trouble::new(
-            "`openclaw.json` takes in other files (`$include`), and `openclaw config set` may write what they hold into it",
+    // Nothing was set, so there is nothing to restore.
+    let before = context.receipt().cloned();
+    let restore = |receipts: Receipts| match before {
+        Some(before) => receipts.with(before),
+        None => receipts.without(&context.config_file),
+    };
+    context.change_receipts(restore, printer)?;
+    result.and_then(|_| Err(context.had_no_effect(printer)))
+}
+
+/// Refuses if OpenClaw can log codex in itself, or if the change could write too much.
+fn refuse_if_unwise(context: &Context<'_>) -> Result<(), CliError> {
+    if context.config.includes == Includes::Elsewhere {
+        return Err(CliError::new(
+            "`openclaw.json` includes other files (`$include`), and `openclaw config set` may copy their contents into it",
             "set it by hand, or run `codex-home install --force`",
         ));
     }
-    let Some(version) = scene.openclaw.version() else { return Ok(()) };
+    let Some(version) = context.openclaw.version() else { return Ok(()) };
     let Some(way) = version.own_way() else { return Ok(()) };
-    let message = format!("OpenClaw {version} has a way of its own to log codex in, which is better than a launcher");
-    Err(Trouble::new(message, format!("{way}; `codex-home install --force` installs it all the same")))
+    let message = format!("OpenClaw {version} can log codex in itself, which is better than a launcher");
+    Err(CliError::new(message, format!("{way}; `codex-home install --force` installs the launcher anyway")))
 }
 
-/// Refuses to write among somebody else's files: `sudo` leaves behind what its owner then cannot change, or read.
-fn refuse_for_another(paths: &[&Path]) -> Result<(), Trouble> {
-    let Some(path) = paths.iter().find(|path| disk::is_anothers(path)) else { return Ok(()) };
-    let message = format!("`{}` is, or would be, among the files of another user", plain(&path.to_string_lossy()));
-    Err(Trouble::new(message, "run this as that user, without `sudo`"))
+/// Refuses to write among another user's files: `sudo` would leave files that their owner cannot change or read.
+fn refuse_if_owned_by_other_user(paths: &[&Path], uid: u32) -> Result<(), CliError> {
+    let Some(path) = paths.iter().find(|path| disk::owned_by_other_user(path, uid)) else { return Ok(()) };
+    let message =
+        format!("`{}` belongs to another user, or would be created in that user's directory", plain_text(path));
+    Err(CliError::new(message, "run this as that user, without `sudo`"))
 }
 
-/// Has OpenClaw start what it started before.
-pub fn uninstall(invocation: &Invocation, asked: Asked, screen: &mut Screen) -> Ended {
-    let scene = Scene::look(invocation, screen)?;
-    let current = scene.config.command.clone();
-    let receipt = scene.receipt().cloned();
-    if !scene.is_ours() {
-        let Some(receipt) = receipt else {
-            screen.line("not installed: OpenClaw does not start the launcher; nothing was changed")?;
-            return Ok(0);
-        };
-        if receipt.previous == current {
-            screen.line("not installed: the value from before is in place; nothing was changed")?;
-            if !asked.dry_run {
-                keep(&scene, |receipts| receipts.without(&scene.config_file), screen)?;
-            }
-            return Ok(0);
-        }
-        let now = current.map_or_else(|| "absent".to_owned(), |current| format!("`{}`", plain(&current)));
-        let before = Step::to(receipt.previous);
-        let message = format!("`{KEY}` is {now}, which is not what `codex-home install` set: it is left as it is");
-        let help = format!("to have the value from before all the same, run `{}`", before.shown(Path::new("openclaw")));
-        return Err(Trouble::new(message, help));
+/// Restores what OpenClaw ran before `install`.
+pub fn uninstall(invocation: &Invocation, options: Options, printer: &mut Printer) -> CliResult {
+    let context = Context::read(invocation, printer)?;
+    let receipt = context.receipt().cloned();
+    if !context.is_installed() {
+        return not_installed(&context, receipt, options, printer);
     }
-    let step = Step::to(receipt.as_ref().and_then(|receipt| receipt.previous.clone()));
+    let change = Change::to(receipt.as_ref().and_then(|receipt| receipt.previous.clone()));
     if receipt.is_none() {
-        screen.aside("no earlier value was noted down: the setting is taken away");
+        printer.remark("no previous value was recorded, so the setting is removed");
     }
-    let Some(openclaw) = &scene.openclaw.command else {
-        screen.line(format!("no `openclaw` command is found; in `{}`", screen.path(&scene.config_file)))?;
-        match step.value() {
-            Some(value) => screen.line(format!("set `{KEY}` to {}", Value::from(value)))?,
-            None => screen.line(format!("remove `{KEY}`"))?,
+    let Some(openclaw) = &context.openclaw.command else {
+        printer.line(format!("no `openclaw` command is found; in `{}`", printer.path(&context.config_file)))?;
+        match change.value() {
+            Some(value) => printer.line(format!("set `{KEY}` to {}", Value::from(value)))?,
+            None => printer.line(format!("remove `{KEY}`"))?,
         }
         return Ok(BY_HAND);
     };
-    if asked.dry_run {
-        return rehearse(&scene, openclaw, &step, screen);
+    if options.dry_run {
+        return print_command(&context, openclaw, &change, printer);
     }
-    // Whoever installed it may take it back.
-    refuse_for_another(&[&scene.place])?;
-    warn_of_comments(&scene, screen);
-    let said = step.run(openclaw, screen)?;
-    if scene.command_now() != Some(step.value()) {
-        return Err(step.had_no_effect(&scene, screen));
+    // The configuration may belong to another user: an installation can always be undone.
+    refuse_if_owned_by_other_user(&[&context.receipts_file], invocation.uid)?;
+    context.warn_of_comments(printer);
+    let hint = change.run(openclaw, printer)?;
+    if context.command_now() != Some(change.value()) {
+        return Err(context.had_no_effect(printer));
     }
-    keep(&scene, |receipts| receipts.without(&scene.config_file), screen)?;
-    screen.line(match step.value() {
-        Some(value) => format!("uninstalled: `{KEY}` is `{}` again", plain(&value)),
+    context.change_receipts(|receipts| receipts.without(&context.config_file), printer)?;
+    printer.line(match change.value() {
+        Some(value) => format!("uninstalled: `{KEY}` is `{}` again", plain_text(value)),
         None => format!("uninstalled: `{KEY}` is absent"),
     })?;
-    screen.line(said.restart())?;
+    printer.line(hint.text())?;
     Ok(0)
 }
 
-/// Prints what would be run.
-fn rehearse(scene: &Scene<'_>, openclaw: &Path, step: &Step, screen: &mut Screen) -> Ended {
-    warn_of_comments(scene, screen);
-    screen.line(step.shown(openclaw))?;
+/// Ends `uninstall` if OpenClaw does not run the launcher.
+fn not_installed(
+    context: &Context<'_>,
+    receipt: Option<Receipt>,
+    options: Options,
+    printer: &mut Printer,
+) -> CliResult {
+    let current = &context.config.command;
+    let Some(receipt) = receipt else {
+        printer.line("not installed: OpenClaw does not run the launcher; nothing was changed")?;
+        return Ok(0);
+    };
+    if receipt.previous == *current {
+        printer.line("not installed: the previous value is in place; nothing was changed")?;
+        if !options.dry_run {
+            context.change_receipts(|receipts| receipts.without(&context.config_file), printer)?;
+        }
+        return Ok(0);
+    }
+    let now = current.as_ref().map_or_else(|| "absent".to_owned(), |current| format!("`{}`", plain_text(current)));
+    let message = format!("`{KEY}` is {now}, not what `codex-home install` set, and is left unchanged");
+    let command = Change::to(receipt.previous).shown(Path::new("openclaw"));
+    Err(CliError::new(message, format!("run `{command}` to restore the previous value anyway")))
+}
+
+/// Prints the command that would be run.
+fn print_command(context: &Context<'_>, openclaw: &Path, change: &Change, printer: &mut Printer) -> CliResult {
+    context.warn_of_comments(printer);
+    printer.line(change.shown(openclaw))?;
     Ok(0)
 }
 
-/// Prints what somebody without an `openclaw` command would write.
-fn by_hand(scene: &Scene<'_>, value: &str, screen: &mut Screen) -> Ended {
-    let file = screen.path(&scene.config_file);
-    screen.aside(&format!("no `openclaw` command is found; put this into `{file}`, beside what is there:"));
+/// Prints what to write by hand if there is no `openclaw` command.
+fn by_hand(context: &Context<'_>, value: &str, printer: &mut Printer) -> CliResult {
+    let file = printer.path(&context.config_file);
+    printer.remark(&format!("no `openclaw` command is found; merge this into `{file}`:"));
     let value = Value::from(value);
-    screen.line(format!(
+    printer.line(format!(
         "{{ plugins: {{ entries: {{ codex: {{ config: {{ appServer: {{ command: {value} }} }} }} }} }} }}"
     ))?;
     Ok(BY_HAND)
-}
-
-/// `openclaw config set` writes the file anew, without its comments (2026.4.21, 2026.9.6).
-fn warn_of_comments(scene: &Scene<'_>, screen: &mut Screen) {
-    if scene.config.has_comments {
-        let file = screen.path(&scene.config_file);
-        screen.aside(&format!(
-            "`openclaw config` drops the comments in `{file}`; it keeps the file as it was in `{file}.bak`"
-        ));
-    }
-}
-
-fn keep(scene: &Scene<'_>, change: impl FnOnce(Receipts) -> Receipts, screen: &Screen) -> Result<(), Trouble> {
-    Receipts::change(&scene.place, change).map_err(|cause| {
-        let place = screen.path(&scene.place);
-        Trouble::new(format!("`{place}` cannot be written: {cause}"), "see who owns it, and whether the disk is full")
-    })
-}
-
-/// One change to OpenClaw's configuration.
-enum Step {
-    Set(String),
-    Unset,
-}
-
-impl Step {
-    fn to(value: Option<String>) -> Self {
-        value.map_or(Self::Unset, Self::Set)
-    }
-
-    /// What is configured after it.
-    fn value(&self) -> Option<String> {
-        match self {
-            Self::Set(value) => Some(value.clone()),
-            Self::Unset => None,
-        }
-    }
-
-    /// The arguments of `openclaw`.
-    fn arguments(&self) -> Vec<String> {
-        match self {
-            Self::Set(value) => {
-                // OpenClaw reads a value as JSON5 where it is that, and as text where it is not; and not at all where it
-                // looks like an option (`OpenClaw does not recognize option`, 2026.9.6).
-                let is_text = json5::from_str::<Value>(value).is_err() && value.trim() == value;
-                let is_text = is_text && !value.is_empty() && !value.starts_with('-');
-                let value = if is_text { value.clone() } else { Value::from(value.as_str()).to_string() };
-                ["config", "set", KEY, &value].map(str::to_owned).into()
-            }
-            Self::Unset => ["config", "unset", KEY].map(str::to_owned).into(),
-        }
-    }
-
-    /// The command, as a shell takes it.
-    fn shown(&self, openclaw: &Path) -> String {
-        let words = self.arguments();
-        let words = words.iter().map(|word| match word.strip_prefix('~') {
-            // Nobody's home is meant.
-            Some(_) => format!("'{}'", word.replace('\'', r"'\''")),
-            None => shell_word(Path::new(word), None),
-        });
-        [shell_word(openclaw, None)].into_iter().chain(words).collect::<Vec<_>>().join(" ")
-    }
-
-    /// Runs `openclaw`, and shows what it says.
-    fn run(&self, openclaw: &Path, screen: &mut Screen) -> Result<Said, Trouble> {
-        let shown = self.shown(openclaw);
-        let failed = |cause: String| {
-            Trouble::new(format!("`{shown}` {cause}"), "see what it said above; nothing of ours was changed")
-        };
-        let mut command = Command::new(openclaw);
-        command.args(self.arguments()).stdin(Stdio::null()).stdout(Stdio::piped());
-        let mut child = command.spawn().map_err(|error| failed(format!("cannot be started: {}", cause(&error))))?;
-        let (lines, said) = mpsc::channel();
-        let stdout = child.stdout.take();
-        thread::spawn(move || {
-            for line in stdout.into_iter().flat_map(|stdout| BufReader::new(stdout).split(b'\n').map_while(Result::ok))
-            {
-                if lines.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
-                    return;
-                }
-            }
-        });
-        let deadline = Instant::now() + PATIENCE;
-        let mut next_look = Instant::now() + LAST_WORDS;
-        let mut words = Said::default();
-        // Whether or not anybody reads on, it is waited for: what it does must be known.
-        let mut shown = Ok(());
-        let mut hear = |line: &str| {
-            words.hear(line);
-            if shown.is_ok() {
-                shown = screen.line(plain_text(line.trim_end().as_ref()));
-            }
-        };
-        let status = loop {
-            match said.recv_timeout(Duration::from_millis(50)) {
-                Ok(line) => {
-                    hear(&line);
-                    // Whoever talks on, it or what it leaves behind, is looked at all the same.
-                    if Instant::now() < next_look {
-                        continue;
-                    }
-                }
-                // What it leaves behind may hold its stdout open.
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
-            }
-            next_look = Instant::now() + LAST_WORDS;
-            match child.try_wait() {
-                Ok(Some(status)) => break status,
-                Ok(None) if Instant::now() < deadline => thread::sleep(Duration::from_millis(20)),
-                Ok(None) => {
-                    stop(&mut child);
-                    return Err(failed(format!("was stopped: it had not ended after {} s", PATIENCE.as_secs())));
-                }
-                Err(error) => return Err(failed(format!("cannot be waited for: {}", cause(&error)))),
-            }
-        };
-        // Its last words may still be on their way; what it leaves behind may hold its stdout open, and talk.
-        let deadline = Instant::now() + GRACE;
-        while Instant::now() < deadline
-            && let Ok(line) = said.recv_timeout(LAST_WORDS)
-        {
-            hear(&line);
-        }
-        shown?;
-        match status.code() {
-            Some(0) => Ok(words),
-            Some(code) => Err(failed(format!("failed with exit code {code}"))),
-            None => Err(failed("was killed".to_owned())),
-        }
-    }
-
-    /// Where OpenClaw says that it did what is not there afterwards.
-    fn had_no_effect(&self, scene: &Scene<'_>, screen: &Screen) -> Trouble {
-        let file = screen.path(&scene.config_file);
-        let message = format!("`openclaw` reports no error, and `{KEY}` in `{file}` is not what it was told");
-        Trouble::new(message, format!("run `openclaw config get {KEY}`, and `openclaw config file`"))
-    }
-}
-
-/// Ends a child: by its leave, then without.
-fn stop(child: &mut Child) {
-    if let Ok(pid) = i32::try_from(child.id()) {
-        // Gone already is as good.
-        let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
-    }
-    let deadline = Instant::now() + GRACE;
-    while Instant::now() < deadline {
-        if !matches!(child.try_wait(), Ok(None)) {
-            return;
-        }
-        thread::sleep(Duration::from_millis(50));
-    }
-    let _ = child.kill();
-    let _ = child.wait();
-}
-
-/// What OpenClaw said about its gateway.
-#[derive(Clone, Copy, Debug, Default)]
-struct Said {
-    wants_restart: bool,
-    needs_none: bool,
-}
-
-impl Said {
-    /// `Restart the gateway to apply.` (2026.4.21), `Change will apply without restarting the gateway.` (2026.9.6).
-    fn hear(&mut self, line: &str) {
-        let line = line.to_lowercase();
-        self.wants_restart |= line.contains("restart the gateway");
-        self.needs_none |= line.contains("without restarting");
-    }
-
-    /// Whether the gateway wants a restart, in words.
-    const fn restart(self) -> &'static str {
-        match (self.wants_restart, self.needs_none) {
-            (false, true) => "the gateway takes it over by itself; no restart is needed",
-            (true, _) => "restart the gateway for it: run `openclaw gateway restart`",
-            (false, false) => {
-                "OpenClaw does not say whether its gateway must be restarted: run `openclaw gateway restart`"
-            }
-        }
-    }
 }

@@ -1,37 +1,24 @@
-//! WHERE THE LAUNCHER IS: beside this program, else on PATH.
-//!
-//! Looks for that one file and runs nothing.
-#![expect(clippy::disallowed_methods, reason = "this is the room that looks for the launcher on the disk")]
+//! Where the launcher is: beside this program, else on PATH. Looks for that one file and runs nothing.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
+use codex_home::fs::{canonicalize, is_program};
 use codex_home::invocation::Invocation;
-use nix::unistd::{AccessFlags, access};
+
+use crate::disk;
 
 /// The launcher's name.
 pub const NAME: &str = "codex-home-shim";
 
-/// The launcher, links resolved; `None` where it is nowhere.
+/// Returns the launcher, symlinks resolved; `None` if it is not found.
 pub fn find(invocation: &Invocation) -> Option<PathBuf> {
-    let own = invocation.program.as_deref().and_then(Path::parent).map(|directory| directory.join(NAME));
-    own.into_iter().chain(on_path(invocation)).find_map(|path| {
-        let real = fs::canonicalize(&path).ok()?;
-        (real.is_file() && access(&real, AccessFlags::X_OK).is_ok()).then_some(real)
-    })
+    let beside = invocation.program.as_deref().and_then(Path::parent).map(|directory| directory.join(NAME));
+    let on_path = disk::candidates(invocation, NAME);
+    beside.into_iter().chain(on_path).find_map(|path| canonicalize(&path).filter(|real| is_program(real)))
 }
 
-/// Where PATH could have it.
-pub fn on_path(invocation: &Invocation) -> Vec<PathBuf> {
-    let path = invocation.var("PATH").unwrap_or_default();
-    std::env::split_paths(path)
-        .filter(|directory| directory.is_absolute())
-        .map(|directory| directory.join(NAME))
-        .collect()
-}
-
-/// Whether a path has a version in it, so that the next upgrade takes it away: Homebrew's Cellar, Nix's store, `1.2.3` or
-/// `v1.2` as a directory of a version manager's, `name@1.2` as one of pnpm's.
+/// Returns whether a path has a version in it, so that the next upgrade removes it: Homebrew's Cellar, Nix's store, `1.2.3` or
+/// `v1.2` as a directory of a version manager, `name@1.2` as one of pnpm.
 pub fn is_versioned(path: &Path) -> bool {
     let directories: Vec<_> = path.parent().into_iter().flatten().map(|part| part.to_string_lossy()).collect();
     let begins_as_version = |text: &str| {
@@ -47,20 +34,20 @@ pub fn is_versioned(path: &Path) -> bool {
     is_keg || is_store || directories.iter().any(|part| is_version(part))
 }
 
-/// A path to the launcher at `real` that outlives an upgrade: Homebrew's link in `opt`; where `real` has a version in it or
-/// is in a package of npm's, a link on PATH that leads there; else `real` itself.
+/// Returns a path to the launcher at `real` that an upgrade does not remove: Homebrew's symlink in `opt`; if `real` has a version
+/// in it or is in an npm package, a symlink on PATH that leads there; else `real` itself.
 pub fn stable(invocation: &Invocation, real: &Path) -> PathBuf {
-    let is_package = real.iter().any(|part| part == "node_modules");
-    if !is_versioned(real) && !is_package {
+    let is_in_package = |path: &Path| path.iter().any(|part| part == "node_modules");
+    if !is_versioned(real) && !is_in_package(real) {
         return real.to_owned();
     }
-    let leads_there = |path: &PathBuf| fs::canonicalize(path).is_ok_and(|path| path == real);
-    let lasts = |path: &PathBuf| !is_versioned(path) && path.iter().all(|part| part != "node_modules");
-    let linked = || on_path(invocation).into_iter().filter(lasts).find(leads_there);
-    in_opt(real).filter(leads_there).or_else(linked).unwrap_or_else(|| real.to_owned())
+    let leads_there = |path: &PathBuf| canonicalize(path).is_some_and(|path| path == real);
+    let is_stable = |path: &PathBuf| !is_versioned(path) && !is_in_package(path);
+    let on_path = || disk::candidates(invocation, NAME).into_iter().filter(is_stable).find(leads_there);
+    in_opt(real).filter(leads_there).or_else(on_path).unwrap_or_else(|| real.to_owned())
 }
 
-/// `<prefix>/Cellar/<formula>/<version>/…` as `<prefix>/opt/<formula>/…`.
+/// Returns `<prefix>/Cellar/<formula>/<version>/…` as `<prefix>/opt/<formula>/…`.
 fn in_opt(real: &Path) -> Option<PathBuf> {
     let parts: Vec<_> = real.iter().collect();
     let at = parts.iter().position(|part| *part == "Cellar")?;
@@ -70,8 +57,10 @@ fn in_opt(real: &Path) -> Option<PathBuf> {
     Some(opt.join("opt").join(formula).join(rest.iter().collect::<PathBuf>()))
 }
 
-/// `invocation` as the launcher would have it: what it looks for is never itself.
-pub fn as_the_launcher(invocation: Invocation) -> Invocation {
-    let program = find(&invocation).or_else(|| invocation.program.clone());
-    Invocation { program, ..invocation }
+/// Returns `invocation` as the launcher has it: a codex that is searched for is never the launcher itself.
+pub fn as_launcher(mut invocation: Invocation) -> Invocation {
+    if let Some(launcher) = find(&invocation) {
+        invocation.program = Some(launcher);
+    }
+    invocation
 }

@@ -1,179 +1,111 @@
-//! `codex-home log`: the starts that were noted down.
-//!
-//! Reads the journal and the one before it; writes nothing, takes no lock.
-#![expect(clippy::disallowed_methods, reason = "this is the room that reads the journal")]
+//! `codex-home log`: recent starts, from the journal and the one before it. Writes nothing, takes no lock.
+
+mod reader;
 
 use std::collections::VecDeque;
-use std::fs::File;
-use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom};
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
-use std::thread;
+use std::path::Path;
 use std::time::Duration;
 
-use chrono::{DateTime, Local};
+use codex_home::display::{plain_text, shell_word, short_path};
 use codex_home::invocation::Invocation;
 use codex_home::journal;
-use codex_home::settings::{Journal, Settings};
+use codex_home::settings::{Key, Source};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use crate::screen::{Ended, Screen, Trouble, plain};
+use crate::config;
+use crate::error::{CliError, CliResult};
+use crate::printer::Printer;
+use reader::Reader;
 
-/// How often somebody who follows looks for more.
+/// How often `--follow` looks for new starts.
 const INTERVAL: Duration = Duration::from_millis(250);
-/// How much of a journal is its end, in bytes.
-const END: u64 = 1 << 20;
 /// The columns.
-const HEADINGS: [&str; 6] = ["when", "start", "verdict", "reason", "home", "then"];
+const HEADINGS: [&str; 6] = ["when", "start", "decision", "reason", "home", "result"];
 
-/// Shows the last `count` starts, and with `follow` those to come.
-pub fn run(invocation: &Invocation, count: usize, follow: bool, json: bool, screen: &mut Screen) -> Ended {
-    let settings = Settings::read(invocation)?;
-    let Some(path) = journal::path(invocation, &settings.journal) else {
-        let (message, help) = if settings.journal == Journal::Off {
-            ("no starts are noted down: the settings say so", "set `journal = true`")
-        } else {
-            ("no place for a journal is known", "set `CODEX_HOME_SHIM_JOURNAL` to an absolute path")
+/// Shows the last `count` starts and, with `follow`, those to come.
+pub fn run(invocation: &Invocation, count: usize, follow: bool, json: bool, printer: &mut Printer) -> CliResult {
+    let settings = config::read(invocation)?;
+    if !settings.journal {
+        let help = match (settings.source(Key::Journal), &settings.file) {
+            (Source::File, Some(file)) => format!("set `journal = true` in `{}`", printer.path(file)),
+            _ => format!("set `{}=true` or unset it", Key::Journal.variable()),
         };
-        return Err(Trouble::new(message, help));
+        return Err(CliError::new("the settings turn the journal off", help));
+    }
+    let Some(path) = journal::path(invocation) else {
+        let message = "no place for a journal is known: this user has no home directory that could be found";
+        return Err(CliError::new(message, "set `HOME` to an absolute path"));
+    };
+    let unreadable = |cause: String| {
+        let person_home = settings.person_home.as_deref();
+        let message = format!("the journal `{}` cannot be read: {cause}", short_path(&path, person_home));
+        CliError::new(message, format!("run `ls -l {}`", shell_word(&path, person_home)))
     };
     let mut current = Reader::at_end(path.clone());
-    let mut lines: VecDeque<String> = current.read()?.into();
+    let mut lines: VecDeque<String> = current.read().map_err(unreadable)?.into();
     if lines.len() < count {
-        let mut older = Reader::at_end(journal::older(&path)).read()?;
-        older.extend(lines);
-        lines = older.into();
+        let mut before = Reader::at_end(journal::rotated(&path)).read().map_err(unreadable)?;
+        before.extend(lines);
+        lines = before.into();
     }
+    let is_empty = lines.is_empty();
     lines.drain(..lines.len().saturating_sub(count));
-    if lines.is_empty() && !follow {
-        let path = screen.path(&path);
-        screen.aside(&format!("no start was noted down yet in `{path}`"));
+    if is_empty && !follow {
+        printer.remark(&format!("no start is recorded yet in `{}`", printer.path(&path)));
     }
-    show(lines.make_contiguous(), json, true, screen)?;
+    print(lines.make_contiguous(), json, true, printer)?;
     if !follow {
         return Ok(0);
     }
     loop {
-        thread::sleep(INTERVAL);
-        show(&current.read()?, json, false, screen)?;
+        std::thread::sleep(INTERVAL);
+        print(&current.read().map_err(unreadable)?, json, false, printer)?;
     }
 }
 
-/// The last `count` lines of the journal at `path` and the one before it, as far as they can be read; of a file that
-/// somebody let grow only its end.
+/// Returns the last `count` lines of the journal at `path` and the one before it, as far as they can be read.
 pub fn last(path: &Path, count: usize) -> Vec<String> {
     let mut lines = Reader::at_end(path.to_owned()).read().unwrap_or_default();
     if lines.len() < count {
-        let older = Reader::at_end(journal::older(path)).read().unwrap_or_default();
-        lines.splice(..0, older);
+        let before = Reader::at_end(journal::rotated(path)).read().unwrap_or_default();
+        lines.splice(..0, before);
     }
     lines.split_off(lines.len().saturating_sub(count))
 }
 
-/// Shows lines, as they are or as rows.
-fn show(lines: &[String], json: bool, with_headings: bool, screen: &mut Screen) -> Result<(), Trouble> {
+/// Prints lines unchanged, or as rows.
+fn print(lines: &[String], json: bool, with_headings: bool, printer: &mut Printer) -> Result<(), CliError> {
     if json {
-        return lines.iter().try_for_each(|line| screen.json_text(line));
+        return lines.iter().try_for_each(|line| printer.json_text(line));
     }
-    let rows: Vec<_> = lines.iter().filter_map(|line| row(line, screen)).collect();
+    let rows: Vec<_> = lines.iter().filter_map(|line| row(line, printer)).collect();
     if rows.is_empty() {
         return Ok(());
     }
-    screen.table(if with_headings { &HEADINGS } else { &[] }, rows)
+    printer.table(if with_headings { &HEADINGS } else { &[] }, rows)
 }
 
-/// One start as a row; `None` for what is none.
-fn row(line: &str, screen: &Screen) -> Option<Vec<String>> {
+/// Returns one start as a row, in local time; `None` if the line is not a start.
+fn row(line: &str, printer: &Printer) -> Option<Vec<String>> {
     let start: Value = serde_json::from_str(line).ok()?;
     let text = |name: &str| start.get(name).and_then(Value::as_str);
-    let path = |name: &str| text(name).map(|path| screen.path(Path::new(path)));
-    let when = DateTime::parse_from_rfc3339(text("time")?).ok()?;
+    let path = |name: &str| text(name).map(|path| printer.path(Path::new(path)));
+    let plain = |name: &str| text(name).map(plain_text).filter(|text| !text.is_empty());
+    let when: Timestamp = text("time")?.parse().ok()?;
     let home = path("home").unwrap_or_else(|| "none given".to_owned());
-    let then = match (text("error"), path("effective_home")) {
-        // The reason stands in a column of its own.
-        (Some(error), _) => plain(error.split_once(": ").map_or(error, |(_, message)| message)),
+    let result = match (plain("error"), path("effective_home")) {
+        (Some(error), _) => error,
         (None, Some(effective)) if effective != home => format!("used {effective}"),
         _ => String::new(),
     };
     Some(vec![
-        when.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S").to_string(),
-        plain(text("subcommand").filter(|name| !name.is_empty()).unwrap_or("codex")),
-        plain(text("verdict").unwrap_or("none")),
-        plain(text("reason").unwrap_or_default()),
+        when.to_zoned_datetime(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        plain("subcommand").unwrap_or_else(|| "codex".to_owned()),
+        plain("decision").unwrap_or_else(|| "none".to_owned()),
+        plain("reason").unwrap_or_default(),
         home,
-        then,
+        result,
     ])
-}
-
-/// Whether a line is one that a start could have left: a disk that was full, or an editor, leaves others.
-fn is_start(line: &str) -> bool {
-    serde_json::from_str::<Value>(line).is_ok_and(|start| start.is_object())
-}
-
-/// Reads what was added to a file that may be set aside for a new one at any time.
-struct Reader {
-    path: PathBuf,
-    /// The file, and how far it was read.
-    at: Option<(u64, u64)>,
-}
-
-impl Reader {
-    /// One that skips all but the end: a journal that we wrote is shorter, and what somebody else let grow may be larger than
-    /// the memory.
-    fn at_end(path: PathBuf) -> Self {
-        let metadata = path.metadata().ok();
-        let at = metadata.map(|metadata| (metadata.ino(), metadata.len().saturating_sub(END)));
-        Self { path, at }
-    }
-
-    /// The starts since the last time.
-    fn read(&mut self) -> Result<Vec<String>, Trouble> {
-        let rest = self.rest_of_older();
-        let mut lines = self.read_file()?;
-        lines.splice(..0, rest);
-        Ok(lines)
-    }
-
-    /// What was added to the file since the last time, before another took its place.
-    fn rest_of_older(&self) -> Vec<String> {
-        let inode = |path: &Path| path.metadata().ok().map(|metadata| metadata.ino());
-        let older = journal::older(&self.path);
-        match self.at {
-            Some((was, _)) if inode(&self.path) != Some(was) && inode(&older) == Some(was) => {
-                Self { path: older, at: self.at }.read_file().unwrap_or_default()
-            }
-            _ => Vec::new(),
-        }
-    }
-
-    fn read_file(&mut self) -> Result<Vec<String>, Trouble> {
-        let trouble = |error: &std::io::Error| {
-            let cause = codex_home::words::cause(error);
-            let path = plain(&self.path.to_string_lossy());
-            Trouble::new(format!("`{path}` cannot be read: {cause}"), "see who owns it")
-        };
-        if self.path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
-            return Err(trouble(&ErrorKind::InvalidInput.into()));
-        }
-        let mut file = match File::open(&self.path) {
-            Ok(file) => file,
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-                return Ok(Vec::new());
-            }
-            Err(error) => return Err(trouble(&error)),
-        };
-        let metadata = file.metadata().map_err(|error| trouble(&error))?;
-        let from = match self.at {
-            Some((inode, at)) if inode == metadata.ino() && at <= metadata.len() => at,
-            _ => 0,
-        };
-        let mut bytes = Vec::new();
-        file.seek(SeekFrom::Start(from)).and_then(|_| file.read_to_end(&mut bytes)).map_err(|error| trouble(&error))?;
-        // The last line may be half written.
-        let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
-        bytes.truncate(whole);
-        self.at = Some((metadata.ino(), from + whole as u64));
-        // The first one may be the end of one that was skipped.
-        Ok(String::from_utf8_lossy(&bytes).lines().filter(|line| is_start(line)).map(str::to_owned).collect())
-    }
 }

@@ -1,69 +1,92 @@
-//! `codex-home`: what a person runs when a bot stopped answering, and once to set the launcher up.
+//! `codex-home`: run it when a bot stopped answering, and once to set the launcher up.
 //!
-//! | the line…                                     | lives in                                          |
-//! |-----------------------------------------------|---------------------------------------------------|
-//! | knows our own command line                    | [`cli`]                                           |
-//! | writes to stdout or stderr                    | [`screen`], and nowhere else                      |
-//! | knows where the launcher is                   | [`launcher`]                                      |
-//! | knows what other hosts do with their homes    | [`hosts`]                                         |
-//! | tells about one home, or one start            | [`inspect`], [`explain`]                          |
-//! | looks at the disk for the others              | [`disk`]                                          |
-//! | knows OpenClaw: its places, files, versions   | [`openclaw`]                                      |
-//! | tells what is right and what is not           | [`doctor`]                                        |
-//! | runs a program, writes                        | [`install`], and nowhere else                     |
-//! | reads the journal                             | [`log`]                                           |
-//! | tells about the settings                      | [`config`]                                        |
+//! | module | job | may touch |
+//! |---|---|---|
+//! | [`cli`] | our own command line | |
+//! | [`printer`], [`error`] | output and exit codes | stdout, stderr |
+//! | [`launcher`] | where the launcher is | [`disk`] |
+//! | [`dry_run`] | what a start would do: the library's `observe` and `decide` | the library |
+//! | [`inspect`], [`explain`] | one home, one start | the library |
+//! | [`hosts`] | what a redirect of a host's home would risk | |
+//! | [`openclaw`] | OpenClaw's places, files and versions | [`disk`] |
+//! | [`doctor`] | what is wrong, and what repairs it | [`disk`], the library |
+//! | [`install`] | sets and restores one setting of OpenClaw | runs `openclaw`, writes its receipt |
+//! | [`log`] | shows the journal | [`disk`] |
+//! | [`config`] | shows the settings | the library |
+//! | [`disk`] | reads for the modules above | the disk, reading |
 //!
-//! What is deliberately absent: a judgement. Everything that is said of a home or a start comes from the library, from the
-//! same rooms that a start goes through.
+//! What is deliberately absent: a policy. Everything that is said about a home or a start comes from the library, from the same
+//! functions that a start calls.
 
 mod cli;
 mod config;
 mod disk;
 mod doctor;
+mod dry_run;
+mod error;
 mod explain;
 mod hosts;
 mod inspect;
+mod inspection;
 mod install;
 mod launcher;
 mod log;
 mod openclaw;
-mod screen;
+mod printer;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use codex_home::failure::Failure;
 use codex_home::invocation::Invocation;
+use codex_home::journal::{self, LEVEL_VARIABLE};
+use tracing::Level;
 
 use crate::cli::{Cli, Command};
-use crate::install::Asked;
-use crate::screen::{Ended, Screen, Trouble};
+use crate::error::{CliError, CliResult};
+use crate::install::Options;
+use crate::printer::Printer;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let invocation = Invocation::capture();
+    let mut invocation = Invocation::capture();
+    invocation.program = invocation.program.as_deref().and_then(codex_home::fs::canonicalize);
     if invocation.is_privileged {
-        // Whoever calls it would say what is read, run and written with them.
-        let message =
-            "this program is setuid, setgid or has file capabilities: it will not use them for whoever calls it";
-        let help = Some("take them away (`chmod ug-s`, `setcap -r`)".to_owned());
-        return Screen::new(None).end(Err(Trouble::Other { message: message.to_owned(), help, code: 126 }));
+        // Its caller would decide what is read, run and written with rights that the caller does not have.
+        let failure = CliError::Other {
+            message: "this program is setuid, setgid or has file capabilities, and does not use them for its caller"
+                .to_owned(),
+            help: "run `chmod ug-s` and `setcap -r` on it".to_owned(),
+            code: Failure::Privileged.exit_code(),
+        };
+        return Printer::new(None).finish(Err(failure));
     }
-    let invocation = launcher::as_the_launcher(invocation);
-    let mut screen = Screen::new(invocation.person_home());
-    let ended = run(cli, invocation, &mut screen);
-    screen.end(ended)
+    report_diagnostics(&invocation);
+    let invocation = launcher::as_launcher(invocation);
+    let mut printer = Printer::new(invocation.person_home());
+    let result = run(cli, invocation, &mut printer);
+    printer.finish(result)
 }
 
-fn run(cli: Cli, invocation: Invocation, screen: &mut Screen) -> Ended {
+/// Sends diagnostics to stderr, at the level that `CODEX_HOME_SHIM_LOG` asks for.
+fn report_diagnostics(invocation: &Invocation) {
+    let asked = invocation.var(LEVEL_VARIABLE).map(|value| value.to_string_lossy().parse::<Level>());
+    let is_unknown = matches!(asked, Some(Err(_)));
+    journal::init(asked.and_then(Result::ok).unwrap_or(Level::WARN), "codex-home");
+    if is_unknown {
+        tracing::warn!("`{LEVEL_VARIABLE}` is not one of `error`, `warn`, `info`, `debug`, `trace`: using `warn`");
+    }
+}
+
+fn run(cli: Cli, invocation: Invocation, printer: &mut Printer) -> CliResult {
     match cli.command {
-        Command::Inspect { directory, json } => inspect::run(&invocation, directory, json, screen),
-        Command::Explain { home, json, args } => explain::run(invocation, home, args, json, screen),
-        Command::Doctor { json } => doctor::run(&invocation, json, screen),
-        Command::Install { dry_run, force } => install::install(&invocation, Asked { dry_run, force }, screen),
-        Command::Uninstall { dry_run } => install::uninstall(&invocation, Asked { dry_run, force: false }, screen),
-        Command::Log { count, follow, json } => log::run(&invocation, count, follow, json, screen),
-        Command::Config { command, json } => config::run(&invocation, command.unwrap_or_default(), json, screen),
-        Command::Completions { shell } => cli::completions(shell, screen),
+        Command::Inspect { directory, json } => inspect::run(&invocation, directory, json, printer),
+        Command::Explain { home, json, args } => explain::run(invocation, home, args, json, printer),
+        Command::Doctor { json } => doctor::run(&invocation, json, printer),
+        Command::Install { dry_run, force } => install::install(&invocation, Options { dry_run, force }, printer),
+        Command::Uninstall { dry_run } => install::uninstall(&invocation, Options { dry_run, force: false }, printer),
+        Command::Log { count, follow, json } => log::run(&invocation, count, follow, json, printer),
+        Command::Config { command, json } => config::run(&invocation, command.unwrap_or_default(), json, printer),
+        Command::Completions { shell } => cli::completions(shell, printer),
     }
 }

@@ -1,33 +1,33 @@
-//! A WRAPPER SOMEBODY WROTE BY HAND, in the place where OpenClaw expects codex: what it does.
+//! A hand-written script that OpenClaw runs as codex: what it does.
 //!
-//! Pure. Understands what such scripts do in a line or two each, says what it did not follow, and runs nothing.
+//! Pure. Understands the usual lines of such scripts, reports what it does not understand, and runs nothing.
 
 use std::path::Path;
 
-/// The shells whose scripts are read.
+/// The shells whose scripts are understood.
 const SHELLS: [&str; 6] = ["sh", "bash", "zsh", "dash", "ksh", "fish"];
-/// Words that make a line do more than it says.
+/// Words by which a line does more than is understood.
 const CONTROL: [&str; 11] =
     ["if", "case", "for", "while", "until", "function", "eval", "source", ".", "trap", "select"];
 
 /// What a script does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wrapper {
-    /// What runs it.
+    /// The program that runs the script.
     pub interpreter: String,
-    /// What it sets `CODEX_HOME` to, as written; empty where it unsets it, `None` where it does neither.
+    /// The value that it sets `CODEX_HOME` to, unexpanded; empty if it unsets it, `None` if it does neither.
     pub home: Option<String>,
-    /// Which codex it starts, as written.
+    /// The codex that it starts, unexpanded.
     pub program: Option<String>,
-    /// Whether it becomes codex, rather than stay as its parent.
-    pub becomes: bool,
-    /// Whether it does more than was followed.
+    /// Whether it becomes codex by `exec`, rather than stay as its parent.
+    pub is_exec: bool,
+    /// Whether it does more than was understood.
     pub does_more: bool,
 }
 
 impl Wrapper {
-    /// Reads a file; `None` where it is no script.
-    pub fn read(bytes: &[u8]) -> Option<Self> {
+    /// Parses a file; `None` if it is not a script.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
         let text = String::from_utf8_lossy(bytes);
         let mut lines = text.strip_prefix("#!")?.lines();
         let mut interpreter = lines.next().unwrap_or_default().split_whitespace();
@@ -42,27 +42,26 @@ impl Wrapper {
             wrapper.does_more = true;
             return Some(wrapper);
         }
-        // A line may go on in the next one.
+        // A backslash continues a line.
         let rest = lines.collect::<Vec<_>>().join("\n").replace("\\\n", " ");
         for line in rest.lines() {
-            wrapper.follow(line);
+            wrapper.read_line(line);
         }
         Some(wrapper)
     }
 
-    /// Follows one line.
-    fn follow(&mut self, line: &str) {
+    fn read_line(&mut self, line: &str) {
         let Some(words) = shlex::split(&line.replace(';', " ; ")) else {
             self.does_more |= !line.trim().is_empty();
             return;
         };
         let ends = |word: &String| matches!(word.as_str(), "&&" | "||" | ";" | "|" | "then" | "do" | "{" | "}");
         for command in words.split(ends) {
-            self.follow_command(command.iter().map(String::as_str));
+            self.read_command(command.iter().map(String::as_str));
         }
     }
 
-    fn follow_command<'a>(&mut self, words: impl Iterator<Item = &'a str>) {
+    fn read_command<'a>(&mut self, words: impl Iterator<Item = &'a str>) {
         let mut words = words.peekable();
         let mut is_exec = false;
         let mut unsets = false;
@@ -84,7 +83,7 @@ impl Wrapper {
                 words.next();
             } else if word.starts_with('-') {
             } else if word == "set" || word == "setopt" {
-                // `fish` sets variables by it.
+                // fish sets variables by `set`.
                 let rest: Vec<_> = words.by_ref().filter(|word| !word.starts_with('-')).collect();
                 if let [name, value] = rest.as_slice()
                     && *name == "CODEX_HOME"
@@ -96,7 +95,7 @@ impl Wrapper {
                 let is_codex = word.to_lowercase().contains("codex");
                 if is_codex || is_exec {
                     self.program = Some(word.to_owned());
-                    self.becomes = is_exec;
+                    self.is_exec = is_exec;
                 } else {
                     self.does_more = true;
                 }
@@ -105,32 +104,32 @@ impl Wrapper {
         }
     }
 
-    /// What it does, in words.
-    pub fn told(&self) -> String {
+    /// Returns what it does, in words.
+    pub fn description(&self) -> String {
         let article = if self.interpreter.is_empty() { "a script" } else { "a script for" };
-        let mut told = format!("{article} `{}`", self.interpreter).replace(" ``", "");
+        let mut text = format!("{article} `{}`", self.interpreter).replace(" ``", "");
         let home = match self.home.as_deref() {
             None => None,
             Some("") => Some("unsets `CODEX_HOME`".to_owned()),
             Some(home) => Some(format!("sets `CODEX_HOME` to `{home}`")),
         };
-        let program = self.program.as_ref().map(|program| match self.becomes {
+        let program = self.program.as_ref().map(|program| match self.is_exec {
             true => format!("becomes `{program}`"),
             false => format!("starts `{program}` as its child"),
         });
         let does: Vec<_> = home.into_iter().chain(program).collect();
         match (does.is_empty(), self.does_more) {
-            (true, _) => told.push_str(" that was not followed"),
+            (true, _) => text.push_str(" that was not understood"),
             (false, true) => {
-                told.push_str(&format!(" that {}, and does more that was not followed", does.join(" and ")))
+                text.push_str(&format!(" that {}, and does more that was not understood", does.join(" and ")))
             }
-            (false, false) => told.push_str(&format!(" that {}", does.join(" and "))),
+            (false, false) => text.push_str(&format!(" that {}", does.join(" and "))),
         }
-        told
+        text
     }
 }
 
-/// `NAME=value` in front of a command.
+/// Returns whether a word before a command is `NAME=value`.
 fn is_assignment(word: &str) -> bool {
     word.split_once('=')
         .is_some_and(|(name, _)| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))

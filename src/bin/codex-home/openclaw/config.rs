@@ -1,7 +1,7 @@
 //! `openclaw.json`: what it says about codex.
 //!
-//! Pure. Read as JSON5 by a library, written by nobody here. What OpenClaw would put together from several files
-//! (`$include`) or from its environment (`${NAME}`) is named as such and not guessed.
+//! Pure. JSON5, never written by this program. What OpenClaw assembles from several files (`$include`) or takes from its
+//! environment (`${NAME}`) is reported as such and not guessed.
 
 use serde_json::Value;
 
@@ -10,13 +10,13 @@ pub const KEY: &str = "plugins.entries.codex.config.appServer.command";
 /// How deep a file may be nested.
 const DEPTH: usize = 256;
 
-/// What ends a line, and a comment with it, in JSON5.
-const ENDS_OF_LINE: [char; 4] = ['\n', '\r', '\u{2028}', '\u{2029}'];
+/// The line terminators of JSON5, which end a comment.
+const LINE_TERMINATORS: [char; 4] = ['\n', '\r', '\u{2028}', '\u{2029}'];
 
 /// What the file says about codex.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Config {
-    /// `appServer.command`, byte for byte; `None` where it is absent.
+pub struct OpenClawConfig {
+    /// `appServer.command`, byte for byte; `None` if it is absent.
     pub command: Option<String>,
     /// `appServer.args`, as words.
     pub args: Option<Vec<String>>,
@@ -24,30 +24,30 @@ pub struct Config {
     pub home_scope: Option<String>,
     /// `agents.list[].agentDir`, as written.
     pub agent_dirs: Vec<String>,
-    /// Where the file takes in others.
+    /// Whether the file includes others.
     pub includes: Includes,
     /// Whether it has comments, which `openclaw config set` does not keep (2026.4.21, 2026.9.6).
     pub has_comments: bool,
 }
 
-/// Whether a file takes in others.
+/// Whether a file includes others by `$include`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Includes {
     /// It does not.
     #[default]
     None,
-    /// It does, where nothing about codex can come from.
+    /// It does, but not around what it says about codex.
     Elsewhere,
-    /// It does, so that what it says about codex may not be all.
-    OnTheWay,
+    /// It does, so that it may not say everything about codex.
+    AroundCodex,
 }
 
-impl Config {
-    /// Reads the text of a file.
+impl OpenClawConfig {
+    /// Parses the text of the file.
     ///
     /// # Errors
     /// What is wrong with it, in words.
-    pub fn read(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, String> {
         if is_too_deep(text) {
             return Err("it is nested too deeply".to_owned());
         }
@@ -79,13 +79,13 @@ impl Config {
         })
     }
 
-    /// The program, as OpenClaw takes it: trimmed, and none where that leaves nothing.
+    /// Returns the program as OpenClaw takes it: trimmed, `None` if it is blank.
     pub fn program(&self) -> Option<&str> {
         self.command.as_deref().map(str::trim).filter(|command| !command.is_empty())
     }
 }
 
-/// Arguments as an array, or as one string, which OpenClaw takes apart.
+/// Returns arguments that are an array, or one string, which OpenClaw splits.
 fn words(value: &Value) -> Option<Vec<String>> {
     match value {
         Value::String(text) => Some(text.split_whitespace().map(str::to_owned).collect()),
@@ -94,12 +94,12 @@ fn words(value: &Value) -> Option<Vec<String>> {
     }
 }
 
-/// Where a value takes in other files.
+/// Returns whether the file includes others, and whether around [`KEY`].
 fn includes(root: &Value) -> Includes {
     let mut value = Some(root);
     for part in KEY.split('.') {
         if value.is_some_and(|value| value.get("$include").is_some()) {
-            return Includes::OnTheWay;
+            return Includes::AroundCodex;
         }
         value = value.and_then(|value| value.get(part));
     }
@@ -114,8 +114,8 @@ fn has_include(value: &Value) -> bool {
     }
 }
 
-/// Walks over the text outside strings and comments; tells of each character and of each comment.
-fn walk(text: &str, mut see: impl FnMut(Seen)) {
+/// Calls `visit` for each character outside strings and comments, and for each comment.
+fn tokens(text: &str, mut visit: impl FnMut(Token)) {
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
         match (c, chars.peek()) {
@@ -129,46 +129,46 @@ fn walk(text: &str, mut see: impl FnMut(Seen)) {
                 }
             }
             ('/', Some('/')) => {
-                see(Seen::Comment);
-                chars.by_ref().find(|c| ENDS_OF_LINE.contains(c));
+                visit(Token::Comment);
+                chars.by_ref().find(|c| LINE_TERMINATORS.contains(c));
             }
             ('/', Some('*')) => {
-                see(Seen::Comment);
+                visit(Token::Comment);
                 let mut before = ' ';
                 chars.next();
                 chars.by_ref().find(|c| std::mem::replace(&mut before, *c) == '*' && *c == '/');
             }
-            _ => see(Seen::Character(c)),
+            _ => visit(Token::Character(c)),
         }
     }
 }
 
-enum Seen {
+enum Token {
     Comment,
     Character(char),
 }
 
 fn has_comments(text: &str) -> bool {
     let mut found = false;
-    walk(text, |seen| found |= matches!(seen, Seen::Comment));
+    tokens(text, |token| found |= matches!(token, Token::Comment));
     found
 }
 
-/// The library reads nested values by recursion.
+/// Returns whether a file is nested so deeply that the JSON5 parser, which is recursive, could overflow the stack.
 fn is_too_deep(text: &str) -> bool {
     let (mut depth, mut deepest) = (0_usize, 0);
-    walk(text, |seen| match seen {
-        Seen::Character('{' | '[') => {
+    tokens(text, |token| match token {
+        Token::Character('{' | '[') => {
             depth += 1;
             deepest = deepest.max(depth);
         }
-        Seen::Character('}' | ']') => depth = depth.saturating_sub(1),
-        Seen::Character(_) | Seen::Comment => {}
+        Token::Character('}' | ']') => depth = depth.saturating_sub(1),
+        Token::Character(_) | Token::Comment => {}
     });
     deepest > DEPTH
 }
 
-/// Whether a text holds something that OpenClaw takes from its environment.
+/// Returns whether a text refers to a variable of OpenClaw's environment.
 pub fn has_variable(text: &str) -> bool {
     text.contains("${")
 }

@@ -1,6 +1,6 @@
-//! THE GATEWAY AS A SERVICE: where OpenClaw puts its unit or property list, and what that says of the environment.
+//! The gateway as a service: its systemd unit or launchd property list, and the environment that this gives the gateway.
 //!
-//! Pure but for one look at one file. Names and formats: OpenClaw 2026.4.21 and 2026.9.6.
+//! Reads that one file. Names and formats: OpenClaw 2026.4.21 and 2026.9.6.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -10,37 +10,37 @@ use codex_home::invocation::Invocation;
 
 use crate::disk;
 
-/// The largest unit that is read.
+/// The largest unit that is read, in bytes.
 const LIMIT: u64 = 1 << 20;
 
 /// The service that starts the gateway.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Service {
-    /// Its file; `None` where there is none.
+    /// Its file; `None` if there is none.
     pub file: Option<PathBuf>,
-    /// What it starts.
+    /// The command line that it starts.
     pub program: Vec<String>,
     /// The variables it sets.
     pub env: BTreeMap<String, String>,
-    /// Whether it takes more of them from a file that was not looked at.
-    pub has_more: bool,
+    /// Whether it sets more of them from a file (`EnvironmentFile=`), which is not read.
+    pub has_environment_file: bool,
 }
 
 impl Service {
-    /// Looks for the service of this user's gateway; without one, what OpenClaw would make.
-    pub fn look(invocation: &Invocation, home: Option<&Path>) -> Self {
+    /// Reads the service of this user's gateway; an empty one if there is none.
+    pub fn observe(invocation: &Invocation, home: Option<&Path>) -> Self {
         let file = home.map(|home| place(invocation, home));
-        let text = file.as_deref().and_then(|file| disk::read(file, LIMIT).ok());
+        let text = file.as_deref().and_then(|file| disk::read(file, LIMIT).ok().flatten());
         let text = text.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         match text {
-            // Which of the two it is it says itself.
+            // The text tells which of the two formats it has.
             Some(text) if text.trim_start().starts_with('<') => Self { file, ..property_list(&text) },
             Some(text) => Self { file, ..unit(&text) },
-            None => Self { file: None, program: Vec::new(), env: BTreeMap::new(), has_more: false },
+            None => Self::default(),
         }
     }
 
-    /// The PATH it gives the gateway; where it is not known to set one, that of the units that OpenClaw makes.
+    /// Returns the PATH of the gateway: the one that the service sets, else the one of the services that OpenClaw makes.
     pub fn path(&self, invocation: &Invocation, home: Option<&Path>) -> OsString {
         match self.env.get("PATH") {
             Some(path) => path.into(),
@@ -49,7 +49,7 @@ impl Service {
     }
 }
 
-/// Where OpenClaw puts it.
+/// Returns where OpenClaw puts the service's file.
 fn place(invocation: &Invocation, home: &Path) -> PathBuf {
     let var = |name: &str| {
         let value = invocation.var(name).map(|value| value.to_string_lossy().trim().to_owned());
@@ -70,7 +70,7 @@ fn place(invocation: &Invocation, home: &Path) -> PathBuf {
     }
 }
 
-/// The PATH of the units that OpenClaw 2026.9.6 makes: node's directory; on Linux a few of this user's; the system's.
+/// Returns the PATH of the services that OpenClaw 2026.9.6 makes: node's directory; on Linux some of the user's; the system's.
 fn usual_path(invocation: &Invocation, home: Option<&Path>) -> OsString {
     let node = disk::on_path(invocation, "node");
     let node = node.as_deref().and_then(Path::parent).map(Path::to_owned);
@@ -85,9 +85,9 @@ fn usual_path(invocation: &Invocation, home: Option<&Path>) -> OsString {
     std::env::join_paths(directories).unwrap_or_default()
 }
 
-/// A unit of systemd's, as OpenClaw writes it: an `Environment=` a variable.
+/// Parses a systemd unit as OpenClaw writes it: one `Environment=` a variable.
 fn unit(text: &str) -> Service {
-    let mut service = Service { file: None, program: Vec::new(), env: BTreeMap::new(), has_more: false };
+    let mut service = Service::default();
     for line in text.lines().map(str::trim) {
         if let Some(assignments) = line.strip_prefix("Environment=") {
             for word in unit_words(assignments) {
@@ -98,18 +98,18 @@ fn unit(text: &str) -> Service {
         } else if let Some(program) = line.strip_prefix("ExecStart=") {
             service.program = unit_words(program);
         } else if line.starts_with("EnvironmentFile=") {
-            service.has_more = true;
+            service.has_environment_file = true;
         }
     }
     service
 }
 
-/// The words of a line, quoted or not, with `%%` for a `%`.
+/// Splits a line into words, which may be quoted; `%%` stands for `%`.
 fn unit_words(text: &str) -> Vec<String> {
     shlex::split(text).unwrap_or_default().into_iter().map(|word| word.replace("%%", "%")).collect()
 }
 
-/// A property list of launchd's, as OpenClaw writes it: XML.
+/// Parses a launchd property list as OpenClaw writes it: XML.
 fn property_list(text: &str) -> Service {
     let after = |key: &str, open: &str, close: &str| {
         let (_, rest) = text.split_once(&format!("<key>{key}</key>"))?;
@@ -126,7 +126,7 @@ fn property_list(text: &str) -> Service {
         }
     }
     let program = after("ProgramArguments", "<array>", "</array>").map(strings).unwrap_or_default();
-    Service { file: None, program, env, has_more: false }
+    Service { program, env, ..Service::default() }
 }
 
 fn unescaped(text: &str) -> String {

@@ -1,0 +1,185 @@
+//! The personal home, and the homes that hosts inject.
+
+use std::path::Path;
+
+use codex_home::decide::Decision;
+use codex_home::failure::Failure;
+use codex_home::home::auth::Login;
+use codex_home::home::{AUTH_FILE, Kind};
+
+use super::{Checks, Status};
+use crate::doctor::homes::{HomeFiles, JudgedHome};
+use crate::hosts;
+use crate::openclaw::Purpose;
+
+/// The command that logs OpenClaw 2026.8.1 and later in.
+const OPENCLAW_LOGIN: &str = "openclaw models auth login --provider openai";
+
+impl Checks<'_> {
+    pub(super) fn personal_home(&mut self) {
+        const ID: &str = "personal-home";
+        let findings = self.findings;
+        let personal = &findings.personal;
+        let home = personal.home.as_deref().map(|home| format!("`{}`", self.path(home)));
+        let home = home.unwrap_or_else(|| "your own home".to_owned());
+        let reason = personal.reason();
+        match personal.login {
+            Login::Usable(_) => {
+                let account = personal.account.as_ref().map(|account| format!(", account {account}"));
+                self.ok(ID, format!("{home} can log in: {reason}{}", account.unwrap_or_default()));
+            }
+            Login::NotJudged(_) => self.ok(ID, format!("{home} cannot be judged from its files: {reason}")),
+            Login::Broken(_) => {
+                let help = personal.help.clone().unwrap_or_else(|| "run `codex login`".to_owned());
+                self.warn(ID, format!("{home} cannot log in: {reason}"), help);
+            }
+        }
+        self.files(&findings.personal_files);
+    }
+
+    /// What other users could read, and what codex could not renew.
+    fn files(&mut self, files: &HomeFiles) {
+        let open: Vec<_> = files.all.iter().filter(|file| file.mode & 0o077 != 0).collect();
+        // A home that other users cannot enter protects what is in it.
+        let is_closed = files.all.first().is_some_and(|home| home.mode & 0o077 == 0);
+        if let (Some(first), false) = (open.first(), is_closed) {
+            let readable = open.iter().skip(1).filter(|file| file.mode & 0o044 != 0);
+            let readable: Vec<_> = readable.map(|file| self.path(&file.path)).collect();
+            let and_read = if readable.is_empty() {
+                String::new()
+            } else {
+                format!(", and read `{}` there", readable.join("`, `"))
+            };
+            let shown = self.path(&first.path);
+            let text = format!("other users may look into `{shown}` (mode {:03o}){and_read}", first.mode);
+            self.warn("open-to-others", text, format!("run `chmod go= {}`", self.word(&first.path)));
+        }
+        let Some(auth) = files.renewed() else { return };
+        let (shown, word) = (self.path(&auth.path), self.word(&auth.path));
+        if auth.links > 1 {
+            let text = format!("`{shown}` has a second hard link: codex loses the login when it renews it");
+            let help = format!("run `find ~ -samefile {word}`, and remove the other one");
+            self.warn("login-not-renewable", text, help);
+        } else if !auth.is_writable {
+            let text = format!("`{shown}` is read-only: codex loses the login when it renews it");
+            self.warn("login-not-renewable", text, format!("run `chmod u+w {word}`"));
+        }
+    }
+
+    pub(super) fn homes(&mut self) {
+        let findings = self.findings;
+        let mut fine = 0;
+        for home in findings.homes.iter().filter(|home| home.is_used != Some(false)) {
+            let before = self.all.len();
+            self.symlinked_bridge(home);
+            self.stale_auth_file(home);
+            if findings.problems.is_empty() {
+                self.home(home);
+            }
+            fine += usize::from(self.all.len() == before);
+            if home.inspection.kind != Kind::Personal {
+                self.files(&home.files);
+            }
+        }
+        match fine {
+            0 => {}
+            1 => self.ok("homes", "1 home needs nothing"),
+            _ => self.ok("homes", format!("{fine} homes need nothing")),
+        }
+    }
+
+    /// OpenClaw 2026.4.20–4.22: `Private secret file … must not be a symlink.`, before it starts anything.
+    fn symlinked_bridge(&mut self, home: &JudgedHome) {
+        let writes = self.findings.version.as_ref().is_none_or(|version| version.writes_bridges());
+        let is_bridge = matches!(home.purpose, Some(Purpose::HarnessAuth | Purpose::CliAuth | Purpose::AcpAuth));
+        for link in home.symlinks.iter().filter(|_| writes && is_bridge) {
+            let text = format!(
+                "`{}` is a symlink: OpenClaw 2026.4.20 to 2026.4.22 then fails before it starts anything",
+                self.path(link)
+            );
+            self.fail("linked-bridge", text, format!("run `rm {}`", self.word(link)));
+        }
+    }
+
+    /// OpenClaw 2026.8.1 and later: `A Codex auth file exists at …`, before it starts anything.
+    fn stale_auth_file(&mut self, home: &JudgedHome) {
+        let has_own_login = self.findings.version.as_ref().is_some_and(|version| version.has_own_login());
+        if home.purpose != Some(Purpose::Agent) || !home.has_auth || !has_own_login {
+            return;
+        }
+        let (auth, old) = (home.path.join(AUTH_FILE), home.path.join("auth.json.old"));
+        let text = format!(
+            "`{}` exists: OpenClaw 2026.8.1 and later never read it, and fail over it if they have no login of their own",
+            self.path(&auth)
+        );
+        let help = format!("run `{OPENCLAW_LOGIN}`, then `mv {} {}`", self.word(&auth), self.word(&old));
+        self.fail("stale-auth-file", text, help);
+    }
+
+    fn home(&mut self, home: &JudgedHome) {
+        let is_launcher = self.findings.command.is_launcher();
+        let install = |would: &str| format!("run `codex-home install`: the launcher would {would}");
+        match &home.start.decision {
+            Decision::Keep { .. } => self.kept(home),
+            Decision::Refuse(failure @ Failure::NoUsableHome(_)) if is_launcher => {
+                self.failure("home-refused", Status::Fail, failure);
+            }
+            // The check `codex` says why nothing is started.
+            _ if is_launcher => {}
+            Decision::Redirect(redirect) => {
+                let to = self.path(&redirect.shown);
+                self.cannot_log_in(home, install(&format!("use `{to}` instead")));
+            }
+            Decision::Repair(_) => self.cannot_log_in(home, install("repair it")),
+            Decision::Refuse(failure @ Failure::NoUsableHome(_)) => {
+                let help = codex_home::describe::help(failure, self.person_home);
+                self.cannot_log_in(home, help);
+            }
+            Decision::Refuse(_) if home.is_broken_bridge() => {
+                self.cannot_log_in(home, "make codex available, then run `codex-home install`".to_owned());
+            }
+            Decision::Refuse(_) => {}
+        }
+    }
+
+    fn cannot_log_in(&mut self, home: &JudgedHome, help: String) {
+        let text = format!("`{}` cannot log in: {}", self.path(&home.path), home.inspection.reason());
+        self.fail("home-cannot-log-in", text, help);
+    }
+
+    /// A home that is kept although it cannot log in, and that nothing logs in later.
+    fn kept(&mut self, home: &JudgedHome) {
+        let inspection = &home.inspection;
+        let is_broken = matches!(inspection.login, Login::Broken(_));
+        // In these the host logs in after the start, or the person does.
+        let is_logged_in_later = matches!(home.purpose, Some(Purpose::Agent | Purpose::CodingAgent));
+        if !is_broken || is_logged_in_later {
+            return;
+        }
+        let Some(risk) = hosts::risk(&home.path, inspection.kind) else { return };
+        let shown = self.path(&home.path);
+        let text = format!("`{shown}` cannot log in and is left as it is: {}", inspection.reason());
+        let help = format!(
+            "with `bridges = [\"{shown}\"]` in the settings it is treated as a bridge; what that risks: {risk}"
+        );
+        self.warn("home-left-alone", text, help);
+    }
+}
+
+/// Returns the homes as they are shown: those in use first.
+pub fn in_order(homes: &[JudgedHome]) -> Vec<&JudgedHome> {
+    let mut homes: Vec<_> = homes.iter().collect();
+    homes.sort_by_key(|home| home.is_used == Some(false));
+    homes
+}
+
+/// Returns what the launcher would do about a home, for the table.
+pub fn outcome(home: &JudgedHome, shown: impl Fn(&Path) -> String) -> String {
+    match &home.start.decision {
+        _ if home.is_used == Some(false) => "left over: this OpenClaw does not use it".to_owned(),
+        Decision::Refuse(failure) => format!("starts nothing ({})", failure.code()),
+        Decision::Keep { .. } => "leaves it as it is".to_owned(),
+        Decision::Repair(_) => "repairs its auth.json".to_owned(),
+        Decision::Redirect(redirect) => format!("uses {} instead", shown(&redirect.shown)),
+    }
+}

@@ -1,0 +1,102 @@
+//! A dry run of one start: observes and decides as the launcher does, and changes nothing.
+
+use std::path::Path;
+
+use codex_home::decide::{Decision, Redirect, Repair, RepairState, decide};
+use codex_home::describe;
+use codex_home::failure::Failure;
+use codex_home::home::{AUTH_FILE, CONFIG_FILE};
+use codex_home::invocation::Invocation;
+use codex_home::observe::{Observed, observe, observe_with};
+use codex_home::reason::Reason;
+use codex_home::repair;
+use codex_home::settings::{Settings, Strategy};
+use tracing::debug;
+
+/// What a start observes, and what it decides.
+pub struct DryRun {
+    /// Everything that the decision rests on.
+    pub observed: Observed,
+    /// The decision.
+    pub decision: Decision,
+}
+
+impl DryRun {
+    /// Makes a dry run of this start.
+    pub fn new(invocation: &Invocation) -> Self {
+        Self::decided(observe(invocation))
+    }
+
+    /// Makes a dry run of the same start under another strategy.
+    pub fn under(&self, strategy: Strategy, invocation: &Invocation) -> Self {
+        let mut settings: Settings = self.observed.settings.clone();
+        settings.strategy = strategy;
+        Self::decided(observe_with(invocation, settings, self.observed.problems.clone()))
+    }
+
+    fn decided(observed: Observed) -> Self {
+        let mut decision = decide(&observed, RepairState::Untried);
+        if let Decision::Repair(repair) = &decision
+            && let Err(error) = repair::check(repair, observed.uid)
+        {
+            decision = decide(&observed, RepairState::Failed(&error));
+        }
+        let personal = observed.personal.as_ref().map(|personal| &personal.home);
+        for home in observed.injected.iter().chain(personal) {
+            debug!("read `{AUTH_FILE}` and `{CONFIG_FILE}` in `{}`", home.path.display());
+        }
+        let home = observed.codex_home.as_ref().or(observed.default_home.as_ref());
+        debug!(
+            "a start in `{}` under the strategy `{}`: {} ({})",
+            home.map(|home| home.display().to_string()).unwrap_or_default(),
+            observed.settings.strategy.name(),
+            decision.name(),
+            decision.code()
+        );
+        Self { observed, decision }
+    }
+
+    /// Returns the home that codex would be started in; `None` if it would not be started, or would find none itself.
+    pub fn home(&self) -> Option<&Path> {
+        self.observed.home_of(&self.decision)
+    }
+
+    /// Returns why nothing would be started, if nothing would be.
+    pub const fn failure(&self) -> Option<&Failure> {
+        match &self.decision {
+            Decision::Refuse(failure) => Some(failure),
+            Decision::Keep { .. } | Decision::Redirect(_) | Decision::Repair(_) => None,
+        }
+    }
+
+    /// Returns the reason of the decision in words, with its code.
+    pub fn because(&self) -> String {
+        match &self.decision {
+            Decision::Keep { reason, .. } | Decision::Redirect(Redirect { exception: Some(reason), .. }) => {
+                format!("{reason:#}")
+            }
+            Decision::Redirect(Redirect { broken, .. }) | Decision::Repair(Repair { broken, .. }) => {
+                format!("{broken:#}")
+            }
+            Decision::Refuse(Failure::NoUsableHome(homes)) => {
+                let personal = match &homes.personal {
+                    Ok(home) => &home.reason,
+                    Err(reason) => reason,
+                };
+                format!("bridge: {:#}; personal: {personal:#}", homes.bridge.reason)
+            }
+            Decision::Refuse(failure) => format!("{:#}", Reason::from(failure.code())),
+        }
+    }
+
+    /// Returns what the launcher would say, each as one line.
+    pub fn messages(&self) -> Vec<String> {
+        let said = describe::messages(&self.observed, &self.decision).into_iter().map(|(_, text)| text);
+        let refusal =
+            self.failure().map(|failure| describe::chat_line(failure, self.observed.settings.person_home.as_deref()));
+        match refusal {
+            Some(refusal) => vec![refusal],
+            None => said.collect(),
+        }
+    }
+}

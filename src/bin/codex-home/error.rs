@@ -1,0 +1,45 @@
+//! What keeps a command from doing what was asked.
+
+use std::io;
+
+use codex_home::failure::Failure;
+
+/// The exit code of a command, or what kept it from doing what was asked.
+pub type CliResult = Result<u8, CliError>;
+
+/// What kept a command from doing what was asked.
+#[derive(Debug)]
+pub enum CliError {
+    /// The output cannot be written, or its reader is gone.
+    Output(io::Error),
+    /// A failure that would stop a start too.
+    Failure(Failure),
+    /// Anything else.
+    Other {
+        /// What is wrong.
+        message: String,
+        /// What to do about it.
+        help: String,
+        /// The exit code.
+        code: u8,
+    },
+}
+
+impl CliError {
+    /// Returns an error with exit code 1.
+    pub fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Other { message: message.into(), help: help.into(), code: 1 }
+    }
+}
+
+impl From<io::Error> for CliError {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+impl From<Failure> for CliError {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}

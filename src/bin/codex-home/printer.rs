@@ -1,0 +1,140 @@
+//! Output: the only module that writes to stdout and stderr.
+//!
+//! Colour only on a terminal (`NO_COLOR` and `CLICOLOR_FORCE` override that), `~` for the person's home in text, full paths in
+//! JSON. Text that another program chose cannot move the cursor.
+
+use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anstream::AutoStream;
+use anstyle::{AnsiColor, Style};
+use codex_home::describe;
+use codex_home::display::{cause, is_control, short_path};
+use comfy_table::{Cell, ContentArrangement, Table, presets};
+use serde::Serialize;
+
+use crate::error::{CliError, CliResult};
+
+/// What is right.
+pub const GOOD: Style = AnsiColor::Green.on_default();
+/// What deserves a look.
+pub const DOUBTFUL: Style = AnsiColor::Yellow.on_default();
+/// What does not work.
+pub const BAD: Style = AnsiColor::Red.on_default().bold();
+/// A heading.
+pub const HEAD: Style = Style::new().bold();
+/// Less important text.
+pub const DIM: Style = Style::new().dimmed();
+
+/// Returns `text` in a style.
+pub fn painted(style: Style, text: &str) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// Writes answers to stdout and remarks to stderr.
+pub struct Printer {
+    out: AutoStream<io::Stdout>,
+    person_home: Option<PathBuf>,
+}
+
+impl Printer {
+    /// Returns a printer that shows `person_home` as `~`.
+    #[expect(clippy::disallowed_methods, reason = "the one writer of stdout")]
+    pub fn new(person_home: Option<PathBuf>) -> Self {
+        Self { out: AutoStream::auto(io::stdout()), person_home }
+    }
+
+    /// Returns a path as text shows it.
+    pub fn path(&self, path: &Path) -> String {
+        short_path(path, self.person_home.as_deref())
+    }
+
+    /// Prints one line.
+    pub fn line(&mut self, text: impl AsRef<str>) -> Result<(), CliError> {
+        writeln!(self.out, "{}", text.as_ref())?;
+        Ok(())
+    }
+
+    /// Prints bytes unchanged.
+    pub fn raw(&mut self, bytes: &[u8]) -> Result<(), CliError> {
+        self.out.write_all(bytes)?;
+        Ok(())
+    }
+
+    /// Prints a value as JSON.
+    pub fn json(&mut self, value: &impl Serialize) -> Result<(), CliError> {
+        let text = serde_json::to_string_pretty(value).map_err(io::Error::from)?;
+        self.json_text(&text)
+    }
+
+    /// Prints JSON text. Characters that could move the cursor, or that a pipe would drop, are escaped.
+    pub fn json_text(&mut self, text: &str) -> Result<(), CliError> {
+        let mut escaped = String::with_capacity(text.len());
+        for c in text.chars() {
+            // Except for white space between values, JSON has these in strings only.
+            if is_control(c) && !matches!(c, '\n' | '\t') {
+                escaped.push_str(&format!("\\u{:04x}", u32::from(c)));
+            } else {
+                escaped.push(c);
+            }
+        }
+        self.line(escaped)
+    }
+
+    /// Prints rows under headings; without a heading line if `headings` is empty.
+    #[expect(clippy::disallowed_methods, reason = "asks whether stdout is a terminal")]
+    pub fn table(&mut self, headings: &[&str], rows: Vec<Vec<String>>) -> Result<(), CliError> {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+        // In a pipe a row is one line, however long.
+        match terminal_size::terminal_size().filter(|_| io::stdout().is_terminal()) {
+            Some((width, _)) => table.set_width(width.0),
+            None => table.set_content_arrangement(ContentArrangement::Disabled),
+        };
+        if !headings.is_empty() {
+            table.set_header(headings.iter().map(Cell::new));
+        }
+        table.add_rows(rows);
+        for column in table.column_iter_mut() {
+            column.set_padding((0, 2));
+        }
+        for line in table.lines() {
+            self.line(line.trim_end())?;
+        }
+        Ok(())
+    }
+
+    /// Prints a remark that is not part of the answer to stderr.
+    #[expect(clippy::disallowed_methods, reason = "remarks go to stderr")]
+    pub fn remark(&self, text: &str) {
+        let mut err = AutoStream::auto(io::stderr());
+        // There is no other place to report a failure to.
+        let _ = writeln!(err, "codex-home: {text}");
+    }
+
+    /// Prints what went wrong, if anything did, and returns the exit code.
+    pub fn finish(&mut self, result: CliResult) -> ExitCode {
+        let result = result.and_then(|code| {
+            self.out.flush()?;
+            Ok(code)
+        });
+        match result {
+            Ok(code) => ExitCode::from(code),
+            // `codex-home log | head` has read what it wanted.
+            Err(CliError::Output(error)) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+            Err(CliError::Output(error)) => {
+                self.remark(&format!("the output cannot be written: {}", cause(&error)));
+                ExitCode::FAILURE
+            }
+            Err(CliError::Failure(failure)) => {
+                self.remark(&describe::terminal(&failure, self.person_home.as_deref()));
+                ExitCode::from(failure.exit_code())
+            }
+            Err(CliError::Other { message, help, code }) => {
+                self.remark(&format!("{message}\n  help: {help}"));
+                ExitCode::from(code)
+            }
+        }
+    }
+}

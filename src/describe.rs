@@ -1,0 +1,272 @@
+//! A decision in words: the line in a chat, the lines in a terminal, the JSON.
+//!
+//! Pure. A text names the path, the cause and the command that repairs it, and contains none of
+//! [`TRIGGER_WORDS`](crate::display::TRIGGER_WORDS).
+
+use std::path::Path;
+
+use nix::errno::Errno;
+use serde_json::{Value, json};
+use tracing::Level;
+
+use crate::codex::Unfit;
+use crate::decide::{Decision, Redirect, Repair};
+use crate::display::{defuse, plain_text, shell_word, short_path, tail};
+use crate::failure::{Failure, NoUsableHome, UnusableHome};
+use crate::home::repaired::IdTokenFrom;
+use crate::home::{AUTH_FILE, Kind};
+use crate::observe::Observed;
+use crate::reason::ReasonCode;
+use crate::settings::{FILE_VARIABLE, FileProblem, Key};
+
+/// The longest chat line, in characters: what a chat window shows without folding it.
+const LIMIT: usize = 400;
+/// How many of the searched directories a message names.
+const SEARCHED: usize = 4;
+
+impl Observed {
+    /// Returns the home that codex is started in; `None` if it is not started, or would find none itself.
+    #[must_use]
+    pub fn home_of<'a>(&'a self, decision: &'a Decision) -> Option<&'a Path> {
+        match decision {
+            Decision::Keep { .. } => self.codex_home.as_deref().or(self.default_home.as_deref()),
+            Decision::Redirect(redirect) => Some(&redirect.to),
+            Decision::Repair(repair) => Some(&repair.home),
+            Decision::Refuse(_) => None,
+        }
+    }
+}
+
+/// Returns what is said about a start, each message with its level. A refusal is not among them: it is said by itself.
+#[must_use]
+pub fn messages(observed: &Observed, decision: &Decision) -> Vec<(Level, String)> {
+    let mut messages = Vec::new();
+    let settings = &observed.settings;
+    let short = |path: &Path| short_path(path, settings.person_home.as_deref());
+    if let (true, Some(file)) = (settings.file_is_missing, &settings.file) {
+        messages.push((Level::WARN, format!("`{FILE_VARIABLE}` names `{}`, and there is no such file", short(file))));
+    }
+    for skipped in observed.codex.iter().flat_map(|codex| &codex.skipped) {
+        messages.push((Level::WARN, format!("skipped `{}`: {}", short(&skipped.path), skipped.unfit)));
+    }
+    let noun = match observed.kind {
+        Some(Kind::Bridge) => "bridge",
+        Some(Kind::Personal) => "personal home",
+        _ => "home",
+    };
+    match decision {
+        Decision::Redirect(redirect) => redirected(redirect, noun, &short, &mut messages),
+        Decision::Repair(repair) => messages.push((Level::INFO, repaired(repair, &short))),
+        Decision::Keep { reason, is_doubtful } => {
+            let home = observed.codex_home.as_deref().map(|home| format!("{noun} `{}`", short(home)));
+            let home = home.as_deref().unwrap_or("the default home");
+            let level = match (is_doubtful, reason.code) {
+                (true, _) => Level::WARN,
+                (_, ReasonCode::NotUnderstood | ReasonCode::MaySignOut | ReasonCode::ProfileSelected) => Level::INFO,
+                _ => Level::DEBUG,
+            };
+            messages.push((level, format!("leaving {home} as it is: {reason:#}")));
+        }
+        Decision::Refuse(_) => {}
+    }
+    for (_, text) in &mut messages {
+        *text = defuse(text);
+    }
+    messages
+}
+
+fn redirected(redirect: &Redirect, noun: &str, short: &impl Fn(&Path) -> String, messages: &mut Vec<(Level, String)>) {
+    let (from, to) = (short(&redirect.from), short(&redirect.shown));
+    let broken = format!("{noun} `{from}`: {:#}", redirect.broken);
+    match &redirect.exception {
+        None => messages.push((Level::INFO, format!("using `{to}`: {broken}"))),
+        Some(reason) => messages.push((Level::WARN, format!("using `{to}` because {reason:#}; {broken}"))),
+    }
+    if redirect.login_at_risk {
+        let text = format!(
+            "`{to}/{AUTH_FILE}` cannot be replaced (read-only, or hard-linked): codex loses this login when it renews it"
+        );
+        messages.push((Level::WARN, text));
+    }
+}
+
+fn repaired(repair: &Repair, short: &impl Fn(&Path) -> String) -> String {
+    let from = match repair.repaired.id_token {
+        IdTokenFrom::Itself => "its own `id_token`",
+        IdTokenFrom::AccessToken => "the claims of its own `access_token`",
+    };
+    format!("repaired `{}/{AUTH_FILE}` from {from}: {:#}", short(&repair.home), repair.broken)
+}
+
+/// Returns what is wrong, in one or two parts.
+#[must_use]
+pub fn problem(failure: &Failure, person_home: Option<&Path>) -> Vec<String> {
+    parts(failure, person_home, usize::MAX, false)
+}
+
+/// What is wrong, with no path longer than `path_limit` characters; terse if there is no room.
+fn parts(failure: &Failure, person_home: Option<&Path>, path_limit: usize, is_terse: bool) -> Vec<String> {
+    let short = |path: &Path| tail(&short_path(path, person_home), path_limit);
+    match failure {
+        Failure::Privileged => {
+            vec![
+                "the launcher is setuid, setgid or has file capabilities, and does not use them for its caller"
+                    .to_owned(),
+            ]
+        }
+        Failure::Setting { name, value, cause } => {
+            vec![format!("`{name}` is `{}`: {}", tail(&plain_text(value), path_limit), plain_text(cause))]
+        }
+        Failure::SettingsFile { path, problem } => vec![format!("`{}`: {problem}", short(path))],
+        Failure::NoUsableHome(homes) => no_usable_home(homes, &short, is_terse),
+        Failure::CodexSetting { file, path, unfit } => {
+            let name = match file {
+                Some(file) => format!("`{}` in `{}`", Key::Codex.name(), short(file)),
+                None => format!("`{}`", Key::Codex.variable()),
+            };
+            vec![format!("{name} is `{}`: {unfit}", short(path))]
+        }
+        Failure::CodexNotFound { searched, skipped } => {
+            let mut places: Vec<_> =
+                searched.iter().take(SEARCHED).map(|directory| format!("`{}`", short(directory))).collect();
+            let more = searched.len().saturating_sub(SEARCHED);
+            if more > 0 {
+                places.push(format!("{more} more directories on PATH"));
+            }
+            let installers = "the usual places of installers";
+            let places = if places.is_empty() {
+                installers.to_owned()
+            } else {
+                format!("{} or {installers}", places.join(", "))
+            };
+            let not_found = format!("codex is not found in {places}");
+            let skipped = skipped.as_ref().map(|one| format!("skipped `{}`: {}", short(&one.path), one.unfit));
+            [not_found].into_iter().chain(skipped).collect()
+        }
+        Failure::Loop { codex, launcher } => {
+            let launcher = launcher.as_deref().map_or_else(|| "codex-home-shim".to_owned(), short);
+            vec![format!("`{}` starts this launcher (`{launcher}`) again, so that no codex ever starts", short(codex))]
+        }
+        Failure::Exec { codex, errno, is_there } => {
+            let remark = match errno {
+                Errno::ENOENT if *is_there => " (the interpreter it names is missing)",
+                Errno::ENOEXEC => " (it is not a program for this machine)",
+                Errno::E2BIG => " (arguments and environment are too long)",
+                Errno::ETXTBSY => " (it is being written)",
+                _ => "",
+            };
+            vec![format!("`{}` cannot be executed: {}{remark}", short(codex), errno.desc().to_lowercase())]
+        }
+    }
+}
+
+fn no_usable_home(homes: &NoUsableHome, short: &impl Fn(&Path) -> String, is_terse: bool) -> Vec<String> {
+    let text = |home: &UnusableHome| format!("{} `{}`: {:#}", home.kind.name(), short(&home.path), home.reason);
+    let personal = match &homes.personal {
+        Ok(home) => text(home),
+        Err(reason) => format!("{} home: {reason:#}", Kind::Personal.name()),
+    };
+    let mut bridge = format!("no usable Codex home: {}", text(&homes.bridge));
+    // That there is nothing to repair it from follows from what is wrong with it.
+    if homes.repair.code != ReasonCode::NotRepairable && homes.repair.code != homes.bridge.reason.code {
+        if is_terse {
+            bridge.push_str(&format!("; not repaired ({})", homes.repair.code));
+        } else {
+            bridge.push_str(&format!("; not repaired: {:#}", homes.repair));
+        }
+    }
+    vec![bridge, personal]
+}
+
+/// Returns what to do: one command, or one thing to set.
+#[must_use]
+pub fn help(failure: &Failure, person_home: Option<&Path>) -> String {
+    match failure {
+        Failure::Privileged => "run `chmod ug-s` and `setcap -r` on the launcher".to_owned(),
+        Failure::Setting { name, .. } => format!("correct `{name}`, or unset it in the environment of the gateway"),
+        Failure::SettingsFile { path, problem } => settings_help(path, problem, person_home),
+        Failure::NoUsableHome(homes) => homes.help.clone(),
+        Failure::CodexSetting { file: Some(file), .. } => {
+            format!("correct `{}` in `{}`, or remove the line", Key::Codex.name(), shell_word(file, person_home))
+        }
+        Failure::CodexSetting { file: None, .. } => {
+            format!("set `{}` to the absolute path of codex, or unset it", Key::Codex.variable())
+        }
+        Failure::CodexNotFound { skipped: Some(skipped), .. } if skipped.unfit == Unfit::NoNative => {
+            "run `npm i -g @openai/codex@latest`".to_owned()
+        }
+        Failure::CodexNotFound { .. } => {
+            format!("run `npm i -g @openai/codex`, or set `{}` to the absolute path of codex", Key::Codex.variable())
+        }
+        Failure::Loop { .. } => format!("set `{}` to the absolute path of the real codex", Key::Codex.variable()),
+        Failure::Exec { errno: Errno::ETXTBSY, .. } => "send the message again once codex is updated".to_owned(),
+        Failure::Exec { errno: Errno::E2BIG, .. } => "make the environment of the gateway smaller".to_owned(),
+        Failure::Exec { .. } => format!("reinstall codex, or set `{}` to another one", Key::Codex.variable()),
+    }
+}
+
+fn settings_help(path: &Path, problem: &FileProblem, person_home: Option<&Path>) -> String {
+    let word = |path: &Path| shell_word(path, person_home);
+    // A directory that is not ours alone is for another user to change, or for all.
+    let is_ours = |of: &Path| of == path || of.ends_with("codex-home-shim");
+    match problem {
+        FileProblem::WritableByOthers(of) | FileProblem::NotOwned(of) if !is_ours(of) => {
+            format!("move `{}` into a directory of your own", word(path))
+        }
+        FileProblem::Denied(_) => format!("run `chmod u+r {}`", word(path)),
+        FileProblem::WritableByOthers(path) => format!("run `chmod go-w {}`", word(path)),
+        FileProblem::NotOwned(path) => format!("run `sudo chown \"$(id -un)\" {}`", word(path)),
+        FileProblem::Dangling | FileProblem::NotRegular => format!("move `{}` away", word(path)),
+        FileProblem::TooLarge | FileProblem::NotUtf8 => format!("correct `{}`", word(path)),
+        FileProblem::Invalid { .. } => "correct that line, then run `codex-home config check`".to_owned(),
+    }
+}
+
+/// Returns the failure as one line of at most 400 characters, made for a chat window.
+#[must_use]
+pub fn chat_line(failure: &Failure, person_home: Option<&Path>) -> String {
+    let text = |(path_limit, is_terse)| {
+        let mut parts = parts(failure, person_home, path_limit, is_terse);
+        parts.push(help(failure, person_home));
+        defuse(&parts.join("; "))
+    };
+    let fits = |text: &String| text.chars().count() <= LIMIT;
+    let widths = [(usize::MAX, false), (80, false), (48, false), (80, true), (48, true), (24, true)];
+    widths.into_iter().map(text).find(fits).unwrap_or_else(|| {
+        // The path in the command alone is longer than the whole message may be.
+        text((24, true)).chars().take(LIMIT - 1).chain(['…']).collect()
+    })
+}
+
+/// Returns the failure as a few lines for a terminal: what is wrong, and the help.
+#[must_use]
+pub fn terminal(failure: &Failure, person_home: Option<&Path>) -> String {
+    let mut lines = problem(failure, person_home);
+    lines.push(format!("help: {}", help(failure, person_home)));
+    defuse(&lines.join("\n  "))
+}
+
+/// Returns what is under `error.data` in the answer to a JSON-RPC host.
+#[must_use]
+pub fn data(failure: &Failure, person_home: Option<&Path>) -> Value {
+    let home = |home: &UnusableHome| {
+        json!({
+            "home": home.path.to_string_lossy(),
+            "kind": home.kind.name(),
+            "usable": home.login.name(),
+            "reason": home.reason.code.id(),
+            "detail": defuse(&home.reason.to_string()),
+        })
+    };
+    let (bridge, personal) = match failure {
+        Failure::NoUsableHome(homes) => (home(&homes.bridge), homes.personal.as_ref().map_or(Value::Null, home)),
+        _ => (Value::Null, Value::Null),
+    };
+    json!({
+        "source": "codex-home-shim",
+        "reason": failure.code().id(),
+        "bridge": bridge,
+        "personal": personal,
+        "help": defuse(&help(failure, person_home)),
+    })
+}

@@ -1,0 +1,146 @@
+//! How paths, values and system errors are shown in messages.
+//!
+//! Pure. What another program chose (a path, a value) cannot move a cursor, break a line or turn the direction of the text.
+
+use std::ffi::OsStr;
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+use serde::Serialize;
+
+/// Words that make a host replace a message by one of its own, delay the next start (OpenClaw 2026.4.21 and later), or end the
+/// login unasked (the last two: codex-acp). No message contains one, in any case.
+pub const TRIGGER_WORDS: [&str; 10] = [
+    "401",
+    "authentication required",
+    "expired",
+    "timeout",
+    "timed out",
+    "rate limit",
+    "unauthorized",
+    "overloaded",
+    "log out",
+    "cloud requirements",
+];
+
+/// Returns `text` with `filler` inserted after the first letter of every trigger word: a directory may be called `401`.
+fn insert_into_triggers(text: &str, filler: &str) -> String {
+    // ASCII only, so that both texts have the same length.
+    let lowercase = text.to_ascii_lowercase();
+    let mut defused = String::with_capacity(text.len());
+    for (at, c) in text.char_indices() {
+        defused.push(c);
+        let rest = lowercase.get(at..).unwrap_or_default();
+        if TRIGGER_WORDS.iter().any(|word| rest.starts_with(word)) {
+            defused.push_str(filler);
+        }
+    }
+    defused
+}
+
+/// Returns `text` as a message may contain it: without trigger words.
+#[must_use]
+pub fn defuse(text: &str) -> String {
+    insert_into_triggers(text, "…")
+}
+
+/// Shortens `text` to `limit` characters from the front: the end of a path tells more than its beginning.
+#[must_use]
+pub fn tail(text: &str, limit: usize) -> String {
+    let count = text.chars().count();
+    if count <= limit {
+        text.to_owned()
+    } else {
+        ['…'].into_iter().chain(text.chars().skip(count - limit + 1)).collect()
+    }
+}
+
+/// Returns whether a character acts instead of showing something: controls, Unicode's line separators, and the bidirectional
+/// marks by which one path reads as another.
+#[must_use]
+pub fn is_control(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Returns `text` on one line, with control characters escaped and invalid UTF-8 replaced.
+#[must_use]
+pub fn plain_text(text: impl AsRef<OsStr>) -> String {
+    let mut shown = String::new();
+    for c in text.as_ref().to_string_lossy().chars() {
+        if is_control(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
+    }
+    shown
+}
+
+/// Returns `value` as one line of JSON without any character of [`is_control`]: Node 24 ends a line at U+2028 and U+0085.
+///
+/// # Errors
+/// If `value` cannot be serialised.
+pub fn json_line(value: &impl Serialize) -> serde_json::Result<String> {
+    let json = serde_json::to_string(value)?;
+    if !json.chars().any(is_control) {
+        return Ok(json);
+    }
+    let mut escaped = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        // Inside strings only: serde_json puts nothing between values. All of these are in the first plane.
+        if is_control(c) { escaped.push_str(&format!("\\u{:04x}", u32::from(c))) } else { escaped.push(c) }
+    }
+    Ok(escaped)
+}
+
+/// Returns `path` with `~` for the person's home directory.
+#[must_use]
+pub fn short_path(path: &Path, person_home: Option<&Path>) -> String {
+    match person_home.and_then(|home| path.strip_prefix(home).ok()) {
+        Some(rest) if rest.as_os_str().is_empty() => "~".to_owned(),
+        Some(rest) => format!("~/{}", plain_text(rest)),
+        None => plain_text(path),
+    }
+}
+
+/// Returns `path` as one word of a shell command, on one line.
+#[must_use]
+pub fn shell_word(path: &Path, person_home: Option<&Path>) -> String {
+    let is_plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"/._-+,:@%".contains(&b));
+    let short = short_path(path, person_home);
+    let full = path.to_string_lossy();
+    let word = if is_plain(short.strip_prefix('~').unwrap_or(&short)) {
+        short
+    } else if full.chars().any(is_control) {
+        // Not POSIX, but bash, zsh and fish read it.
+        let escape = |c: char| match c {
+            '\'' | '\\' => format!("\\{c}"),
+            c if is_control(c) => c.to_string().bytes().map(|b| format!("\\{b:03o}")).collect(),
+            c => c.to_string(),
+        };
+        format!("$'{}'", full.chars().map(escape).collect::<String>())
+    } else {
+        format!("'{}'", full.replace('\'', r"'\''"))
+    };
+    // A shell reads `a''b` and `'a''b'` as `ab`.
+    insert_into_triggers(&word, "''")
+}
+
+/// Returns what went wrong with a file, without trigger words.
+#[must_use]
+pub fn cause(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::TimedOut => "the file system does not answer".to_owned(),
+        ErrorKind::Other => "input/output error".to_owned(),
+        _ => match error.raw_os_error() {
+            Some(code) => nix::errno::Errno::from_raw(code).desc().to_lowercase(),
+            None => error.kind().to_string(),
+        },
+    }
+}
+
+/// Returns line and column of a byte in `text`, both counted from 1, the column in characters.
+#[must_use]
+pub fn position(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;
+    (line, column)
+}

@@ -1,0 +1,463 @@
+//! Reads of files and directories: bounded, never blocking, and with a failure that says what it permits to conclude.
+//!
+//! The library's only reader of the disk. Opens with `O_NONBLOCK`, so that a FIFO or a device does not hang a start, and asks
+//! the open file what it is. Changes nothing.
+
+use std::fs::File as StdFile;
+use std::io::Read as _;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
+use nix::unistd::{AccessFlags, faccessat};
+
+/// What identifies a file or directory while it exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileId {
+    /// The device number.
+    pub device: u64,
+    /// The inode number.
+    pub inode: u64,
+}
+
+/// Owner, permission bits and links of a file or directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stat {
+    /// Which file it is.
+    pub id: FileId,
+    /// The owner's user id.
+    pub uid: u32,
+    /// The group id.
+    pub gid: u32,
+    /// The permission bits, the sticky bit included.
+    pub mode: u32,
+    /// How many hard links there are.
+    pub links: u64,
+    /// The size in bytes.
+    pub size: u64,
+    /// When its content and when it last changed, in seconds and nanoseconds.
+    pub changed: [i64; 4],
+}
+
+impl Stat {
+    /// Returns whether other users than `uid` and root can change it.
+    ///
+    /// A group may write if it is the user's private group (its id is the user's), as a umask of 002 has it.
+    #[must_use]
+    pub const fn is_writable_by_others(&self, uid: u32) -> bool {
+        self.mode & 0o002 != 0 || (self.mode & 0o020 != 0 && self.gid != uid)
+    }
+
+    /// Returns whether it belongs to `uid` or to root.
+    #[must_use]
+    pub const fn is_owned_by(&self, uid: u32) -> bool {
+        self.uid == uid || self.uid == 0
+    }
+}
+
+#[expect(
+    clippy::unnecessary_cast,
+    clippy::cast_sign_loss,
+    reason = "the widths and signs of these differ from system to system"
+)]
+impl From<&FileStat> for Stat {
+    fn from(stat: &FileStat) -> Self {
+        Self {
+            id: FileId { device: stat.st_dev as u64, inode: stat.st_ino as u64 },
+            uid: stat.st_uid,
+            gid: stat.st_gid,
+            mode: (stat.st_mode as u32) & 0o7777,
+            links: stat.st_nlink as u64,
+            size: stat.st_size as u64,
+            changed: [stat.st_mtime as i64, stat.st_mtime_nsec as i64, stat.st_ctime as i64, stat.st_ctime_nsec as i64],
+        }
+    }
+}
+
+/// Why a file or directory was not read, by what may be concluded from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadError {
+    /// There is none: ENOENT, ENOTDIR.
+    Absent,
+    /// It is there, and no program of this user can read it: EACCES, ELOOP, EISDIR.
+    Denied(Errno),
+    /// It is there and is not a regular file, or not a directory.
+    WrongKind,
+    /// It is larger than the limit, so that it was not read.
+    TooLarge,
+    /// Any other failure. It says nothing about the file: codex, a moment later, may well read it.
+    Transient(Errno),
+}
+
+impl From<Errno> for ReadError {
+    fn from(errno: Errno) -> Self {
+        match errno {
+            Errno::ENOENT | Errno::ENOTDIR => Self::Absent,
+            Errno::EACCES | Errno::ELOOP | Errno::EISDIR => Self::Denied(errno),
+            errno => Self::Transient(errno),
+        }
+    }
+}
+
+/// How a file is opened that may be anything: neither a FIFO nor a device blocks.
+const FILE_FLAGS: OFlag = OFlag::O_NONBLOCK.union(OFlag::O_NOCTTY);
+
+/// Opens `path` for reading, relative to an open directory.
+#[expect(clippy::disallowed_methods, reason = "every read goes through here")]
+pub(crate) fn open_at(directory: impl AsFd, path: &Path, flags: OFlag) -> nix::Result<OwnedFd> {
+    retry(|| openat(&directory, path, flags | OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()))
+}
+
+/// Runs a system call, once more if it was interrupted or would have had to wait.
+pub(crate) fn retry<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
+    match call() {
+        Err(Errno::EINTR | Errno::EAGAIN) => call(),
+        result => result,
+    }
+}
+
+/// A regular file's bytes, with what the open file said of itself.
+#[derive(Debug)]
+pub struct File {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// Owner, mode and links.
+    pub stat: Stat,
+}
+
+/// Reads a regular file of at most `limit` bytes, symlinks followed.
+///
+/// # Errors
+/// [`ReadError`].
+pub fn read(path: &Path, limit: u64) -> Result<File, ReadError> {
+    Ok(read_at(AT_FDCWD, path, limit)?.0)
+}
+
+fn read_at(directory: impl AsFd + Copy, path: &Path, limit: u64) -> Result<(File, StdFile), ReadError> {
+    let fd = match open_at(directory, path, FILE_FLAGS) {
+        // A socket cannot be opened at all.
+        Err(Errno::ENXIO | Errno::EOPNOTSUPP) => return Err(ReadError::WrongKind),
+        fd => fd?,
+    };
+    // Once a file is open, no failure says that it is absent.
+    let stat = retry(|| fstat(&fd)).map_err(ReadError::Transient)?;
+    if !is_kind(&stat, SFlag::S_IFREG) {
+        return Err(ReadError::WrongKind);
+    }
+    let stat = Stat::from(&stat);
+    if stat.size > limit {
+        return Err(ReadError::TooLarge);
+    }
+    let mut file = StdFile::from(fd);
+    Ok((File { bytes: read_all(&mut file, stat.size, limit)?, stat }, file))
+}
+
+/// Reads to the end, which lies beyond `size` if another program is writing. A file that gives exactly `size` bytes, with room
+/// for more, is not asked for more.
+fn read_all(file: &mut StdFile, size: u64, limit: u64) -> Result<Vec<u8>, ReadError> {
+    let errno = |error: &std::io::Error| Errno::from_raw(error.raw_os_error().unwrap_or(Errno::EIO as i32));
+    let size = usize::try_from(size).map_err(|_| ReadError::TooLarge)?;
+    let mut bytes = vec![0; size + 1];
+    let read = retry(|| file.read(&mut bytes).map_err(|error| errno(&error))).map_err(ReadError::Transient)?;
+    bytes.truncate(read);
+    if read != size {
+        let rest = limit.saturating_add(1).saturating_sub(read as u64);
+        file.take(rest).read_to_end(&mut bytes).map_err(|error| ReadError::Transient(errno(&error)))?;
+    }
+    if bytes.len() as u64 > limit { Err(ReadError::TooLarge) } else { Ok(bytes) }
+}
+
+fn is_kind(stat: &FileStat, kind: SFlag) -> bool {
+    SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == kind
+}
+
+/// Returns what is at `path`, symlinks followed.
+///
+/// # Errors
+/// [`ReadError`].
+pub fn stat(path: &Path) -> Result<Stat, ReadError> {
+    let stat = retry(|| fstatat(AT_FDCWD, path, AtFlags::empty()))?;
+    Ok(Stat::from(&stat))
+}
+
+/// A directory that is held open, so that everything asked of it is about one and the same directory.
+#[derive(Debug)]
+pub struct Directory {
+    fd: OwnedFd,
+    /// Owner, mode and identity.
+    pub stat: Stat,
+    /// Its path without any symlink in it, if that is known without asking.
+    real_path: Option<PathBuf>,
+    /// The files that were read in it, closed together with it.
+    files: Mutex<Vec<StdFile>>,
+}
+
+impl Directory {
+    /// Opens the directory at `path`, symlinks followed.
+    ///
+    /// # Errors
+    /// [`ReadError`]; [`ReadError::WrongKind`] if something else is there.
+    pub fn open(path: &Path) -> Result<Self, ReadError> {
+        let (fd, real_path) = match open_canonical(path, Self::FLAGS) {
+            // The path itself, or a part of it?
+            Err(Errno::ENOTDIR) if stat(path).is_ok() => return Err(ReadError::WrongKind),
+            opened => opened?,
+        };
+        let stat = Stat::from(&retry(|| fstat(&fd)).map_err(ReadError::Transient)?);
+        Ok(Self { fd, stat, real_path, files: Mutex::default() })
+    }
+
+    /// How a directory is opened that is not listed: on Linux without the right to read it, as codex needs it.
+    #[cfg(target_os = "linux")]
+    const FLAGS: OFlag = OFlag::O_PATH.union(OFlag::O_DIRECTORY);
+    /// How a directory is opened that is not listed.
+    #[cfg(not(target_os = "linux"))]
+    const FLAGS: OFlag = OFlag::O_DIRECTORY;
+
+    /// Returns the path of the directory without any symlink in it.
+    #[must_use]
+    pub fn real_path(&self) -> Option<PathBuf> {
+        self.real_path.clone().or_else(|| path_of(&self.fd))
+    }
+
+    /// Reads a regular file in the directory, symlinks followed.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn read(&self, name: &str, limit: u64) -> Result<File, ReadError> {
+        let (file, open) = read_at(&self.fd, Path::new(name), limit)?;
+        self.files.lock().unwrap_or_else(PoisonError::into_inner).push(open);
+        Ok(file)
+    }
+
+    /// Returns whether anything is called `name` in the directory, a dangling symlink included.
+    ///
+    /// # Errors
+    /// If that could not be found out.
+    pub fn has(&self, name: &str) -> Result<bool, Errno> {
+        match retry(|| fstatat(&self.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW)) {
+            Ok(_) => Ok(true),
+            Err(Errno::ENOENT) => Ok(false),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// Returns what `name` in the directory is, symlinks followed.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn stat_of(&self, name: &str) -> Result<Stat, ReadError> {
+        Ok(Stat::from(&retry(|| fstatat(&self.fd, name, AtFlags::empty()))?))
+    }
+
+    /// Asks whether this user may do to `name` what `access` says; `.` is the directory.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn access(&self, name: &str, access: AccessFlags) -> Result<(), Errno> {
+        retry(|| faccessat(&self.fd, name, access, AtFlags::empty()))
+    }
+
+    /// Returns whether the file that `name` leads to can be replaced by a rename, as codex 0.169 renews a login: its directory
+    /// is writable, and it is not a mount point of its own (Linux).
+    ///
+    /// # Errors
+    /// If that could not be found out.
+    pub fn is_replaceable(&self, name: &str) -> Result<bool, Errno> {
+        let file = open_at(&self.fd, Path::new(name), FILE_FLAGS)?;
+        let path = path_of(&file).ok_or(Errno::ENOENT)?;
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Err(Errno::ENOENT) };
+        let parent = open_at(AT_FDCWD, parent, Self::FLAGS)?;
+        match retry(|| faccessat(&parent, ".", AccessFlags::W_OK | AccessFlags::X_OK, AtFlags::empty())) {
+            Err(Errno::EACCES | Errno::EROFS | Errno::EPERM) => return Ok(false),
+            access => access?,
+        }
+        is_mount_point(&parent, Path::new(name)).map(|is_mount_point| !is_mount_point)
+    }
+}
+
+/// Returns whether `name` in `directory` is a mount point, such as a file that `docker -v` put there.
+#[cfg(target_os = "linux")]
+#[expect(clippy::disallowed_methods, reason = "opens for nothing but the answer")]
+fn is_mount_point(directory: &OwnedFd, name: &Path) -> Result<bool, Errno> {
+    use nix::fcntl::{OpenHow, ResolveFlag, openat2};
+    let how = OpenHow::new()
+        .flags(OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC)
+        .resolve(ResolveFlag::RESOLVE_NO_XDEV);
+    match retry(|| openat2(directory, name, how)) {
+        Ok(_) => Ok(false),
+        Err(Errno::EXDEV) => Ok(true),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Returns whether `name` in `directory` is a mount point: macOS mounts directories only.
+#[cfg(not(target_os = "linux"))]
+fn is_mount_point(_: &OwnedFd, _: &Path) -> Result<bool, Errno> {
+    Ok(false)
+}
+
+/// Opens `path`, and returns its path without any symlink in it if that needs no further look: one system call instead of a walk
+/// through `/proc`, which is the dearest call of a start.
+#[cfg(target_os = "linux")]
+#[expect(clippy::disallowed_methods, reason = "opens for reading")]
+fn open_canonical(path: &Path, flags: OFlag) -> nix::Result<(OwnedFd, Option<PathBuf>)> {
+    use std::path::Component;
+
+    use nix::fcntl::{OpenHow, ResolveFlag, openat2};
+    let how =
+        OpenHow::new().flags(flags | OFlag::O_RDONLY | OFlag::O_CLOEXEC).resolve(ResolveFlag::RESOLVE_NO_SYMLINKS);
+    let is_plain = path.is_absolute() && path.components().all(|part| !matches!(part, Component::ParentDir));
+    if is_plain {
+        match retry(|| openat2(AT_FDCWD, path, how)) {
+            Ok(fd) => return Ok((fd, Some(path.components().collect()))),
+            // A symlink, or a system that does not know the call or its use here.
+            Err(Errno::ELOOP | Errno::ENOSYS | Errno::EPERM | Errno::EINVAL) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok((open_at(AT_FDCWD, path, flags)?, None))
+}
+
+/// Opens `path`; its real path is asked for if it is needed.
+#[cfg(not(target_os = "linux"))]
+fn open_canonical(path: &Path, flags: OFlag) -> nix::Result<(OwnedFd, Option<PathBuf>)> {
+    Ok((open_at(AT_FDCWD, path, flags)?, None))
+}
+
+/// Returns the path of an open file or directory without any symlink in it; `None` if it was removed.
+#[cfg(target_os = "linux")]
+pub(crate) fn path_of(fd: impl AsFd) -> Option<PathBuf> {
+    use std::os::fd::AsRawFd as _;
+
+    let path = nix::fcntl::readlink(format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd()).as_str()).ok()?;
+    let path = PathBuf::from(path);
+    // A removed file has a mark behind its name.
+    (path.is_absolute() && !path.as_os_str().as_encoded_bytes().ends_with(b" (deleted)")).then_some(path)
+}
+
+/// Returns the path of an open file or directory without any symlink in it; `None` if it was removed.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn path_of(fd: impl AsFd) -> Option<PathBuf> {
+    let mut path = PathBuf::new();
+    nix::fcntl::fcntl(fd, nix::fcntl::FcntlArg::F_GETPATH(&mut path)).ok()?;
+    Some(path)
+}
+
+/// How much of a script is read, in bytes.
+const SCRIPT_LIMIT: u64 = 64 << 10;
+/// How much of any other program is read, in bytes.
+const HEAD: usize = 4096;
+
+/// A regular file that may be a program, with how it begins.
+#[derive(Debug)]
+pub struct Probe {
+    /// Owner, mode and identity.
+    pub stat: Stat,
+    /// Its path without any symlink in it.
+    pub real_path: PathBuf,
+    /// Its beginning, or the whole of a script; empty if it cannot be read, which executing does not need.
+    pub head: Vec<u8>,
+    /// The open file.
+    _file: Option<StdFile>,
+}
+
+/// Looks at the file at `path`, symlinks followed.
+///
+/// # Errors
+/// [`ReadError`]; [`ReadError::WrongKind`] if it is not a regular file.
+pub fn probe(path: &Path) -> Result<Probe, ReadError> {
+    let (fd, known) = match open_canonical(path, FILE_FLAGS) {
+        Ok(opened) => opened,
+        Err(Errno::ENXIO | Errno::EOPNOTSUPP) => return Err(ReadError::WrongKind),
+        Err(Errno::EACCES) => {
+            let real_path = canonicalize(path).unwrap_or_else(|| path.to_owned());
+            return Ok(Probe {
+                stat: regular(&retry(|| fstatat(AT_FDCWD, path, AtFlags::empty()))?)?,
+                real_path,
+                head: Vec::new(),
+                _file: None,
+            });
+        }
+        Err(errno) => return Err(errno.into()),
+    };
+    let stat = regular(&retry(|| fstat(&fd))?)?;
+    let real_path = known.or_else(|| path_of(&fd)).or_else(|| canonicalize(path)).unwrap_or_else(|| path.to_owned());
+    let mut file = StdFile::from(fd);
+    let mut head = vec![0; HEAD];
+    let read = file.read(&mut head).unwrap_or(0);
+    head.truncate(read);
+    if head.starts_with(b"#!") && read == HEAD {
+        let _ = (&file).take(SCRIPT_LIMIT).read_to_end(&mut head);
+    }
+    Ok(Probe { stat, real_path, head, _file: Some(file) })
+}
+
+fn regular(stat: &FileStat) -> Result<Stat, ReadError> {
+    if is_kind(stat, SFlag::S_IFREG) { Ok(Stat::from(stat)) } else { Err(ReadError::WrongKind) }
+}
+
+/// Returns whether this user may execute the file, by its mode if that tells.
+#[must_use]
+pub fn is_executable(path: &Path, stat: &Stat, uid: u32) -> bool {
+    match (stat.mode & 0o111, stat.uid == uid) {
+        (0, _) => false,
+        (0o111, _) => true,
+        (mode, true) if uid != 0 => mode & 0o100 != 0,
+        (_, _) => retry(|| faccessat(AT_FDCWD, path, AccessFlags::X_OK, AtFlags::empty())).is_ok(),
+    }
+}
+
+/// Returns whether this user may execute the regular file at `path`.
+#[must_use]
+pub fn is_program(path: &Path) -> bool {
+    retry(|| faccessat(AT_FDCWD, path, AccessFlags::X_OK, AtFlags::empty())).is_ok()
+        && fstatat(AT_FDCWD, path, AtFlags::empty()).is_ok_and(|stat| is_kind(&stat, SFlag::S_IFREG))
+}
+
+/// Returns whether anything is at `path`, symlinks followed.
+#[must_use]
+pub fn exists(path: &Path) -> bool {
+    retry(|| faccessat(AT_FDCWD, path, AccessFlags::F_OK, AtFlags::empty())).is_ok()
+}
+
+/// Returns whether a symlink is at `path`, wherever it leads.
+#[must_use]
+pub fn is_symlink(path: &Path) -> bool {
+    retry(|| fstatat(AT_FDCWD, path, AtFlags::AT_SYMLINK_NOFOLLOW)).is_ok_and(|stat| is_kind(&stat, SFlag::S_IFLNK))
+}
+
+/// Returns `path` with its symlinks resolved, if anything is there.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "the one place that resolves paths")]
+pub fn canonicalize(path: &Path) -> Option<PathBuf> {
+    std::fs::canonicalize(path).ok()
+}
+
+/// Returns the entries of a directory, at most `limit`.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "the one place that lists a directory")]
+pub fn list(path: &Path, limit: usize) -> Vec<PathBuf> {
+    std::fs::read_dir(path).into_iter().flatten().flatten().take(limit).map(|entry| entry.path()).collect()
+}
+
+/// Reads at most `limit` bytes of a file of `/proc`, whose size the system does not tell.
+pub(crate) fn read_pseudo(path: &Path, limit: u64) -> Option<Vec<u8>> {
+    let fd = open_at(AT_FDCWD, path, OFlag::empty()).ok()?;
+    let mut bytes = Vec::new();
+    StdFile::from(fd).take(limit).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+/// Returns whether a few lines may be written to stderr: a file at the limit of RLIMIT_FSIZE would kill the process by SIGXFSZ.
+#[expect(clippy::disallowed_methods, reason = "asks about stderr, and writes nothing")]
+pub(crate) fn stderr_may_grow() -> bool {
+    const LINES: u64 = 64 << 10;
+    match fstat(std::io::stderr()) {
+        Ok(stat) if is_kind(&stat, SFlag::S_IFREG) => crate::repair::may_write(Stat::from(&stat).size + LINES),
+        _ => true,
+    }
+}

@@ -1,0 +1,178 @@
+//! Everything that a decision rests on, read once: the only reader of homes.
+//!
+//! Total: what cannot be read is a fact of its own. Opens nothing that could block, changes nothing and prefers nothing. If the
+//! injected home can log in, or its kind settles the matter, no other home and no layer is opened.
+
+mod layers;
+mod personal;
+mod place;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::codex::{self, Codex};
+use crate::failure::Failure;
+use crate::fs::Directory;
+use crate::home::auth::Login;
+use crate::home::{Home, Kind};
+use crate::invocation::Invocation;
+use crate::launch;
+use crate::reason::Reason;
+use crate::request::{Judged, Overrides, Request};
+use crate::settings::{Settings, Strategy, lexically_normal};
+
+pub use layers::Layers;
+pub use personal::Personal;
+use place::Place;
+
+/// The largest `config.toml` that is read, in bytes. A larger one is not judged either.
+pub(crate) const CONFIG_LIMIT: u64 = 1 << 20;
+
+/// Everything that a decision rests on. Holds no secret that could be printed.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    /// The settings, as far as they are right.
+    pub settings: Settings,
+    /// What is wrong with the settings.
+    pub problems: Vec<Failure>,
+    /// What was asked for.
+    pub request: Request,
+    /// The codex to start.
+    pub codex: Result<Codex, Failure>,
+    /// `CODEX_HOME`, if codex would use it.
+    pub codex_home: Option<PathBuf>,
+    /// The home that codex uses if it is given none.
+    pub default_home: Option<PathBuf>,
+    /// Whose home the injected one is; `None` if the start is not one whose home is looked at.
+    pub kind: Option<Kind>,
+    /// Why it is not known whether the injected home is the personal one, if it is not.
+    pub identity_unknown: Option<Reason>,
+    /// Whether the settings list the injected home under `bridges`.
+    pub is_listed_bridge: bool,
+    /// The injected home, unless its kind settles the matter.
+    pub injected: Option<Home>,
+    /// The personal home, if the injected one cannot log in; `None` also if none is known.
+    pub personal: Option<Personal>,
+    /// What lies around the homes, if the injected one cannot log in.
+    pub layers: Option<Layers>,
+    /// Whether `CODEX_ACCESS_TOKEN` is not blank: from codex 0.136 it is stronger than any home.
+    pub has_access_token: bool,
+    /// Whether `CODEX_API_KEY` is not blank: `codex exec` prefers it to any home.
+    pub has_api_key: bool,
+    /// The effective user id.
+    pub uid: u32,
+    /// When all this was read.
+    pub now: DateTime<Utc>,
+    /// The homes' open directories. They are closed with the observation, which a start leaves to exec.
+    handles: Arc<[Directory]>,
+}
+
+/// Reads everything that this start depends on.
+#[must_use]
+pub fn observe(invocation: &Invocation) -> Observed {
+    let (settings, problems) = Settings::read(invocation);
+    observe_with(invocation, settings, problems)
+}
+
+/// Reads everything that this start depends on, under these settings.
+#[must_use]
+pub fn observe_with(invocation: &Invocation, settings: Settings, problems: Vec<Failure>) -> Observed {
+    let codex = codex::find(invocation, &settings)
+        .and_then(|codex| launch::check_recursion(&codex, invocation).map(|()| codex));
+    let mut observed = Observed {
+        request: Request::parse(&invocation.args),
+        codex,
+        codex_home: invocation.codex_home(),
+        default_home: None,
+        kind: None,
+        identity_unknown: None,
+        is_listed_bridge: false,
+        injected: None,
+        personal: None,
+        layers: None,
+        has_access_token: invocation.is_not_blank("CODEX_ACCESS_TOKEN"),
+        has_api_key: invocation.is_not_blank("CODEX_API_KEY"),
+        uid: invocation.uid,
+        now: invocation.now,
+        handles: Arc::from([]),
+        settings,
+        problems,
+    };
+    if observed.codex_home.is_none() {
+        observed.default_home = invocation.default_home();
+    }
+    // Cloned because the homes are written into the same struct.
+    if let (Request::Judged(judged), true) = (observed.request.clone(), observed.settings.strategy != Strategy::Off) {
+        observed.read_homes(invocation, &judged);
+    }
+    observed
+}
+
+impl Observed {
+    fn read_homes(&mut self, invocation: &Invocation, judged: &Judged) {
+        let Some(path) = &self.codex_home else {
+            self.kind = Some(Kind::Personal);
+            return;
+        };
+        let injected = Place::open(lexically_normal(path));
+        let personal = self.settings.personal_home.clone().map(Place::open);
+        let (kind, unknown) = kind_of(&injected, personal.as_ref(), &self.settings, &judged.overrides);
+        (self.kind, self.identity_unknown) = (Some(kind), unknown);
+        self.is_listed_bridge = kind == Kind::Bridge && injected.is_one_of(&self.settings.bridges) == Ok(true);
+        if matches!(kind, Kind::Bridge | Kind::Other) && !self.has_access_token {
+            let mut home = injected.read(self.now, self.uid);
+            if kind == Kind::Bridge && home.holds_nothing() {
+                home = injected.look_again(home, self.now, self.uid);
+            }
+            if matches!(home.login(&judged.overrides), Login::Broken(_)) {
+                let layers = Layers::read(invocation, &self.settings, judged);
+                self.personal = personal.as_ref().map(|place| Personal::read(place, self, &layers, judged));
+                self.layers = Some(layers);
+            }
+            self.injected = Some(home);
+        }
+        self.handles =
+            [Some(injected), personal].into_iter().flatten().filter_map(|place| place.directory.ok()).collect();
+    }
+}
+
+/// Returns whose home it is (the first rule that applies), and why it is not known whether it is the personal one, if it is not.
+fn kind_of(
+    injected: &Place,
+    personal: Option<&Place>,
+    settings: &Settings,
+    overrides: &Overrides,
+) -> (Kind, Option<Reason>) {
+    let store = overrides.get("cli_auth_credentials_store").and_then(toml::Value::as_str);
+    let left_alone = injected.is_one_of(&settings.leave);
+    if left_alone == Ok(true) {
+        return (Kind::LeftAlone, None);
+    }
+    let unknown = match personal.map_or(Ok(false), |personal| injected.is(personal)) {
+        Ok(true) => return (Kind::Personal, None),
+        is_personal => is_personal.err().or(left_alone.err()),
+    };
+    let kind = if store == Some("ephemeral") {
+        Kind::HostLogin
+    } else if injected.is_one_of(&settings.bridges) == Ok(true) {
+        Kind::Bridge
+    } else {
+        Kind::of_path(&injected.path)
+    };
+    (kind, unknown)
+}
+
+/// Reads one home as a start would.
+#[must_use]
+pub fn home(path: &Path, now: DateTime<Utc>, uid: u32) -> Home {
+    Place::open(path.to_owned()).read(now, uid)
+}
+
+/// Returns whose home the one at `path` is, if a start without overrides were given it.
+#[must_use]
+pub fn kind(path: &Path, settings: &Settings) -> Kind {
+    let personal = settings.personal_home.clone().map(Place::open);
+    kind_of(&Place::open(lexically_normal(path)), personal.as_ref(), settings, &Overrides::default()).0
+}

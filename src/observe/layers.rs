@@ -1,0 +1,195 @@
+//! The configuration around the homes: codex's system-wide files and, for starts that heed it, a project's.
+
+use std::path::{Path, PathBuf};
+
+use crate::display::plain_text;
+use crate::fs::{self, ReadError};
+use crate::home::config::{Config, ConfigFile, Layer, Requirements};
+use crate::home::{Fact, Home};
+use crate::invocation::Invocation;
+use crate::observe::CONFIG_LIMIT;
+use crate::reason::{Reason, ReasonCode};
+use crate::request::{Judged, Overrides, SIGN_OUT_KEYS, Subcommand};
+use crate::settings::Settings;
+
+/// How the names of both preferences end that codex reads on macOS, `config_toml_base64` and `requirements_toml_base64`. They are
+/// ASCII in XML and in binary property lists.
+const PREFERENCE_KEYS: &[u8] = b"_toml_base64";
+/// How many directories between the working directory and the root are looked at for a project's configuration.
+const DEEPEST: usize = 256;
+
+/// What lies around the homes. Anything unknown in it permits neither a redirect nor a repair.
+#[derive(Clone, Debug)]
+pub struct Layers {
+    /// The directory of the first three.
+    pub directory: PathBuf,
+    /// `/etc/codex/config.toml`, the lowest layer.
+    pub config: Fact<ConfigFile>,
+    /// `/etc/codex/managed_config.toml`, the highest layer.
+    pub managed: Fact<ConfigFile>,
+    /// `/etc/codex/requirements.toml` (codex 0.169).
+    pub requirements: Fact<Requirements>,
+    /// Managed preferences of macOS: [`Fact::Absent`] or [`Fact::Unknown`].
+    pub preferences: Fact<()>,
+    /// The first file on the way to the working directory that may sign out the home of a start that heeds it.
+    pub project: Option<Reason>,
+}
+
+impl Layers {
+    /// Reads the layers.
+    pub(super) fn read(invocation: &Invocation, settings: &Settings, judged: &Judged) -> Self {
+        let etc = Path::new(invocation.platform.etc_codex);
+        // One call on a machine without system-wide configuration.
+        let is_absent = matches!(fs::stat(etc), Err(ReadError::Absent));
+        let file = |path: &Path| if is_absent { Fact::Absent } else { file(path) };
+        let requirements = match file(&etc.join("requirements.toml")) {
+            Fact::Seen(file) => match Requirements::of(&file) {
+                Ok(requirements) => Fact::Seen(requirements),
+                Err(reason) => Fact::Unusable(about(&etc.join("requirements.toml"), &reason.to_string())),
+            },
+            Fact::Absent => Fact::Absent,
+            Fact::Unusable(reason) => Fact::Unusable(reason),
+            Fact::Unknown(reason) => Fact::Unknown(reason),
+        };
+        let heeds_projects = !matches!(judged.subcommand, Subcommand::AppServer | Subcommand::LoginStatus);
+        Self {
+            directory: etc.to_owned(),
+            config: file(&etc.join("config.toml")),
+            managed: file(&etc.join("managed_config.toml")),
+            requirements,
+            preferences: preferences(invocation, settings),
+            project: if heeds_projects { project(invocation, judged) } else { None },
+        }
+    }
+
+    /// Returns the configuration of a home under all layers.
+    ///
+    /// # Errors
+    /// [`ReasonCode::LayerUnknown`] if a layer could not be judged, or why codex cannot load the whole.
+    pub(crate) fn merge(&self, home: &Home, overrides: &Overrides) -> Result<Config, Reason> {
+        if let Some(reason) = self.unknown() {
+            return Err(reason.clone());
+        }
+        let own = match &home.config {
+            Fact::Seen(_) if overrides.ignores_config => None,
+            Fact::Seen(file) => Some(Layer::File(file, &home.path)),
+            Fact::Absent => None,
+            Fact::Unusable(reason) | Fact::Unknown(reason) => return Err(reason.clone()),
+        };
+        let below = self.config.seen().map(|file| Layer::File(file, &self.directory));
+        let above = self.managed.seen().map(|file| Layer::File(file, &self.directory));
+        Config::of(below.into_iter().chain(own).chain([Layer::Argv(overrides)]).chain(above))
+    }
+
+    /// Returns the files that could not be judged and that an administrator can correct.
+    #[must_use]
+    pub(crate) fn unknown_files(&self) -> Vec<PathBuf> {
+        fn is_known<T>(fact: &Fact<T>) -> bool {
+            matches!(fact, Fact::Seen(_) | Fact::Absent)
+        }
+        let files = [
+            (is_known(&self.config), "config.toml"),
+            (is_known(&self.managed), "managed_config.toml"),
+            (is_known(&self.requirements), "requirements.toml"),
+        ];
+        files.iter().filter(|(is_known, _)| !is_known).map(|(_, name)| self.directory.join(name)).collect()
+    }
+
+    /// Takes the layers that could not be judged for absent.
+    pub(crate) fn forget(&mut self) {
+        fn known<T>(fact: &mut Fact<T>) {
+            if !matches!(fact, Fact::Seen(_)) {
+                *fact = Fact::Absent;
+            }
+        }
+        known(&mut self.config);
+        known(&mut self.managed);
+        known(&mut self.requirements);
+        // Preferences are not a person's to correct.
+    }
+
+    /// Returns why a layer could not be judged, if one could not.
+    #[must_use]
+    pub(crate) fn unknown(&self) -> Option<&Reason> {
+        fn of<T>(fact: &Fact<T>) -> Option<&Reason> {
+            match fact {
+                Fact::Seen(_) | Fact::Absent => None,
+                Fact::Unusable(reason) | Fact::Unknown(reason) => Some(reason),
+            }
+        }
+        of(&self.config).or(of(&self.managed)).or(of(&self.requirements)).or(of(&self.preferences))
+    }
+}
+
+fn about(path: &Path, cause: &str) -> Reason {
+    Reason::new(ReasonCode::LayerUnknown, format!("`{}` could not be judged: {cause}", plain_text(path)))
+}
+
+fn file(path: &Path) -> Fact<ConfigFile> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    match fs::read(path, CONFIG_LIMIT) {
+        Ok(file) => match ConfigFile::parse(&file.bytes, &name) {
+            Ok(file) => Fact::Seen(file),
+            Err(reason) => Fact::Unusable(about(path, &reason.to_string())),
+        },
+        Err(ReadError::Absent) => Fact::Absent,
+        Err(ReadError::WrongKind) => Fact::Unusable(about(path, "it is not a regular file")),
+        Err(ReadError::TooLarge) => Fact::Unknown(about(path, "it is too large")),
+        Err(ReadError::Denied(errno)) => Fact::Unusable(about(path, &errno.desc().to_lowercase())),
+        Err(ReadError::Transient(errno)) => Fact::Unknown(about(path, &errno.desc().to_lowercase())),
+    }
+}
+
+/// Returns whether a property list may hold managed preferences of codex. Their values are not read: that takes CoreFoundation.
+fn preferences(invocation: &Invocation, settings: &Settings) -> Fact<()> {
+    let user = invocation.var("USER").unwrap_or_default().to_string_lossy();
+    for pattern in invocation.platform.preferences {
+        let path = pattern.replace("$USER", &user);
+        let path = match (path.strip_prefix("~/"), &settings.person_home) {
+            (Some(below), Some(home)) => home.join(below),
+            _ => PathBuf::from(path),
+        };
+        // `*` is this machine's id, which only the names in the directory tell.
+        let paths = match path.file_name().and_then(|name| name.to_str()).and_then(|name| name.split_once('*')) {
+            None => vec![path],
+            Some((beginning, _)) => {
+                let named =
+                    |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(beginning));
+                fs::list(path.parent().unwrap_or(&path), 1024).into_iter().filter(named).collect()
+            }
+        };
+        for path in paths {
+            match fs::read(&path, CONFIG_LIMIT) {
+                Err(ReadError::Absent) => {}
+                Ok(file) if !file.bytes.windows(PREFERENCE_KEYS.len()).any(|bytes| bytes == PREFERENCE_KEYS) => {}
+                _ => return Fact::Unknown(about(&path, "it may hold managed preferences of codex")),
+            }
+        }
+    }
+    Fact::Absent
+}
+
+/// Returns the first `.codex/config.toml` from the working directory to the root that may force a login, or could not be read.
+///
+/// The words are looked for, not the keys: which of these files codex trusts depends on the home and the version.
+fn project(invocation: &Invocation, judged: &Judged) -> Option<Reason> {
+    let forced = |detail: String| Some(Reason::new(ReasonCode::ForcedByProject, detail));
+    let Some(cwd) = (invocation.cwd)() else {
+        return forced("the working directory is not known".to_owned());
+    };
+    let directory = judged.directory.as_ref().map_or_else(|| cwd.clone(), |directory| cwd.join(directory));
+    let real = fs::Directory::open(&directory).ok().and_then(|directory| directory.real_path());
+    for directory in directory.ancestors().chain(real.iter().flat_map(|real| real.ancestors())).take(DEEPEST) {
+        let path = directory.join(".codex").join("config.toml");
+        // A key may be spelled with escapes.
+        let words = SIGN_OUT_KEYS.iter().map(|key| key.as_bytes()).chain([&b"\\u"[..], b"\\U", b"\\x"]);
+        let has_word = |bytes: &[u8]| words.clone().any(|word| bytes.windows(word.len()).any(|bytes| bytes == word));
+        match fs::read(&path, CONFIG_LIMIT) {
+            Err(ReadError::Absent) => {}
+            Ok(file) if !has_word(&file.bytes) => {}
+            Ok(_) => return forced(format!("`{}` may sign out the home that codex runs in", plain_text(&path))),
+            Err(_) => return forced(format!("`{}` could not be read", plain_text(&path))),
+        }
+    }
+    None
+}

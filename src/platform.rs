@@ -1,0 +1,80 @@
+//! What differs between Linux and macOS, as values: tests on Linux run macOS's rows too.
+//!
+//! `cfg!` chooses the value here and nowhere else. What needs a system call of one system only is in [`crate::fs`].
+
+/// Where codex and the system keep what this program looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Platform {
+    /// Whether `XDG_CONFIG_HOME` and `XDG_STATE_HOME` are read.
+    pub has_xdg: bool,
+    /// The settings' directory below the person's home.
+    pub config_directory: &'static str,
+    /// The journal's directory below the person's home.
+    pub state_directory: &'static str,
+    /// The directory of codex's system-wide configuration.
+    pub etc_codex: &'static str,
+    /// The property lists from which codex takes managed preferences; `~` is the person's home, `$USER` their
+    /// name, `*` in a file's name the machine's id.
+    pub preferences: &'static [&'static str],
+    /// npm's package with the native codex.
+    pub npm_package: &'static str,
+    /// The target of the native codex, as npm's script names it.
+    pub triple: &'static str,
+    /// `e_machine` of an ELF program that runs here; `None` if programs are not ELF.
+    pub elf_machine: Option<u16>,
+}
+
+/// This machine's.
+pub const PLATFORM: Platform = match (cfg!(target_os = "macos"), cfg!(target_arch = "aarch64")) {
+    (false, false) => LINUX_X64,
+    (false, true) => LINUX_ARM64,
+    (true, false) => MACOS_X64,
+    (true, true) => MACOS_ARM64,
+};
+
+/// Linux on x86-64.
+pub const LINUX_X64: Platform = Platform {
+    has_xdg: true,
+    config_directory: ".config",
+    state_directory: ".local/state",
+    etc_codex: "/etc/codex",
+    preferences: &[],
+    npm_package: "codex-linux-x64",
+    triple: "x86_64-unknown-linux-musl",
+    elf_machine: Some(62),
+};
+
+/// Linux on arm64.
+pub const LINUX_ARM64: Platform = Platform {
+    npm_package: "codex-linux-arm64",
+    triple: "aarch64-unknown-linux-musl",
+    elf_machine: Some(183),
+    ..LINUX_X64
+};
+
+/// macOS on Apple silicon.
+pub const MACOS_ARM64: Platform = Platform {
+    has_xdg: false,
+    config_directory: "Library/Application Support",
+    state_directory: "Library/Application Support",
+    etc_codex: "/etc/codex",
+    preferences: &[
+        "/Library/Managed Preferences/$USER/com.openai.codex.plist",
+        "/Library/Managed Preferences/com.openai.codex.plist",
+        "/Library/Managed Preferences/$USER/.GlobalPreferences.plist",
+        "/Library/Managed Preferences/.GlobalPreferences.plist",
+        "~/Library/Preferences/ByHost/.GlobalPreferences.*.plist",
+        "~/Library/Preferences/com.openai.codex.plist",
+        "~/Library/Preferences/ByHost/com.openai.codex.*.plist",
+        "/Library/Preferences/com.openai.codex.plist",
+        "~/Library/Preferences/.GlobalPreferences.plist",
+        "/Library/Preferences/.GlobalPreferences.plist",
+    ],
+    npm_package: "codex-darwin-arm64",
+    triple: "aarch64-apple-darwin",
+    elf_machine: None,
+};
+
+/// macOS on Intel.
+pub const MACOS_X64: Platform =
+    Platform { npm_package: "codex-darwin-x64", triple: "x86_64-apple-darwin", ..MACOS_ARM64 };

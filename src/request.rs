@@ -1,0 +1,348 @@
+//! codex's command line: which kind of start it asks for, and what it overrides in codex's configuration.
+//!
+//! Pure. Knows codex's options (from `--help` of codex 0.123.0 and 0.169.0, tried on both) and nothing else. A command line with
+//! anything unknown is not judged: codex gets it unchanged.
+
+mod options;
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::reason::{Reason, ReasonCode};
+use options::{Given, Takes, is_option, option};
+
+/// The subcommands whose start uses a login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subcommand {
+    /// No subcommand: the interactive program.
+    Interactive,
+    /// `app-server` without a nested subcommand.
+    AppServer,
+    /// `exec`, `e`.
+    Exec,
+    /// `resume`.
+    Resume,
+    /// `review`.
+    Review,
+    /// `fork`.
+    Fork,
+    /// `login status`.
+    LoginStatus,
+}
+
+impl Subcommand {
+    /// As it is written on the command line; empty for the interactive program.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Interactive => "",
+            Self::AppServer => "app-server",
+            Self::Exec => "exec",
+            Self::Resume => "resume",
+            Self::Review => "review",
+            Self::Fork => "fork",
+            Self::LoginStatus => "login status",
+        }
+    }
+}
+
+/// What the arguments ask for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Request {
+    /// A start that uses a login, so that its home is judged.
+    Judged(Judged),
+    /// Any other start, and why its home is not judged.
+    PassThrough(Reason),
+}
+
+/// A start that uses a login.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judged {
+    /// What is started.
+    pub subcommand: Subcommand,
+    /// What argv says about the configuration.
+    pub overrides: Overrides,
+    /// `-C`, `--cd`: the directory that codex works in.
+    pub directory: Option<PathBuf>,
+    /// Whether argv trusts a project (`--trust` of 0.169, `-c projects…`), whose configuration codex then reads.
+    pub trusts_project: bool,
+}
+
+/// What argv says over `config.toml`, in the order of argv.
+#[derive(Clone, Default, PartialEq)]
+pub struct Overrides {
+    /// `-c key=value`: the dotted key and its value.
+    values: Vec<(String, toml::Value)>,
+    /// `--ignore-user-config`: `config.toml` is not read (`exec` only).
+    pub ignores_config: bool,
+}
+
+impl Overrides {
+    /// Returns the value that counts for `key`: the last one.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&toml::Value> {
+        self.values.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value)
+    }
+
+    /// Returns whether argv overrides `key` or anything below it.
+    #[must_use]
+    pub fn has_below(&self, key: &str) -> bool {
+        self.values
+            .iter()
+            .any(|(name, _)| name.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
+    }
+
+    /// Returns whether argv overrides nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// Applies the overrides to the layer `config` as codex does: a dotted key creates the tables on its way and replaces whatever
+    /// else was there.
+    pub fn apply(&self, config: &mut toml::Table) {
+        for (key, value) in &self.values {
+            let mut table = &mut *config;
+            let mut parts = key.split('.').peekable();
+            while let Some(part) = parts.next() {
+                if parts.peek().is_none() {
+                    table.insert(part.to_owned(), value.clone());
+                    break;
+                }
+                let next = table.entry(part).or_insert_with(|| toml::Table::new().into());
+                if !next.is_table() {
+                    *next = toml::Table::new().into();
+                }
+                let toml::Value::Table(next) = next else { break };
+                table = next;
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Overrides {
+    /// Names only: a value may be a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Overrides")
+            .field("values", &self.values.iter().map(|(name, _)| name).collect::<Vec<_>>())
+            .field("ignores_config", &self.ignores_config)
+            .finish()
+    }
+}
+
+/// Keys that make codex compare the login with a rule and, if the login breaks it, delete `auth.json` and revoke its tokens
+/// (`exec` of 0.123.0 and 0.169.0).
+pub const SIGN_OUT_KEYS: [&str; 2] = ["forced_login_method", "forced_chatgpt_workspace_id"];
+
+/// How many parts the key of `-c` may have: each is a table inside another, and dropping ten thousand nested tables overflows
+/// the stack. Codex's own keys have five.
+const DEEPEST: usize = 64;
+
+impl Request {
+    /// Reads what follows `argv[0]`.
+    #[must_use]
+    pub fn parse(args: &[OsString]) -> Self {
+        match Parser::parse(args).and_then(Parser::finish) {
+            Ok(judged) => Self::Judged(judged),
+            Err(reason) => Self::PassThrough(reason),
+        }
+    }
+
+    /// Returns the judged subcommand as it is written on the command line; empty for the interactive program, and for a start
+    /// that is not judged.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Judged(judged) => judged.subcommand.name(),
+            Self::PassThrough(_) => "",
+        }
+    }
+}
+
+/// Whether the start is an `app-server` that speaks JSON-RPC on stdin and stdout, judged or not.
+#[must_use]
+pub fn serves_stdio(args: &[OsString]) -> bool {
+    Parser::parse(args).is_ok_and(|parser| parser.is_app_server_itself() && !parser.listens_elsewhere)
+}
+
+#[derive(Default)]
+struct Parser<'a> {
+    overrides: Overrides,
+    oss: bool,
+    /// A configuration profile was selected.
+    profile: bool,
+    /// What stands between the options.
+    positionals: Vec<&'a OsStr>,
+    /// The subcommand, once one was met.
+    subcommand: Option<Subcommand>,
+    /// `login` was met; only `status` makes it a start that is judged.
+    login: bool,
+    /// `--listen` names something else than stdin and stdout.
+    listens_elsewhere: bool,
+    /// `--trust` was given.
+    trusts_project: bool,
+    /// The last `-C`.
+    directory: Option<PathBuf>,
+    /// An option of `app-server` is not known.
+    is_strange: bool,
+}
+
+/// Not one of the starts that are judged.
+fn not_judged() -> Reason {
+    ReasonCode::NotJudged.into()
+}
+
+fn not_understood() -> Reason {
+    ReasonCode::NotUnderstood.into()
+}
+
+impl<'a> Parser<'a> {
+    /// Reads all of argv.
+    fn parse(args: &'a [OsString]) -> Result<Self, Reason> {
+        let mut parser = Self::default();
+        let mut args = args.iter().map(OsString::as_os_str).peekable();
+        while let Some(arg) = args.next() {
+            if arg == "--" {
+                // Nothing after it is an option or a subcommand.
+                parser.positionals.extend(args);
+                break;
+            }
+            let given = match option(arg) {
+                // Enough is known to tell which host the start serves, though not what it may do to a home.
+                Err(reason) if reason == not_understood() && parser.is_app_server_itself() => {
+                    parser.is_strange = true;
+                    args.next_if(|value| !is_option(value));
+                    continue;
+                }
+                given => given?,
+            };
+            let Some(Given { takes, name, attached }) = given else {
+                parser.positional(arg)?;
+                continue;
+            };
+            match (takes, attached) {
+                (Takes::Nothing, Some(_)) => return Err(not_understood()),
+                (Takes::Nothing, None) => parser.flag(name),
+                (_, Some(value)) => parser.value(name, OsStr::new(value))?,
+                (_, None) => {
+                    // No value may look like an option (tried: `-c -x=1`, `-m -x`).
+                    let value = args.next_if(|value| !is_option(value)).ok_or_else(not_understood)?;
+                    parser.value(name, value)?;
+                }
+            }
+            // An attached value is the only one (tried: `--image=a logout` logs out).
+            if takes == Takes::Many && attached.is_none() {
+                while args.next_if(|value| !is_option(value)).is_some() {}
+            }
+        }
+        Ok(parser)
+    }
+
+    /// What it comes to.
+    fn finish(mut self) -> Result<Judged, Reason> {
+        if self.is_strange {
+            return Err(not_understood());
+        }
+        let subcommand = match self.subcommand {
+            _ if self.login && self.subcommand.is_none() => return Err(not_judged()),
+            Some(Subcommand::AppServer | Subcommand::LoginStatus) if !self.positionals.is_empty() => {
+                return Err(not_judged());
+            }
+            Some(subcommand) => subcommand,
+            None => Subcommand::Interactive,
+        };
+        if SIGN_OUT_KEYS.iter().any(|key| self.overrides.get(key).is_some()) {
+            return Err(ReasonCode::MaySignOut.into());
+        }
+        // `-p name` lays `name.config.toml` over the home's config.toml (0.169.0), and what that file forces a login to
+        // be signs the home out as well.
+        if self.profile || self.overrides.get("profile").is_some() {
+            return Err(ReasonCode::ProfileSelected.into());
+        }
+        if self.oss {
+            // A provider of one's own machine, stronger than any `-c`.
+            self.overrides.values.push(("model_provider".to_owned(), toml::Value::String("oss".to_owned())));
+        }
+        let trusts_project = self.trusts_project || self.overrides.has_below("projects");
+        Ok(Judged { subcommand, overrides: self.overrides, directory: self.directory, trusts_project })
+    }
+
+    /// `app-server` without a nested subcommand.
+    fn is_app_server_itself(&self) -> bool {
+        self.subcommand == Some(Subcommand::AppServer) && self.positionals.is_empty()
+    }
+
+    fn flag(&mut self, name: &str) {
+        match name {
+            "oss" => self.oss = true,
+            "trust" => self.trusts_project = true,
+            "stdio" => self.listens_elsewhere = false,
+            "ignore-user-config" => self.overrides.ignores_config = true,
+            _ => {}
+        }
+    }
+
+    fn value(&mut self, name: &str, value: &OsStr) -> Result<(), Reason> {
+        match name {
+            "config" => {
+                let (key, value) = value.to_str().and_then(|pair| pair.split_once('=')).ok_or_else(not_understood)?;
+                if key.trim().is_empty() || key.split('.').count() > DEEPEST {
+                    return Err(not_understood());
+                }
+                self.overrides.values.push((key.trim().to_owned(), toml_value(value)));
+            }
+            "profile" => self.profile = true,
+            "cd" => self.directory = Some(value.into()),
+            "listen" => self.listens_elsewhere = value != "stdio://",
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A word between the options: a subcommand, or a prompt.
+    ///
+    /// codex finds a subcommand behind a prompt too (`codex hello logout` logs out), so a word that could be a subcommand is
+    /// never taken for a prompt.
+    fn positional(&mut self, arg: &'a OsStr) -> Result<(), Reason> {
+        let judged = match (arg.to_str(), self.subcommand) {
+            (Some("status"), None) if self.login => Some(Subcommand::LoginStatus),
+            _ if self.login && self.subcommand.is_none() => return Err(not_judged()),
+            // A nested `exec resume`, `exec review` or `exec fork` uses the login as `exec` does.
+            (Some("help"), Some(Subcommand::Exec)) => return Err(not_judged()),
+            (_, Some(_)) => None,
+            (Some("app-server"), None) => Some(Subcommand::AppServer),
+            (Some("exec" | "e"), None) => Some(Subcommand::Exec),
+            (Some("resume"), None) => Some(Subcommand::Resume),
+            (Some("review"), None) => Some(Subcommand::Review),
+            (Some("fork"), None) => Some(Subcommand::Fork),
+            (Some("login"), None) => {
+                self.login = true;
+                return if self.positionals.is_empty() { Ok(()) } else { Err(not_understood()) };
+            }
+            (Some(word), None) if could_be_a_subcommand(word) => return Err(not_judged()),
+            _ => None,
+        };
+        match judged {
+            // codex takes a subcommand behind a prompt, but hardly any caller means it.
+            Some(_) if !self.positionals.is_empty() => return Err(not_understood()),
+            Some(subcommand) => self.subcommand = Some(subcommand),
+            None => self.positionals.push(arg),
+        }
+        Ok(())
+    }
+}
+
+/// Whether a word has the form of a subcommand, known or to come.
+fn could_be_a_subcommand(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+/// The value of `-c key=value` as codex reads it: TOML behind a sentinel key, or else the text itself without its quotes.
+fn toml_value(text: &str) -> toml::Value {
+    const SENTINEL: &str = "_x_";
+    toml::from_str::<toml::Table>(&format!("{SENTINEL} = {text}"))
+        .ok()
+        .and_then(|mut table| table.remove(SENTINEL))
+        .unwrap_or_else(|| toml::Value::String(text.trim().trim_matches(['"', '\'']).to_owned()))
+}

@@ -1,0 +1,93 @@
+//! The command line, colours and tables.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use nix::pty::{Winsize, openpty};
+
+use crate::log::{STARTS, with_journal};
+use crate::man::commands;
+use crate::support::tokens::ACCOUNT;
+use crate::support::{Case, Fixture, case, forking, run};
+use crate::{ask, codex_home};
+
+/// What a command prints in a terminal of so many columns.
+pub fn in_a_terminal(command: &mut Command, columns: u16) -> String {
+    let size = Winsize { ws_row: 50, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    let terminal = openpty(&size, None).unwrap();
+    command.env("TERM", "xterm-256color").stdin(Stdio::null()).stderr(Stdio::null());
+    command.stdout(terminal.slave.try_clone().unwrap());
+    let mut child = {
+        let _alone = forking();
+        command.spawn().unwrap()
+    };
+    // Nothing here may hold the other end.
+    command.stdout(Stdio::null());
+    drop(terminal.slave);
+    let mut printed = Vec::new();
+    // A terminal whose other end is closed is an error on Linux and an end on macOS.
+    let _ = File::from(terminal.master).read_to_end(&mut printed);
+    child.wait().unwrap();
+    String::from_utf8(printed).unwrap()
+}
+
+pub fn cases() -> Vec<Case> {
+    vec![
+        case("every command has a help, and wrong arguments end with 2", || {
+            let person = Fixture::new();
+            for command in commands().iter().filter(|command| *command != "help") {
+                for help in ["--help", "-h"] {
+                    let finished = ask(&person, &mut codex_home(&person, &[command, help]));
+                    assert_eq!(finished.code, Some(0));
+                    assert!(finished.stdout.contains(&format!("Usage: codex-home {command}")), "{}", finished.stdout);
+                }
+            }
+            for args in [&["inspekt"][..], &["log", "-n", "many"], &["explain", "exec"], &[]] {
+                let finished = ask(&person, &mut codex_home(&person, args));
+                assert_eq!((finished.code, finished.stdout.as_str()), (Some(2), ""), "{args:?}");
+            }
+        }),
+        case("there are completions for every shell, and bash can read its own", || {
+            let person = Fixture::new();
+            for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+                let finished = ask(&person, &mut codex_home(&person, &["completions", shell]));
+                assert!(finished.code == Some(0) && finished.stdout.contains("codex-home"), "{shell}: {finished:?}");
+                if shell == "bash" && Path::new("/bin/bash").exists() {
+                    let script = person.root().join("completions");
+                    fs::write(&script, &finished.stdout).unwrap();
+                    let read = run(person.command("/bin/bash").arg("-n").arg(&script));
+                    assert_eq!((read.code, read.stderr.as_str()), (Some(0), ""));
+                }
+            }
+        }),
+        case("there is colour in a terminal and none in a pipe, unless the environment says otherwise", || {
+            let person = Fixture::new();
+            person.log_in(ACCOUNT);
+            let inspect = || codex_home(&person, &["inspect"]);
+            assert!(in_a_terminal(&mut inspect(), 100).contains("\u{1b}["));
+            assert!(!in_a_terminal(inspect().env("NO_COLOR", "1"), 100).contains('\u{1b}'));
+            assert!(!ask(&person, inspect().env("TERM", "xterm-256color")).stdout.contains('\u{1b}'));
+            assert!(ask(&person, inspect().env("CLICOLOR_FORCE", "1")).stdout.contains("\u{1b}["));
+        }),
+        case("a table fits its terminal, and in a pipe a row is one line", || {
+            let person = with_journal(&STARTS.replace("/bridge", &format!("/{}", "x".repeat(300))));
+            for line in in_a_terminal(&mut codex_home(&person, &["log"]), 80).lines() {
+                assert!(line.trim_end().chars().count() <= 80, "{line}");
+            }
+            assert_eq!(ask(&person, &mut codex_home(&person, &["log"])).stdout.lines().count(), 4);
+        }),
+        case("CODEX_HOME_SHIM_LOG=debug names every file that is read, on stderr", || {
+            let person = Fixture::issue_70511();
+            let mut explain = codex_home(&person, &["explain"]);
+            let finished = ask(&person, explain.env("CODEX_HOME", person.bridge()).env("CODEX_HOME_SHIM_LOG", "debug"));
+            assert!(finished.stderr.lines().all(|line| line.starts_with("codex-home: ")), "{}", finished.stderr);
+            for home in [person.bridge(), person.personal()] {
+                assert!(finished.stderr.contains(&format!("`{}`", home.display())), "{}", finished.stderr);
+            }
+            let finished = ask(&person, codex_home(&person, &["inspect"]).env("CODEX_HOME_SHIM_LOG", "loud"));
+            assert!(finished.stderr.contains("warning: `CODEX_HOME_SHIM_LOG` is not one of"), "{}", finished.stderr);
+        }),
+    ]
+}

@@ -1,0 +1,544 @@
+//! `codex-home doctor`: what it says of each OpenClaw as it lies on a disk. It runs nothing and changes nothing.
+
+mod homes;
+mod service;
+
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::cli::in_a_terminal;
+use crate::support::fixture::UNPRIVILEGED;
+use crate::support::openclaw::{OpenClaw, Release, lay_codex, lay_package};
+use crate::support::tokens::ACCOUNT;
+use crate::support::{Case, Fixture, Need, case};
+use crate::{ask, ask_json, compare};
+
+/// A person who is logged in, with an OpenClaw and a codex.
+pub struct Patient {
+    pub person: Fixture,
+    pub openclaw: OpenClaw,
+    /// The codex that is found.
+    pub codex: PathBuf,
+}
+
+impl Patient {
+    pub fn new(release: Release) -> Patient {
+        Patient::with_codex(release, "0.169.0")
+    }
+
+    fn with_codex(release: Release, version: &str) -> Patient {
+        let person = Fixture::new();
+        let openclaw = OpenClaw::lay(&person, release);
+        let codex = lay_codex(&person, version);
+        person.log_in(ACCOUNT);
+        Patient { person, openclaw, codex }
+    }
+
+    /// The same, and OpenClaw runs the launcher.
+    pub fn installed(release: Release) -> Patient {
+        let patient = Patient::new(release);
+        patient.openclaw.configure_app_server(&json!({"command": patient.person.launcher()}));
+        patient
+    }
+
+    pub fn doctor(&self) -> Command {
+        let mut doctor = self.person.codex_home(&["doctor"]);
+        let local = self.person.home().join(".local/bin");
+        doctor.env("PATH", format!("{}:{}", local.display(), self.openclaw.path()));
+        doctor
+    }
+
+    pub fn text(&self, doctor: &mut Command) -> String {
+        let finished = ask(&self.person, doctor);
+        assert_eq!(finished.stderr, "", "nothing was run");
+        finished.stdout
+    }
+
+    /// Checks the whole text; columns of the table are separated by ` | `.
+    #[track_caller]
+    fn prints(&self, code: i32, expected: &str) {
+        let finished = ask(&self.person, &mut self.doctor());
+        assert_eq!((finished.code, finished.stderr.as_str()), (Some(code), ""), "{finished:?}");
+        compare(&self.person, &columns(&finished.stdout), expected.to_owned());
+    }
+
+    pub fn json(&self, doctor: &mut Command) -> Value {
+        let (code, value) = ask_json(&self.person, doctor.arg("--json"));
+        assert_eq!(code, i32::from(value["status"] == "fail"), "{value:#}");
+        value
+    }
+
+    /// The status, text and help of each line with this id.
+    #[track_caller]
+    pub fn lines(&self, id: &str, doctor: &mut Command) -> Vec<[String; 3]> {
+        let value = self.json(doctor);
+        let checks = value["checks"].as_array().unwrap().iter().filter(|check| check["id"] == id);
+        checks
+            .map(|check| ["status", "text", "help"].map(|key| check[key].as_str().unwrap_or_default().to_owned()))
+            .collect()
+    }
+
+    /// Checks that there is one line with this id, and that its text and help contain these words.
+    #[track_caller]
+    pub fn says(&self, id: &str, status: &str, text: &str, help: &str) {
+        self.says_in(&mut self.doctor(), id, status, text, help);
+    }
+
+    #[track_caller]
+    pub fn says_in(&self, doctor: &mut Command, id: &str, status: &str, text: &str, help: &str) {
+        let lines = self.lines(id, doctor);
+        let [line] = lines.as_slice() else { panic!("one line `{id}`: {lines:#?}") };
+        assert!(line[0] == status && line[1].contains(text) && line[2].contains(help), "{line:#?}");
+    }
+
+    #[track_caller]
+    pub fn is_silent_about(&self, id: &str) {
+        assert!(self.lines(id, &mut self.doctor()).is_empty(), "{id}");
+    }
+}
+
+fn columns(text: &str) -> String {
+    let cells = |line: &str| {
+        let cells: Vec<_> = line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
+        cells.join(" | ")
+    };
+    text.lines().map(|line| if line.starts_with("  ") { line.to_owned() } else { cells(line) } + "\n").collect()
+}
+
+pub fn cases() -> Vec<Case> {
+    [releases(), openclaw(), app_server(), codex(), homes::cases(), service::cases()].into_iter().flatten().collect()
+}
+
+const HARNESS: &str = "~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241";
+const CLI: &str = "~/.openclaw/agents/main/agent/cli-auth/codex/5d41402abc4b2a76";
+const MIGRATE: &str = "openclaw migrate apply codex --from ~/.codex --agent main --include-secrets --item auth:openai";
+const ACPX: &str = "! `~/.openclaw/acpx/codex-home` cannot log in and is left as it is: there is no auth.json
+  help: with `bridges = [\"~/.openclaw/acpx/codex-home\"]` in the settings it is treated as a bridge; what that risks: an ACP \
+adapter logs out unasked if an error tells it to, and with codex 0.123 to 0.148 that ends your own login
+";
+const HERE: &str = "✓ the launcher is `[ROOT]/launcher/codex-home-shim`
+✓ codex 0.169.0 is `[ROOT]/brew/Cellar/codex/0.169.0/bin/codex`, found by path
+";
+const SERVICE: &str = "✓ a gateway that runs as a service finds the same codex
+✓ `~/.codex` can log in: it holds a ChatGPT login, account …5555
+";
+const TABLE: &str = "home | kind | login | decision | the launcher\n";
+const LATER: &str = "~/.openclaw/agents/main/agent/codex-home | host-login | cannot log in | keep | leaves it as it is
+~/.openclaw/acpx/codex-home | other | cannot log in | keep | leaves it as it is
+";
+
+fn releases() -> Vec<Case> {
+    let april = || {
+        format!(
+            "{TABLE}{HARNESS} | bridge | cannot log in | redirect | uses ~/.codex instead\n\
+             {CLI} | bridge | cannot log in | repair | repairs its auth.json\n"
+        )
+    };
+    let package = |version: &str| {
+        format!("✓ OpenClaw {version} in `~/.npm-global/lib/node_modules/openclaw`, its state in `~/.openclaw`\n")
+    };
+    let minimum = |version: &str, codex: &str| {
+        format!("✓ OpenClaw {version} needs codex {codex} or later, and this one is 0.169.0\n")
+    };
+    vec![
+        // https://github.com/openclaw/openclaw/issues/70511
+        case(
+            "doctor: OpenClaw 2026.4.21 without the launcher: both bridges, and what would become of them",
+            move || {
+                let expected = format!(
+                    "✗ OpenClaw runs codex itself, without the launcher
+  help: run `codex-home install`
+✗ `{HARNESS}` cannot log in: auth.json has no `id_token`
+  help: run `codex-home install`: the launcher would use `~/.codex` instead
+✗ `{CLI}` cannot log in: auth.json has no `id_token`
+  help: run `codex-home install`: the launcher would repair it
+{}{HERE}{}{SERVICE}\n{}",
+                    package("2026.4.21"),
+                    minimum("2026.4.21", "0.118.0"),
+                    april()
+                );
+                Patient::new(Release::April).prints(1, &expected);
+            },
+        ),
+        case("doctor: OpenClaw 2026.4.21 with the launcher: nothing is wrong", move || {
+            let expected = format!(
+                "{}✓ OpenClaw runs the launcher, `[ROOT]/launcher/codex-home-shim`
+{HERE}{}{SERVICE}✓ 2 homes need nothing\n\n{}",
+                package("2026.4.21"),
+                minimum("2026.4.21", "0.118.0"),
+                april()
+            );
+            Patient::installed(Release::April).prints(0, &expected);
+        }),
+        case("doctor: OpenClaw 2026.5.2 logs its own homes in, and nothing logs that of acpx in", move || {
+            let expected = format!(
+                "! OpenClaw runs codex itself, without the launcher
+  help: run `codex-home install`
+{ACPX}{}{HERE}{}{SERVICE}✓ 1 home needs nothing\n\n{TABLE}{LATER}",
+                package("2026.5.2"),
+                minimum("2026.5.2", "0.125.0")
+            );
+            Patient::new(Release::May).prints(0, &expected);
+        }),
+        case("doctor: OpenClaw 2026.7.1 can share your own home", move || {
+            let expected = format!(
+                "{ACPX}✓ OpenClaw 2026.7.1 can log codex in without a launcher
+  help: if a login fails, run `openclaw config set plugins.entries.codex.config.appServer.homeScope user`
+{}✓ OpenClaw runs its own codex
+{HERE}{}{SERVICE}✓ 1 home needs nothing\n\n{TABLE}{LATER}",
+                package("2026.7.1"),
+                minimum("2026.7.1", "0.143.0")
+            );
+            Patient::new(Release::July).prints(0, &expected);
+        }),
+        case("doctor: OpenClaw 2026.8.2 and 2026.9.6 have a login of their own", move || {
+            for release in [Release::August, Release::September] {
+                let version = release.version();
+                let expected = format!(
+                    "{ACPX}✓ OpenClaw {version} can log codex in without a launcher
+  help: if a login fails, run `openclaw models auth login --provider openai`, or `{MIGRATE}`
+{}✓ OpenClaw runs its own codex
+{HERE}{}{SERVICE}✓ 2 homes need nothing\n\n{TABLE}{LATER}\
+~/.codex-coding-agent | host-login | cannot log in | keep | leaves it as it is\n",
+                    package(version),
+                    minimum(version, "0.149.0")
+                );
+                Patient::new(release).prints(0, &expected);
+            }
+        }),
+        case("doctor: there is colour in a terminal, and its table fits", || {
+            let patient = Patient::new(Release::April);
+            let text = in_a_terminal(&mut patient.doctor(), 100);
+            assert!(text.starts_with("\u{1b}[1m\u{1b}[31m✗\u{1b}[0m OpenClaw runs"), "{text:?}");
+            let table: Vec<_> = text.lines().skip_while(|line| !line.starts_with("home ")).map(str::trim_end).collect();
+            assert!(table.len() > 3 && table.iter().all(|line| line.chars().count() <= 100), "{table:#?}");
+        }),
+        case("doctor: the contract of its JSON, with whole paths", || {
+            let patient = Patient::installed(Release::April);
+            let value = patient.json(&mut patient.doctor());
+            let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+            assert_eq!(keys(&value), ["checks", "codex", "homes", "launcher", "openclaw", "personal", "status"]);
+            let launcher = patient.person.launcher();
+            let expected = json!({"path": launcher, "stable_path": launcher});
+            assert_eq!(value["launcher"], expected);
+            let expected = json!({
+                "version": "2026.4.21",
+                "package": patient.openclaw.package,
+                "command": patient.openclaw.bin.join("openclaw"),
+                "state": patient.openclaw.state,
+                "config": patient.openclaw.state.join("openclaw.json"),
+                "service": null,
+                "app_server": {"command": launcher, "args": null, "home_scope": null},
+                "own_way": null,
+            });
+            assert_eq!(value["openclaw"], expected);
+            let codex = &patient.codex;
+            let expected = json!({
+                "path": codex, "version": "0.169.0", "found_by": "path", "lowest": "0.118.0", "under_service": codex,
+            });
+            assert_eq!(value["codex"], expected);
+            let fields = ["home", "kind", "usable", "reason", "decision", "codex_home", "in_use"];
+            let expected = json!([
+                patient.person.bridge(),
+                "bridge",
+                "no",
+                "missing-id-token",
+                "redirect",
+                patient.person.personal(),
+                true,
+            ]);
+            assert_eq!(json!(fields.map(|key| value["homes"][0][key].clone())), expected);
+            for check in value["checks"].as_array().unwrap() {
+                assert_eq!(keys(check), ["help", "id", "status", "text"]);
+                assert!(!check["text"].as_str().unwrap().contains('~'), "{check}");
+            }
+        }),
+        case("doctor: what it says of each home is what the launcher does", || {
+            let patient = Patient::installed(Release::April);
+            let value = patient.json(&mut patient.doctor());
+            let person = &patient.person;
+            let [harness, cli] = [0, 1].map(|at| value["homes"][at]["codex_home"].clone());
+            let used = |ended: crate::support::Ended| json!(ended.report.unwrap().var("CODEX_HOME"));
+            assert_eq!(used(person.serve().is_redirected("missing-id-token")), harness);
+            let exec = person.start(&["exec", "--json"]).home(person.cli_bridge());
+            assert_eq!(used(exec.is_repaired("missing-id-token")), cli);
+        }),
+    ]
+}
+
+fn openclaw() -> Vec<Case> {
+    vec![
+        case("doctor: `homeScope` is unknown before 2026.7.1, and broken in three previews", || {
+            for (version, id, status, words) in [
+                ("2026.6.35", "home-scope", "fail", "does not know it"),
+                ("2026.7.1-2", "openclaw-own-way", "ok", "shares your own home itself"),
+                ("2026.7.2-beta.1", "openclaw-own-way", "fail", "does not work"),
+                ("2026.7.2-beta.3", "openclaw-own-way", "fail", "does not work"),
+                ("2026.7.2-beta.4", "openclaw-own-way", "ok", "shares your own home itself"),
+            ] {
+                let patient = Patient::new(Release::July);
+                lay_package(&patient.openclaw.package, version);
+                patient.openclaw.configure_app_server(&json!({"homeScope": "user"}));
+                patient.says(id, status, words, "");
+            }
+        }),
+        case("doctor: a configuration that includes other files is not guessed", || {
+            let patient = Patient::new(Release::April);
+            patient.openclaw.configure("{ plugins: { $include: './plugins.json5' } }");
+            patient.says("openclaw-config", "warn", "$include", "openclaw config get");
+            patient.is_silent_about("app-server-command");
+            // Elsewhere it does not matter.
+            patient.openclaw.configure("{ channels: { $include: './channels.json5' } }");
+            patient.is_silent_about("openclaw-config");
+        }),
+        case("doctor: an agent directory elsewhere is examined; one that depends on a variable is named", || {
+            let patient = Patient::installed(Release::April);
+            let bridge = patient.person.home().join("agents/two/harness-auth/codex/00112233445566ff");
+            patient.person.write_auth(&bridge, &crate::support::fixture::broken(ACCOUNT));
+            let config = json!({
+                "agents": {"list": [{"id": "two", "agentDir": "~/agents/two"}, {"id": "three", "agentDir": "${THREE}/agent"}]},
+                "plugins": {"entries": {"codex": {"config": {"appServer": {"command": patient.person.launcher()}}}}},
+            });
+            patient.openclaw.configure(&config.to_string());
+            let value = patient.json(&mut patient.doctor());
+            assert!(value["homes"].as_array().unwrap().iter().any(|home| home["home"] == json!(bridge)));
+            patient.says("openclaw-unseen", "warn", "`${THREE}/agent`", "codex-home inspect");
+        }),
+        case("doctor: OpenClaw's own variables are followed", || {
+            let patient = Patient::installed(Release::April);
+            let state = patient.person.root().join("elsewhere");
+            fs::rename(&patient.openclaw.state, &state).unwrap();
+            let config = patient.person.root().join("own.json5");
+            fs::rename(state.join("openclaw.json"), &config).unwrap();
+            let mut doctor = patient.doctor();
+            doctor.env("OPENCLAW_STATE_DIR", &state).env("OPENCLAW_CONFIG_PATH", &config);
+            let value = patient.json(&mut doctor);
+            assert_eq!(value["openclaw"]["state"], json!(state));
+            assert_eq!(value["openclaw"]["app_server"]["command"], json!(patient.person.launcher()));
+            assert_eq!(value["homes"].as_array().unwrap().len(), 2);
+        }),
+        case("doctor: nothing in the configuration's place hangs it or stops it", || {
+            use nix::sys::stat::Mode;
+            let deep = "[".repeat(200_000);
+            let rows: [(&str, &dyn Fn(&std::path::Path)); 7] = [
+                ("", &|path| fs::write(path, "{ plugins: ").unwrap()),
+                ("nested too deeply", &|path| fs::write(path, &deep).unwrap()),
+                // JSON5 ends a comment at these too.
+                ("nested too deeply", &|path| fs::write(path, format!("// \r{deep}")).unwrap()),
+                ("nested too deeply", &|path| fs::write(path, format!("// \u{2028}{deep}")).unwrap()),
+                ("larger than", &|path| fs::File::create(path).unwrap().set_len(1 << 30).unwrap()),
+                ("not a regular file", &|path| nix::unistd::mkfifo(path, Mode::S_IRWXU).unwrap()),
+                ("not UTF-8", &|path| fs::write(path, b"{\"\xff\": 1}").unwrap()),
+            ];
+            for (what, lay) in rows {
+                let patient = Patient::new(Release::April);
+                lay(&patient.openclaw.state.join("openclaw.json"));
+                let finished = crate::support::run(&mut patient.doctor());
+                assert_eq!(finished.code, Some(1), "{what}: {finished:?}");
+                let line = finished.stdout.lines().find(|line| line.contains("openclaw.json` cannot be used: "));
+                assert!(line.is_some_and(|line| line.contains(what)), "{what}: {}", finished.stdout);
+            }
+            let patient = Patient::installed(Release::April);
+            for file in [
+                patient.person.bridge().join("auth.json"),
+                patient.openclaw.package.join("package.json"),
+                patient.person.personal().join("config.toml"),
+            ] {
+                let _ = fs::remove_file(&file);
+                nix::unistd::mkfifo(&file, Mode::S_IRWXU).unwrap();
+            }
+            assert_eq!(ask(&patient.person, &mut patient.doctor()).code, Some(1));
+        }),
+        case("doctor: what this user cannot read is said", || {
+            let mut patient = Patient::installed(Release::April);
+            patient.person.chmod(&patient.openclaw.state.join("openclaw.json"), 0);
+            patient.person.chmod(&patient.person.bridge(), 0);
+            patient.person.become_unprivileged();
+            let mut doctor = patient.doctor();
+            if patient.person.is_unprivileged {
+                doctor.uid(UNPRIVILEGED).gid(UNPRIVILEGED);
+            }
+            let finished = crate::support::run(&mut doctor);
+            assert_eq!(finished.code, Some(1), "{finished:?}");
+            let text = finished.stdout;
+            assert!(text.contains("openclaw.json` cannot be used: it cannot be read: permission denied"), "{text}");
+            assert!(text.contains("cannot log in: the directory cannot be entered"), "{text}");
+        }),
+        case("doctor: without OpenClaw and without codex it says what is missing", || {
+            let person = Fixture::new();
+            let mut doctor = person.codex_home(&["doctor", "--json"]);
+            doctor.env("PATH", person.work()).env("CODEX_HOME_SHIM_CODEX", "/nowhere/codex");
+            let (code, value) = ask_json(&person, &mut doctor);
+            assert_eq!((code, &value["codex"], &value["homes"]), (1, &Value::Null, &json!([])));
+            let checks = value["checks"].as_array().unwrap();
+            let status = |id: &str| checks.iter().find(|check| check["id"] == id).unwrap()["status"].clone();
+            assert_eq!([status("codex"), status("personal-home")], ["fail", "warn"]);
+            // This machine may have an OpenClaw in a system directory.
+            assert_eq!(status("openclaw") == "warn", value["openclaw"].is_null());
+            // A user without a home directory is no reason to fail silently.
+            let mut doctor = person.codex_home(&["doctor"]);
+            doctor.env("PATH", person.work()).env("HOME", "").env("CODEX_HOME_SHIM_JOURNAL", "off");
+            assert!(matches!(crate::support::run(&mut doctor).code, Some(0 | 1)));
+        }),
+    ]
+}
+
+fn app_server() -> Vec<Case> {
+    vec![
+        case("doctor: a hand-written wrapper is told in words, with what replaces it", || {
+            for (script, words) in [
+                (
+                    "#!/bin/zsh\nexport CODEX_HOME=\"$HOME/.codex\"\nexec codex \"$@\"\n",
+                    "a script for `zsh` that sets `CODEX_HOME` to `$HOME/.codex` and becomes `codex`",
+                ),
+                (
+                    "#!/usr/bin/env bash\n# mine\nset -euo pipefail\nCODEX_HOME=~/.codex exec /opt/homebrew/bin/codex \"$@\"\n",
+                    "a script for `bash` that sets `CODEX_HOME` to `~/.codex` and becomes `/opt/homebrew/bin/codex`",
+                ),
+                (
+                    "#!/bin/sh\nunset CODEX_HOME; codex \"$@\"\n",
+                    "a script for `sh` that unsets `CODEX_HOME` and starts `codex` as its child",
+                ),
+                (
+                    "#!/bin/sh\nexec env CODEX_HOME=/srv/codex codex app-server\n",
+                    "a script for `sh` that sets `CODEX_HOME` to `/srv/codex` and becomes `codex`",
+                ),
+                (
+                    "#!/bin/sh\nif [ -d x ]; then\n  export CODEX_HOME=/x\nfi\nexec codex \"$@\"\n",
+                    "a script for `sh` that sets `CODEX_HOME` to `/x` and becomes `codex`, and does more that was not understood",
+                ),
+                ("#!/usr/bin/python3\nimport os\n", "a script for `python3` that was not understood"),
+            ] {
+                let patient = Patient::new(Release::April);
+                let path = patient.person.write_program(&patient.person.home().join("bin/my-codex"), script);
+                patient.openclaw.configure_app_server(&json!({"command": path}));
+                let text = format!("OpenClaw runs `{}`, {words}", path.display());
+                patient.says("app-server-command", "warn", &text, "run `codex-home install`");
+            }
+        }),
+        case("doctor: a wrapper for another home and codex is replaced by settings", || {
+            let patient = Patient::new(Release::April);
+            let script = "#!/bin/sh\nCODEX_HOME=/srv/codex exec /opt/codex \"$@\"\n";
+            let path = patient.person.write_program(&patient.person.home().join("my-codex"), script);
+            patient.openclaw.configure_app_server(&json!({"command": path}));
+            patient.says("app-server-command", "warn", "", "set `personal_home = \"/srv/codex\"`");
+            patient.says("app-server-command", "warn", "", "set `codex = \"/opt/codex\"`");
+        }),
+        case(
+            "doctor: a command that OpenClaw cannot start is wrong; one that depends on a variable is not guessed",
+            || {
+                let patient = Patient::new(Release::April);
+                for (command, words) in [
+                    ("~/bin/codex-home-shim", "must be an absolute path"),
+                    ("./codex-home-shim", "must be an absolute path"),
+                    ("/nowhere/codex-home-shim", "there is no such program"),
+                    ("no-such-codex", "there is no such program"),
+                ] {
+                    patient.openclaw.configure_app_server(&json!({"command": command}));
+                    patient.says("app-server-command", "fail", words, "run `codex-home install`");
+                }
+                patient.openclaw.configure_app_server(&json!({"command": "${CODEX_BIN}"}));
+                patient.says("app-server-command", "warn", "`${CODEX_BIN}`", "openclaw config get");
+            },
+        ),
+        case("doctor: a path in Homebrew's Cellar is named before the next upgrade removes it", || {
+            let patient = Patient::new(Release::April);
+            let keg = patient.person.root().join("brew/Cellar/codex-home-shim/0.0.9/bin/codex-home-shim");
+            patient.person.link(&patient.person.launcher(), &keg);
+            patient.openclaw.configure_app_server(&json!({"command": keg}));
+            patient.says("app-server-command", "warn", "the next upgrade removes", "run `codex-home install`");
+        }),
+        case(
+            "doctor: arguments that the launcher passes through are named, and no value of an argument is shown",
+            || {
+                let patient = Patient::new(Release::April);
+                let launcher = patient.person.launcher();
+                patient
+                    .openclaw
+                    .configure_app_server(&json!({"command": launcher, "args": ["-p", "work", "app-server"]}));
+                patient.says("app-server-args", "warn", "profile", "config unset");
+                let args = ["-c", "experimental_bearer_token=\"bearer-canary\"", "app-server", "--listen", "stdio://"];
+                patient.openclaw.configure_app_server(&json!({"command": launcher, "args": args}));
+                patient.is_silent_about("app-server-args");
+                let value = patient.json(&mut patient.doctor());
+                let shown = json!(["-c", "experimental_bearer_token=…", "app-server", "--listen", "stdio://"]);
+                assert_eq!(value["openclaw"]["app_server"]["args"], shown);
+                let printed = patient.text(&mut patient.doctor()) + &value.to_string();
+                assert!(!printed.contains("canary"), "{printed}");
+            },
+        ),
+        case("doctor: a setuid launcher starts nothing", || {
+            let patient = Patient::installed(Release::April);
+            let launcher = patient.person.launcher();
+            // A copy: the original is a hard link, which other cases execute.
+            fs::remove_file(&launcher).unwrap();
+            {
+                let _alone = crate::support::forking();
+                fs::copy(env!("CARGO_BIN_EXE_codex-home-shim"), &launcher).unwrap();
+            }
+            std::os::unix::fs::chown(&launcher, Some(UNPRIVILEGED), None).unwrap();
+            patient.person.chmod(&launcher, 0o4755);
+            patient.says("launcher", "fail", "is setuid or setgid: it starts nothing", "run `chmod ug-s ");
+        })
+        .needs(Need::Root),
+    ]
+}
+
+fn codex() -> Vec<Case> {
+    vec![
+        case("doctor: the codex must be new enough for OpenClaw", || {
+            // A preview of OpenClaw counts as its release, a correction as the release it corrects; of a codex only the numbers
+            // count, as OpenClaw compares them.
+            for (openclaw, codex, status, minimum) in [
+                ("2026.4.24", "0.118.0", "ok", "needs codex 0.118.0 or later"),
+                ("2026.4.24", "0.117.9", "fail", "needs codex 0.118.0 or later"),
+                ("2026.4.25", "0.124.0", "fail", "needs codex 0.125.0 or later"),
+                ("2026.5.3-1", "0.125.0", "ok", "needs codex 0.125.0 or later"),
+                ("2026.6.35", "0.125.0-alpha.1", "ok", "needs codex 0.125.0 or later"),
+                ("2026.7.1-beta.1", "0.142.5", "fail", "needs codex 0.143.0 or later"),
+                ("2026.7.35", "0.143.0", "ok", "needs codex 0.143.0 or later"),
+                ("2026.8.1-beta.3", "0.148.0", "fail", "needs codex 0.149.0 or later"),
+                ("2026.9.6", "0.149.0", "ok", "needs codex 0.149.0 or later"),
+                ("2026.12.1", "0.149.0", "ok", "newer than this program, needs at least codex 0.149.0"),
+            ] {
+                let patient = Patient::with_codex(Release::April, codex);
+                lay_package(&patient.openclaw.package, openclaw);
+                patient.openclaw.configure_app_server(&json!({"command": patient.person.launcher()}));
+                let lines = patient.lines("codex-gate", &mut patient.doctor());
+                let [[said, text, _]] = lines.as_slice() else { panic!("{lines:?}") };
+                assert!(said == status && text.contains(openclaw) && text.contains(minimum), "{lines:?}");
+            }
+        }),
+        case("doctor: a codex that other users could replace is a warning, and the launcher starts it", || {
+            let patient = Patient::installed(Release::April);
+            let directory = patient.codex.parent().unwrap();
+            patient.is_silent_about("codex-writable-by-others");
+            for (path, mode) in [(patient.codex.as_path(), 0o757), (directory, 0o777)] {
+                patient.person.chmod(path, mode);
+                let text = format!("other users may write to `{}`", path.display());
+                let help = format!("run `chmod go-w {}`", path.display());
+                patient.says("codex-writable-by-others", "warn", &text, &help);
+                let codex = patient.codex.to_str().unwrap();
+                assert_eq!(patient.json(&mut patient.doctor())["codex"]["path"], codex);
+                patient.person.chmod(path, 0o755);
+            }
+            // In a sticky directory other users cannot replace a file of ours.
+            patient.person.chmod(directory, 0o1777);
+            patient.is_silent_about("codex-writable-by-others");
+            let person = Fixture::issue_70511();
+            let codex = person.place_codex(&person.root().join("open/codex"));
+            person.chmod(codex.parent().unwrap(), 0o777);
+            person.serve().setting("codex", codex).is_redirected("missing-id-token");
+        }),
+        case("doctor: a codex of another user is a warning", || {
+            let patient = Patient::installed(Release::April);
+            patient.person.chown(&patient.codex, crate::support::fixture::MALLORY);
+            patient.says("codex-writable-by-others", "warn", "belongs to another user", "run `sudo chown ");
+        })
+        .needs(Need::Root),
+    ]
+}

@@ -1,0 +1,143 @@
+//! What the doctor says of homes, and of past starts.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use super::Patient;
+use crate::support::fixture::{BRIDGE_REFRESH, KEY, OPAQUE_ACCESS, PERSONAL_REFRESH};
+use crate::support::openclaw::{Release, lay_package};
+use crate::support::tokens::ACCOUNT;
+use crate::support::{Case, auth, case};
+
+pub fn cases() -> Vec<Case> {
+    vec![
+        case("doctor: a person who is not logged in is told to", || {
+            let patient = Patient::installed(Release::April);
+            for bridge in &patient.openclaw.homes {
+                patient.person.write_auth(bridge, &auth::issue_70511(OPAQUE_ACCESS, BRIDGE_REFRESH));
+            }
+            fs::remove_dir_all(patient.person.personal()).unwrap();
+            let refused = patient.lines("home-refused", &mut patient.doctor());
+            assert_eq!(refused.len(), 2, "{refused:#?}");
+            for [status, text, help] in &refused {
+                assert!(status == "fail" && text.contains("auth.json has no `id_token`"), "{refused:#?}");
+                assert!(help.contains("run `"), "{refused:#?}");
+            }
+            patient.says("personal-home", "warn", "the directory does not exist", "run `codex login`");
+        }),
+        case("doctor: a symlink that OpenClaw 2026.4.21 fails over is named", || {
+            let patient = Patient::installed(Release::April);
+            let auth = patient.person.bridge().join("auth.json");
+            fs::remove_file(&auth).unwrap();
+            patient.person.link(&patient.person.personal().join("auth.json"), &auth);
+            let text = format!("`{}` is a symlink", auth.display());
+            patient.says("linked-bridge", "fail", &text, &format!("rm {}", auth.display()));
+            // Every directory that OpenClaw makes, the agent's included.
+            for directory in ["harness-auth/codex", "harness-auth", ""] {
+                let patient = Patient::installed(Release::April);
+                let directory = patient.openclaw.agent.join(directory).components().collect::<std::path::PathBuf>();
+                let moved = patient.person.root().join("moved");
+                fs::rename(&directory, &moved).unwrap();
+                patient.person.link(&moved, &directory);
+                let lines = patient.lines("linked-bridge", &mut patient.doctor());
+                assert!(!lines.is_empty() && lines.iter().all(|[status, ..]| status == "fail"), "{lines:?}");
+                assert!(lines[0][1].contains(&format!("`{}` is a symlink", directory.display())), "{lines:?}");
+            }
+            // Later releases write no bridges.
+            lay_package(&patient.openclaw.package, "2026.5.2");
+            patient.is_silent_about("linked-bridge");
+        }),
+        case("doctor: an auth.json that OpenClaw 2026.8.1 fails over is named", || {
+            let patient = Patient::new(Release::August);
+            let home = patient.openclaw.agent.join("codex-home");
+            patient.person.write_auth(&home, &auth::healthy(ACCOUNT, "old", PERSONAL_REFRESH));
+            let aside = format!("mv {0}/auth.json {0}/auth.json.old", home.display());
+            patient.says("stale-auth-file", "fail", "never read it", &aside);
+            patient.says("stale-auth-file", "fail", "never read it", "openclaw models auth login --provider openai");
+            // Up to 2026.7 codex itself writes it there.
+            lay_package(&patient.openclaw.package, "2026.7.1");
+            patient.is_silent_about("stale-auth-file");
+        }),
+        case("doctor: homes that an earlier OpenClaw left over are not complained about", || {
+            let patient = Patient::new(Release::April);
+            lay_package(&patient.openclaw.package, "2026.9.6");
+            let value = patient.json(&mut patient.doctor());
+            assert_eq!((&value["status"], &value["homes"][0]["in_use"]), (&json!("ok"), &json!(false)), "{value:#}");
+        }),
+        case("doctor: a home that other users may look into is named", || {
+            let patient = Patient::installed(Release::April);
+            let personal = patient.person.personal();
+            patient.person.chmod(&personal.join("auth.json"), 0o644);
+            // Other users do not get as far as that file.
+            patient.is_silent_about("open-to-others");
+            patient.person.chmod(&personal, 0o755);
+            let text = format!("may look into `{0}` (mode 755), and read `{0}/auth.json` there", personal.display());
+            patient.says("open-to-others", "warn", &text, &format!("chmod go= {}", personal.display()));
+        }),
+        case("doctor: what makes the next renewal lose the login is named", || {
+            let patient = Patient::installed(Release::April);
+            let auth = patient.person.personal().join("auth.json");
+            patient.is_silent_about("login-not-renewable");
+            let second = patient.person.home().join("second");
+            fs::hard_link(&auth, &second).unwrap();
+            patient.says("login-not-renewable", "warn", "second hard link", "find ~ -samefile");
+            fs::remove_file(second).unwrap();
+            patient.person.chmod(&auth, 0o400);
+            patient.says("login-not-renewable", "warn", "read-only", "chmod u+w");
+            // An API key is never renewed.
+            patient.person.write_auth(&patient.person.personal(), &auth::api_key(KEY));
+            patient.person.chmod(&auth, 0o400);
+            patient.is_silent_about("login-not-renewable");
+        }),
+        case("doctor: the main agent is examined, however many there are", || {
+            let patient = Patient::new(Release::April);
+            for agent in 0..300 {
+                fs::create_dir(patient.openclaw.state.join(format!("agents/a{agent}"))).unwrap();
+            }
+            let text = patient.text(&mut patient.doctor());
+            assert!(text.contains("more than 128 agents") && text.contains(super::HARNESS), "{text}");
+        }),
+        case("doctor: a thousand homes fit one screen", || {
+            let patient = Patient::installed(Release::April);
+            for (agent, home) in (0..1000).map(|home| (home / 25, home % 25)) {
+                let home = format!(".openclaw/agents/a{agent}/agent/harness-auth/codex/{home:016x}");
+                patient.person.write_auth(&patient.person.home().join(home), b"{}");
+            }
+            fs::remove_dir_all(patient.person.personal()).unwrap();
+            let text = patient.text(&mut patient.doctor());
+            assert!(text.lines().count() <= 50, "{text}");
+        }),
+        case("doctor: the last starts that failed are told, and a login in the environment", || {
+            let patient = Patient::installed(Release::April);
+            patient.is_silent_about("journal");
+            let line = |hour: u32, error: Value| {
+                json!({"time": format!("2026-11-22T{hour:02}:30:00.000000Z"), "decision": "keep", "error": error})
+                    .to_string()
+            };
+            let lines = [line(8, Value::Null), line(9, json!("no usable Codex home")), line(10, Value::Null)];
+            fs::create_dir_all(patient.person.journal().parent().unwrap()).unwrap();
+            fs::write(patient.person.journal(), lines.join("\n") + "\n").unwrap();
+            let text = "1 of the last 3 starts failed, the latest at 2026-11-22 09:30 UTC: no usable Codex home";
+            patient.says("journal", "warn", text, "run `codex-home log`");
+            // The next start may well succeed.
+            assert_eq!(patient.json(&mut patient.doctor())["status"], "warn");
+            patient.is_silent_about("login-in-environment");
+            let mut doctor = patient.doctor();
+            doctor.env("CODEX_ACCESS_TOKEN", "canary");
+            patient.says_in(
+                &mut doctor,
+                "login-in-environment",
+                "warn",
+                "`CODEX_ACCESS_TOKEN` is set here",
+                "unset it",
+            );
+        }),
+        case("doctor: settings that stop every start are wrong", || {
+            let patient = Patient::installed(Release::April);
+            let mut doctor = patient.doctor();
+            doctor.env("CODEX_HOME_SHIM_STRATEGY", "atuo");
+            patient.says_in(&mut doctor, "settings", "fail", "`CODEX_HOME_SHIM_STRATEGY` is `atuo`", "correct");
+        }),
+    ]
+}

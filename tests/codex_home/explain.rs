@@ -1,0 +1,316 @@
+//! `codex-home explain`: what a start would do, and that a start then does it.
+
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+use snapbox::str;
+
+use crate::support::fixture::{UNPRIVILEGED, broken};
+use crate::support::openclaw::{OpenClaw, Release};
+use crate::support::start::{BESIDE, Ended};
+use crate::support::tokens::{ACCOUNT, OTHER_ACCOUNT};
+use crate::support::{Case, Fixture, case};
+use crate::{ask, ask_json, codex_home, decisions, prints};
+
+pub fn cases() -> Vec<Case> {
+    BESIDE.get_or_init(|| explained);
+    let starts = decisions::cases().into_iter().map(|case| case.prefixed("explain says what the start then does: "));
+    starts.chain(texts()).chain(starts_that_are_asked_about()).chain(hosts()).collect()
+}
+
+/// `explain` for the start that `command` is; returns the comparison with what that start then does.
+fn explained(person: &Fixture, command: &Command) -> Box<dyn FnOnce(&Ended)> {
+    let mut explain = person.codex_home(&["explain", "--json", "--"]);
+    explain.args(command.get_args()).env_clear().current_dir(command.get_current_dir().unwrap());
+    explain.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    if person.is_unprivileged {
+        explain.uid(UNPRIVILEGED).gid(UNPRIVILEGED);
+    }
+    let (code, explained) = ask_json(person, &mut explain);
+    Box::new(move |ended| is_what_was_done(code, &explained, ended))
+}
+
+fn is_what_was_done(code: i32, explained: &Value, ended: &Ended) {
+    let context = || format!("{explained:#}\n{ended:#?}");
+    assert_eq!(Some(code), ended.code, "{}", context());
+    assert_eq!(explained["exit_code"], if code == 0 { Value::Null } else { json!(code) }, "{}", context());
+    let decision = explained["decision"].as_str().unwrap();
+    match &ended.journal {
+        Some(line) => assert_eq!(
+            (&explained["decision"], &explained["reason"]),
+            (&line["decision"], &line["reason"]),
+            "{}",
+            context()
+        ),
+        // Starts that are passed through leave no line, nor do starts under settings that cannot be told.
+        None => assert!(decision == "keep" || explained["reason"] == "setting-invalid", "{}", context()),
+    }
+    match &ended.report {
+        None => assert_eq!((decision, &explained["launch"]), ("refuse", &Value::Null), "{}", context()),
+        Some(report) => {
+            let home = report.var("CODEX_HOME").map(|home| home.to_string_lossy().into_owned());
+            if let Some(home) = home.filter(|home| home.starts_with('/')) {
+                assert_eq!(explained["launch"]["codex_home"], json!(home), "{}", context());
+            }
+            let program = String::from_utf8_lossy(&report.argv[0].0).into_owned();
+            assert_eq!(explained["launch"]["codex"], json!(program), "{}", context());
+        }
+    }
+    let repairs = explained["repairs"].as_array().unwrap();
+    assert_eq!(repairs.len(), usize::from(decision == "repair"), "{}", context());
+    for repair in repairs {
+        let home = Path::new(repair["file"].as_str().unwrap()).parent().unwrap();
+        assert_eq!(explained["launch"]["codex_home"].as_str(), home.to_str(), "{}", context());
+    }
+    // What is said as one line is said in the same words.
+    if let [line] = ended.stderr.lines().collect::<Vec<_>>()[..] {
+        let said = line.trim_start_matches("codex-home-shim: ").trim_start_matches("warning: ");
+        assert_eq!(explained["message"], said, "{}", context());
+    }
+}
+
+fn texts() -> Vec<Case> {
+    vec![
+        case("explain: a redirect, and what every other strategy would do", || {
+            let person = Fixture::issue_70511();
+            let mut explain = codex_home(&person, &["explain"]);
+            prints(
+                &person,
+                explain.env("CODEX_HOME", person.bridge()),
+                0,
+                str![[r#"
+asked for codex app-server
+injected  ✗ ~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241 (bridge)
+            cannot log in: auth.json has no `id_token` (missing-id-token), account …5555
+personal  ✓ ~/.codex (personal)
+            can log in: it holds a ChatGPT login (ok-chatgpt), account …5555
+decision  redirect: auth.json has no `id_token` (missing-id-token)
+starts    [ROOT]/bin/codex (of unknown version, found by path)
+in        ~/.codex
+says      using `~/.codex`: bridge `~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241`: auth.json has no `id_token` (missing-id-token)
+
+strategy  decision  home
+auto      redirect  ~/.codex                                                           in force
+redirect  redirect  ~/.codex
+repair    repair    ~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241
+off       keep      ~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241
+
+"#]],
+            );
+        }),
+        case("explain: a refusal, with its exit code", || {
+            let person = Fixture::new();
+            person.break_bridge_for_good();
+            let mut explain = codex_home(&person, &["explain"]);
+            prints(
+                &person,
+                explain.env("CODEX_HOME", person.bridge()),
+                78,
+                str![[r#"
+asked for codex app-server
+injected  ✗ ~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241 (bridge)
+            cannot log in: auth.json has no `id_token` (missing-id-token)
+personal  ✗ ~/.codex (personal)
+            cannot log in: the directory does not exist (home-missing)
+decision  refuse: bridge: auth.json has no `id_token` (missing-id-token); personal: the directory does not exist (home-missing)
+starts    nothing, exit code 78
+  no usable Codex home: bridge `~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241`: auth.json has no `id_token` (missing-id-token)
+  personal `~/.codex`: the directory does not exist (home-missing)
+  help: run `openclaw models auth login --provider openai-codex`
+
+strategy  decision  home
+auto      refuse    none: missing-id-token                                             in force
+redirect  refuse    none: missing-id-token
+repair    refuse    none: missing-id-token
+off       keep      ~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241
+
+"#]],
+            );
+        }),
+        case("explain: the contract of its JSON", || {
+            let person = Fixture::new();
+            person.log_in(OTHER_ACCOUNT);
+            let bridge = person.break_bridge(ACCOUNT);
+            let mut explain = codex_home(&person, &["explain", "--json"]);
+            let (code, mut said) = ask_json(&person, explain.env("CODEX_HOME", &bridge));
+            let message = said["message"].take();
+            assert!(message.as_str().unwrap().starts_with("repaired `~/.openclaw/"), "{message}");
+            let [injected, personal] = ["injected", "personal"].map(|home| said[home]["kind"].clone());
+            assert_eq!([injected, personal], ["bridge", "personal"]);
+            (said["injected"], said["personal"]) = (Value::Null, Value::Null);
+            let of = |strategy: &str, decision: &str, reason: &str, codex_home: Value| json!({"strategy": strategy, "decision": decision, "reason": reason, "codex_home": codex_home});
+            let expected = json!({
+                "invocation": {"subcommand": "app-server", "judged": true, "codex_home": bridge},
+                "injected": null,
+                "personal": null,
+                "decision": "repair",
+                "reason": "missing-id-token",
+                "because": "auth.json has no `id_token` (missing-id-token)",
+                "repairs": [{"file": bridge.join("auth.json"), "id_token_from": "access-token"}],
+                "launch": {
+                    "codex": person.codex(),
+                    "codex_version": null,
+                    "found_by": "path",
+                    "codex_home": bridge,
+                    "skipped": [],
+                },
+                "message": null,
+                "exit_code": null,
+                "risk": null,
+                "strategies": [
+                    of("auto", "repair", "missing-id-token", json!(bridge)),
+                    of("redirect", "refuse", "accounts-differ", Value::Null),
+                    of("repair", "repair", "missing-id-token", json!(bridge)),
+                    of("off", "keep", "strategy-off", json!(bridge)),
+                ],
+            });
+            assert_eq!((code, &said), (0, &expected), "{said:#}");
+        }),
+    ]
+}
+
+fn starts_that_are_asked_about() -> Vec<Case> {
+    vec![
+        case("explain: the arguments behind `--` and the home of `--home` are asked about", || {
+            let person = Fixture::issue_70511();
+            for (args, subcommand, is_judged, decision) in [
+                (&["exec", "say --json"][..], "exec", true, "repair"),
+                (&["login"], "", false, "keep"),
+                (&[], "", true, "repair"),
+                (&["login", "status"], "login status", true, "redirect"),
+                (&["-c", "cli_auth_credentials_store=\"ephemeral\"", "app-server"], "app-server", true, "keep"),
+            ] {
+                let mut explain =
+                    codex_home(&person, &["explain", "--json", "--home", person.bridge().to_str().unwrap(), "--"]);
+                let (_, said) = ask_json(&person, explain.args(args));
+                let expected = json!({"subcommand": subcommand, "judged": is_judged, "codex_home": person.bridge()});
+                assert_eq!((&said["invocation"], &said["decision"]), (&expected, &json!(decision)), "{args:?}");
+            }
+        }),
+        case("explain: a repair that would fail is a refusal, whichever strategy is in force", || {
+            let person = Fixture::issue_70511();
+            let aside = person.root().join("aside");
+            fs::rename(person.bridge(), &aside).unwrap();
+            person.link(&aside, &person.bridge());
+            let under = |strategy: &str| {
+                let mut explain = codex_home(&person, &["explain", "--json"]);
+                explain.env("CODEX_HOME", person.bridge()).env("CODEX_HOME_SHIM_STRATEGY", strategy);
+                ask_json(&person, &mut explain).1
+            };
+            for (strategy, decision) in [("auto", "redirect"), ("repair", "refuse")] {
+                let said = under(strategy);
+                assert_eq!(said["decision"], decision, "{said:#}");
+                let repair = said["strategies"].as_array().unwrap().iter().find(|other| other["strategy"] == "repair");
+                assert_eq!(repair.unwrap()["decision"], "refuse", "{said:#}");
+            }
+            person.serve().setting("strategy", "repair").is_refused("strategy-forbids", 78, &["repair-failed"]);
+        }),
+        case("explain: a codex that cannot be started is foreseen, with the exit code", || {
+            let person = Fixture::issue_70511();
+            let script = person.write_program(&person.root().join("script/codex"), "#! /nowhere/sh -e\n");
+            for (codex, code) in [(Path::new("/nowhere/codex"), 127), (&script, 126)] {
+                let ended = person.serve().setting("codex", codex).is_refused("codex-setting-invalid", code, &[]);
+                assert!(ended.journal.is_some());
+            }
+        }),
+        case("a codex that is skipped is named by explain and by doctor", || {
+            let person = Fixture::issue_70511();
+            let script = person.write_program(&person.root().join("script/codex"), "#!/nowhere/sh\n");
+            let path = std::env::join_paths([script.parent().unwrap(), &person.root().join("bin")]).unwrap();
+            let (_, said) = ask_json(&person, codex_home(&person, &["explain", "--json"]).env("PATH", &path));
+            let skipped = format!("`{}`: its interpreter `/nowhere/sh` is missing", script.display());
+            assert_eq!(said["launch"]["skipped"], json!([skipped]), "{said:#}");
+            let text = ask(&person, codex_home(&person, &["explain"]).env("PATH", &path)).stdout;
+            assert!(text.contains(&format!("says      skipped {skipped}\n")), "{text}");
+            let text = ask(&person, codex_home(&person, &["doctor"]).env("PATH", &path)).stdout;
+            let expected =
+                format!("! another codex is skipped, {skipped}\n  help: remove it, or its directory from PATH\n");
+            assert!(text.contains(&expected), "{text}");
+        }),
+        case("explain: with wrong settings it refuses as the launcher does", || {
+            let person = Fixture::issue_70511();
+            person.write_settings("strategie = \"off\"\n");
+            let ended = person.serve().is_refused("setting-invalid", 78, &["unknown key"]);
+            assert!(ended.stderr.contains("config.toml"), "{}", ended.stderr);
+        }),
+    ]
+}
+
+fn hosts() -> Vec<Case> {
+    vec![
+        // https://github.com/Isol8AI/isol8/issues/404
+        case("an auth.json that an operator staged is repaired only if the settings call its home a bridge", || {
+            let person = Fixture::new();
+            let home = person.home().join(".openclaw/codex");
+            person.write_auth(&home, &broken(ACCOUNT));
+            person.start(&["app-server"]).home(&home).is_kept_with_warning("missing-id-token");
+            person.start(&["app-server"]).home(&home).setting("bridges", &home).is_repaired("missing-id-token");
+        }),
+        case("explain: which setting would redirect another host's home, and what that risks", || {
+            for (home, risk) in [
+                (".openclaw/acpx/codex-home", "an ACP adapter logs out unasked"),
+                (".paperclip/companies/one/codex-home", "kept apart on purpose"),
+                (".openclaw/agents/main/agent/codex-home", "an API key would be written over your own login"),
+                (".codex-coding-agent", "a login of its own"),
+                ("autorunner/work/codex_home", "kept apart on purpose"),
+                ("elsewhere", "made for another account"),
+            ] {
+                let person = Fixture::new();
+                person.log_in(ACCOUNT);
+                let path = person.home().join(home);
+                fs::create_dir_all(&path).unwrap();
+                let text = ask(&person, codex_home(&person, &["explain"]).env("CODEX_HOME", &path)).stdout;
+                assert!(text.contains(&format!("`bridges = [\"~/{home}\"]`")) && text.contains(risk), "{text}");
+                assert!(text.contains("decision  keep"), "{text}");
+                let mut explain = codex_home(&person, &["explain", "--json"]);
+                explain.env("CODEX_HOME", &path).env("CODEX_HOME_SHIM_BRIDGES", &path);
+                let (_, said) = ask_json(&person, &mut explain);
+                assert_eq!(said["risk"], Value::Null, "{said:#}");
+            }
+        }),
+        case(
+            "every home of every release of OpenClaw: what it is, and what is done with and without a login of one's own",
+            || {
+                let bridge = ["bridge", "missing-id-token", "redirect", "repair"];
+                let exec = ["bridge", "missing-id-token", "repair", "repair"];
+                let host_login = ["host-login", "auth-missing", "keep", "keep"];
+                let other = ["other", "auth-missing", "keep", "keep"];
+                for release in Release::ALL {
+                    let person = Fixture::new();
+                    let openclaw = OpenClaw::lay(&person, release);
+                    let expected = match release {
+                        Release::April => [("cli-auth", exec), ("harness-auth", bridge)],
+                        _ => [("acpx/codex-home", other), ("agent/codex-home", host_login)],
+                    };
+                    assert_eq!(openclaw.homes.len(), expected.len(), "{:?}", openclaw.homes);
+                    for is_logged_in in [false, true] {
+                        if is_logged_in {
+                            person.log_in(ACCOUNT);
+                        }
+                        for (home, (part, [kind, reason, with_login, without])) in openclaw.homes.iter().zip(expected) {
+                            assert!(home.to_str().unwrap().contains(part), "{home:?}");
+                            let args: &[&str] = if part == "cli-auth" { &["exec", "--json"] } else { release.args() };
+                            let mut explain = codex_home(&person, &["explain", "--json", "--"]);
+                            explain.args(args).env("CODEX_HOME", home);
+                            if release == Release::May {
+                                // 2026.5.2 to 2026.5.7 set this too: the person's home is then the user database's.
+                                explain.env("HOME", home.join("home"));
+                                explain.env("CODEX_HOME_SHIM_PERSONAL_HOME", person.personal());
+                            }
+                            let (_, said) = ask_json(&person, &mut explain);
+                            let injected = ["kind", "reason"].map(|field| said["injected"][field].clone());
+                            assert_eq!(injected, [kind, reason], "{release:?} {part}");
+                            let decision = if is_logged_in { with_login } else { without };
+                            assert_eq!(said["decision"], decision, "{release:?} {part}: {said:#}");
+                            let used = if decision == "redirect" { &person.personal() } else { home };
+                            assert_eq!(said["launch"]["codex_home"], json!(used), "{release:?} {part}");
+                        }
+                    }
+                }
+            },
+        ),
+    ]
+}

@@ -1,0 +1,104 @@
+//! `codex-home` from outside: what each command prints, as text and as JSON, in a pipe and in a terminal; that everything but
+//! `install` and `uninstall` changes nothing; and that no secret is ever printed.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::exit,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::type_complexity,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on has failed, and the launcher's boundaries are not the tests'"
+)]
+
+#[path = "../launcher/decisions.rs"]
+mod decisions;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod cli;
+mod config;
+mod doctor;
+mod explain;
+mod inspect;
+mod install;
+mod log;
+mod man;
+mod openclaw_stand_in;
+
+use std::process::{Command, ExitCode};
+
+use serde_json::Value;
+use snapbox::{Assert, IntoData, Redactions};
+use support::{Case, Finished, Fixture, assert_same, fixture, harness, run, snapshot, stand_in};
+
+/// `codex-home` with a codex on PATH, and UTC.
+fn codex_home(person: &Fixture, args: &[&str]) -> Command {
+    let mut command = person.codex_home(args);
+    command.env("PATH", person.root().join("bin")).env("TZ", "UTC");
+    command
+}
+
+/// Runs a command that changes nothing, and that prints no secret.
+fn ask(person: &Fixture, command: &mut Command) -> Finished {
+    let trees = || ["home", "state", "work", "out"].map(|tree| snapshot(&person.root().join(tree)));
+    let before = trees();
+    let finished = run(command);
+    before.iter().zip(&trees()).for_each(|(before, after)| assert_same(before, after));
+    person.assert_no_secret(&person.secrets(), &[finished.stdout.as_bytes(), finished.stderr.as_bytes()]);
+    finished
+}
+
+/// As [`ask`], for a command that prints JSON and nothing else.
+fn ask_json(person: &Fixture, command: &mut Command) -> (i32, Value) {
+    let finished = ask(person, command);
+    assert_eq!(finished.stderr, "", "{finished:?}");
+    let value = serde_json::from_str(&finished.stdout).unwrap_or_else(|error| panic!("{error}: {finished:?}"));
+    (finished.code.unwrap(), value)
+}
+
+/// Runs a command that prints this on stdout, and nothing on stderr.
+#[track_caller]
+fn prints(person: &Fixture, command: &mut Command, code: i32, expected: impl IntoData) {
+    let finished = ask(person, command);
+    assert_eq!((finished.code, finished.stderr.as_str()), (Some(code), ""), "{finished:?}");
+    compare(person, &finished.stdout, expected);
+}
+
+/// Runs a command that prints this on stderr, and nothing on stdout.
+#[track_caller]
+fn complains(person: &Fixture, command: &mut Command, code: i32, expected: impl IntoData) {
+    let finished = ask(person, command);
+    assert_eq!((finished.code, finished.stdout.as_str()), (Some(code), ""), "{finished:?}");
+    compare(person, &finished.stderr, expected);
+}
+
+#[track_caller]
+fn compare(person: &Fixture, text: &str, expected: impl IntoData) {
+    let mut redactions = Redactions::new();
+    redactions.insert("[ROOT]", person.root().to_path_buf()).unwrap();
+    Assert::new().redact_with(redactions).eq(text, expected);
+}
+
+fn main() -> ExitCode {
+    // This program is also the stand-in for codex, and the one for `openclaw`.
+    if let Some(code) = openclaw_stand_in::act().or_else(stand_in::act) {
+        return code;
+    }
+    let cases: [Vec<Case>; 8] = [
+        inspect::cases(),
+        explain::cases(),
+        log::cases(),
+        config::cases(),
+        cli::cases(),
+        doctor::cases(),
+        install::cases(),
+        man::cases(),
+    ];
+    let code = harness::main(cases.into_iter().flatten());
+    fixture::remove_programs();
+    code
+}

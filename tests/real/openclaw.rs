@@ -1,0 +1,68 @@
+//! Real releases of OpenClaw make one turn without and one with the launcher: `tests/openclaw/run`.
+//!
+//! `CODEX_HOME_SHIM_OPENCLAW` names the releases, separated by spaces. npm fetches some hundred megabytes for each.
+
+use std::env;
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::examples::{app_server, example, root};
+use crate::support::{Case, Need, case, npm, run_within};
+
+const VARIABLE: &str = "CODEX_HOME_SHIM_OPENCLAW";
+/// The release of openclaw#70511.
+const REPORTED: &str = "2026.4.21";
+/// npm's share included.
+const PATIENCE: Duration = Duration::from_secs(900);
+
+pub fn cases() -> Vec<Case> {
+    let named = env::var(VARIABLE).ok().filter(|named| !named.trim().is_empty()).unwrap_or_else(|| REPORTED.to_owned());
+    let turns = named.split_whitespace().map(|version| {
+        let version = version.to_owned();
+        let name = format!("OpenClaw {version}: a turn without and a turn with the launcher end as they should");
+        case(name, move || drop(shown(&[&version])))
+    });
+    let turns = turns.collect::<Vec<_>>().into_iter();
+    let rest = [
+        case("OpenClaw 2026.4.21 without a personal login: the bridge is repaired, and the turn answered", || {
+            shown(&[REPORTED, "--personal", "none"]);
+        }),
+        case("OpenClaw 2026.4.21 with strategy `repair`: the turn is answered, and ~/.codex is not touched", || {
+            shown(&[REPORTED, "--only", "with", "--strategy", "repair"]);
+        }),
+        case("OpenClaw 2026.4.21 accepts openclaw.json, and the turn is answered", || accepts("openclaw.json")),
+        case("OpenClaw 2026.4.21 accepts openclaw-with-args.json, and the turn is answered", || {
+            accepts("openclaw-with-args.json");
+        }),
+        case("OpenClaw 2026.4.21 reads openclaw-by-variable.env, and the turn is answered", reads_the_variable),
+    ];
+    turns.chain(rest).map(|case| case.needs(Need::Deep).needs(Need::Npm)).collect()
+}
+
+/// Runs the script and returns what it said; fails if it does.
+fn shown(args: &[&str]) -> String {
+    // Each takes most of a machine, and all of them npm's directory.
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut command = Command::new("python3");
+    command.arg(root().join("tests/openclaw/run")).args(args);
+    command.args(["--launcher", env!("CARGO_BIN_EXE_codex-home-shim"), "--cache"]).arg(npm::cache().unwrap());
+    let said = run_within(&mut command, PATIENCE).unwrap();
+    assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
+    said.stdout
+}
+
+fn accepts(path: &str) {
+    let mut app_server = app_server(path);
+    app_server["command"] = env!("CARGO_BIN_EXE_codex-home-shim").into();
+    let said = shown(&[REPORTED, "--only", "with", "--check-config", "--app-server", &app_server.to_string()]);
+    assert!(said.contains("Config valid"), "{said}");
+}
+
+fn reads_the_variable() {
+    let text = example("openclaw-by-variable.env");
+    let line = text.lines().find(|line| !line.starts_with('#')).unwrap();
+    let variable = line.replace("/usr/local/bin/codex-home-shim", "{launcher}");
+    shown(&[REPORTED, "--only", "with", "--app-server", "null", "--env", &variable]);
+}

@@ -1,0 +1,156 @@
+//! The one harness: named cases, each with what it needs. A case whose needs are not met is listed as ignored, with the reason.
+
+use std::env;
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::OnceLock;
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use nix::unistd::geteuid;
+
+use super::{npm, strace, versions};
+
+/// The variable that asks for the deep checks; `.ci/run` sets it to `1`. Then a missing program is a failure.
+pub const DEEP: &str = "CODEX_HOME_SHIM_DEEP";
+
+/// One case: a sentence, what it needs, and what shows that it holds.
+pub struct Case {
+    name: String,
+    needs: Vec<Need>,
+    run: Box<dyn FnOnce() + Send>,
+}
+
+/// What a machine may lack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Minutes: many starts, real programs, or the network.
+    Deep,
+    /// To be root, for other users' files and mount namespaces.
+    Root,
+    /// A mount namespace of one's own.
+    MountNamespace,
+    /// Root, on a file system where a setuid program gets its owner's rights.
+    Setuid,
+    /// `cc`, for a library that is preloaded.
+    Compiler,
+    /// `strace`, with the right to trace.
+    Strace,
+    /// The real codex of both [`versions::CODEX`], which npm brings.
+    Codex,
+    /// `npm` and the registry.
+    Npm,
+    /// Linux.
+    Linux,
+    /// No codex in the places of installers outside any home, which would be found before one in a home.
+    NoSystemCodex,
+}
+
+/// Makes a case that needs nothing.
+pub fn case(name: impl Into<String>, run: impl FnOnce() + Send + 'static) -> Case {
+    Case { name: name.into(), needs: Vec::new(), run: Box::new(run) }
+}
+
+impl Case {
+    /// Puts words before the name: the same case, run for another purpose.
+    pub fn prefixed(mut self, prefix: &str) -> Case {
+        self.name.insert_str(0, prefix);
+        self
+    }
+
+    /// Adds a need.
+    pub fn needs(mut self, need: Need) -> Case {
+        self.needs.push(need);
+        self
+    }
+}
+
+/// Runs the cases under libtest's command line.
+pub fn main(cases: impl IntoIterator<Item = Case>) -> ExitCode {
+    let trials = cases.into_iter().map(|case| {
+        let Case { name, needs, run } = case;
+        Trial::ignorable_test(name, move || match unmet(&needs) {
+            None => {
+                run();
+                Ok(Completion::Completed)
+            }
+            // On a machine that was asked for everything a missing program is a failure; only root can lay out some cases.
+            Some(reason) if is_deep() && geteuid().is_root() => Err(Failed::from(reason)),
+            Some(reason) => Ok(Completion::ignored_with(reason)),
+        })
+    });
+    let mut arguments = Arguments::from_args();
+    // Starts and hosts wait more than they compute.
+    arguments.test_threads.get_or_insert(8);
+    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+}
+
+/// Whether the deep checks were asked for.
+pub fn is_deep() -> bool {
+    env::var_os(DEEP).is_some_and(|value| !value.is_empty())
+}
+
+/// Why the first need that is not met is not.
+fn unmet(needs: &[Need]) -> Option<String> {
+    needs.iter().find_map(|need| need.check().err())
+}
+
+impl Need {
+    fn check(self) -> Result<(), String> {
+        static CODEX: OnceLock<Result<(), String>> = OnceLock::new();
+        static STRACE: OnceLock<Result<(), String>> = OnceLock::new();
+        static MOUNTS: OnceLock<Result<(), String>> = OnceLock::new();
+        match self {
+            Self::Deep if is_deep() => Ok(()),
+            Self::Deep => Err(format!("a deep check: set {DEEP}=1")),
+            Self::Root if geteuid().is_root() => Ok(()),
+            Self::Root => Err("needs root".to_owned()),
+            Self::Setuid => honours_setuid(),
+            Self::Compiler => match Command::new("cc").arg("--version").stdout(Stdio::null()).status() {
+                Ok(status) if status.success() => Ok(()),
+                _ => Err("needs a C compiler".to_owned()),
+            },
+            Self::Linux if cfg!(target_os = "linux") => Ok(()),
+            Self::Linux => Err("needs Linux".to_owned()),
+            Self::NoSystemCodex => no_system_codex(),
+            Self::MountNamespace => MOUNTS.get_or_init(can_mount).clone(),
+            Self::Strace => STRACE.get_or_init(|| strace::program().map(drop)).clone(),
+            Self::Codex => CODEX
+                .get_or_init(|| versions::CODEX.iter().try_for_each(|version| npm::codex(version).map(drop)))
+                .clone(),
+            Self::Npm => {
+                match Command::new("npm").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status() {
+                    Ok(status) if status.success() => Ok(()),
+                    _ => Err("needs npm".to_owned()),
+                }
+            }
+        }
+    }
+}
+
+fn honours_setuid() -> Result<(), String> {
+    use nix::sys::statvfs::{FsFlags, statvfs};
+    if !geteuid().is_root() {
+        return Err("needs root".to_owned());
+    }
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let is_nosuid = statvfs(&env::temp_dir()).is_ok_and(|fs| fs.flags().contains(FsFlags::ST_NOSUID));
+    if is_nosuid || status.lines().any(|line| line.starts_with("NoNewPrivs:") && line.ends_with('1')) {
+        return Err("needs a file system and a process with setuid".to_owned());
+    }
+    Ok(())
+}
+
+fn can_mount() -> Result<(), String> {
+    let unshared = Command::new("unshare").args(["-m", "true"]).stderr(Stdio::null()).status();
+    match unshared {
+        Ok(status) if status.success() => Ok(()),
+        _ => Err("needs a mount namespace (root and `unshare`)".to_owned()),
+    }
+}
+
+fn no_system_codex() -> Result<(), String> {
+    let places = codex_home::codex::locations::LOCATIONS.iter().map(|location| location.path);
+    let found =
+        places.chain(["/usr/bin/codex", "/bin/codex"]).find(|path| path.starts_with('/') && Path::new(path).exists());
+    found.map_or(Ok(()), |path| Err(format!("`{path}` is on this machine")))
+}
