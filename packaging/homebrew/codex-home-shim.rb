@@ -63,7 +63,7 @@ class CodexHomeShim < Formula
     said = shell_output("#{bin}/codex-home-shim app-server --listen stdio://")
     assert_equal "#{testpath}/.codex: app-server --listen stdio://\n", said
     assert_equal personal, (testpath/".codex/auth.json").read
-    assert_match '"verdict": "redirect"', shell_output("#{bin}/codex-home explain --json")
+    assert_match '"decision": "redirect"', shell_output("#{bin}/codex-home explain --json")
     assert_match version.to_s, shell_output("#{bin}/codex-home --version")
   end
 end
