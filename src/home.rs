@@ -238,6 +238,15 @@ impl Home {
     /// # Errors
     /// Why that is not known, or why codex cannot load it; the first is [`Login::NotJudged`], the second [`Login::Broken`].
     pub fn own_config(&self, overrides: &crate::request::Overrides) -> Result<Config, Login> {
+        use ReasonCode::{HomeNotOwned, HomeUnreadable};
+        match &self.directory {
+            // What is in a directory that cannot be entered is not known.
+            Fact::Unusable(reason) if matches!(reason.code, HomeUnreadable | HomeNotOwned) => {
+                return Err(Login::Broken(reason.clone()));
+            }
+            Fact::Unknown(reason) => return Err(Login::NotJudged(reason.clone())),
+            Fact::Seen(_) | Fact::Absent | Fact::Unusable(_) => {}
+        }
         let file = match &self.config {
             Fact::Seen(file) => Some(file),
             Fact::Absent => None,

@@ -19,15 +19,10 @@ const fn private(uid: u32, mode: u32, inode: u64) -> Stat {
     Stat { id, uid, gid: uid, mode, links: 1, size: 1, changed: [0; 4] }
 }
 
-fn absent_becomes(directory: &Fact<HomeDirectory>, uid: u32) -> Fact<HomeDirectory> {
-    match directory {
-        Fact::Absent => Fact::Seen(HomeDirectory {
-            real_path: PathBuf::from("/"),
-            stat: private(uid, 0o700, 0),
-            not_writable: None,
-        }),
-        other => other.clone(),
-    }
+/// A private directory of this user's.
+fn private_directory(uid: u32) -> Fact<HomeDirectory> {
+    let stat = private(uid, 0o700, 0);
+    Fact::Seen(HomeDirectory { real_path: PathBuf::from("/"), stat, not_writable: None })
 }
 
 /// Names a person: codex's own login does, and a bridge may not.
@@ -80,7 +75,7 @@ impl Home {
         }
         let was_entered = self.directory.seen().is_some();
         if !was_entered {
-            self.directory = absent_becomes(&Fact::Absent, uid);
+            self.directory = private_directory(uid);
         }
         if is_closed(&self.config, ReasonCode::ConfigUnreadable, was_entered) {
             self.config = Fact::Absent;
@@ -172,7 +167,9 @@ impl Personal {
     pub(super) fn log_in(&mut self, owners: Owners, uid: u32) -> bool {
         let owners = with_person(owners);
         self.not_renewable = None;
-        self.home.directory = absent_becomes(&self.home.directory, uid);
+        if matches!(self.home.directory, Fact::Absent) {
+            self.home.directory = private_directory(uid);
+        }
         self.home.log_in(owners, uid, 2)
     }
 

@@ -383,7 +383,10 @@ fn closed_to_us() -> Vec<Case> {
             person.serve().is_refused("owner-unknown", 78, &["auth-unreadable", "owner-unknown"]);
             person.chmod(&person.bridge().join("auth.json"), 0o600);
             person.chmod(&person.bridge(), 0o000);
-            person.serve().is_refused("config-unreadable", 78, &["home-unreadable", "config-unreadable"]);
+            person.serve().is_refused("home-unreadable", 78, &["home-unreadable", "config.toml says is not known"]);
+            // Nor does the person's word for the bot say where its work goes.
+            let trusted = person.serve().setting("strategy", "redirect");
+            trusted.is_refused("home-unreadable", 78, &["home-unreadable", "config.toml says is not known"]);
         }),
         unprivileged("a bridge that codex cannot write into is redirected, never repaired", |person| {
             person.chmod(&person.bridge(), 0o500);

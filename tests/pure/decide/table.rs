@@ -137,7 +137,8 @@ fn is_certain(world: &World) -> bool {
                 && !matches!(world[InjectedConfig], "profile" | "base URL")
                 && !ELSEWHERE.contains(&world[InjectedConfig])
         }
-        false => true,
+        // Nothing is known of what is in a directory that cannot be entered.
+        false => world[InjectedDirectory] == "absent",
     };
     world[Strategy] != "repair" && starts && can_work && goes_to_openai && bridge_is_plain
 }
