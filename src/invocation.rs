@@ -139,6 +139,12 @@ impl Invocation {
         (!value.is_empty()).then_some(value)
     }
 
+    /// Returns whether a variable whose name begins with `prefix` is set and not empty.
+    #[must_use]
+    pub fn has_var_with_prefix(&self, prefix: &str) -> bool {
+        self.env.iter().any(|(name, value)| name.as_encoded_bytes().starts_with(prefix.as_bytes()) && !value.is_empty())
+    }
+
     /// Returns whether a variable is set to something other than white space.
     #[must_use]
     pub fn is_not_blank(&self, name: &str) -> bool {

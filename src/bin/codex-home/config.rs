@@ -65,6 +65,7 @@ fn value(settings: &Settings, key: Key) -> Value {
     let path = |path: &PathBuf| Value::from(path.to_string_lossy());
     match key {
         Key::Codex => settings.codex.as_ref().map_or(Value::Null, path),
+        Key::Search => settings.search.iter().map(|path| Value::from(path.to_string_lossy())).collect(),
         Key::PersonalHome => settings.personal_home.as_ref().map_or(Value::Null, path),
         Key::Strategy => settings.strategy.name().into(),
         Key::Bridges => settings.bridges.iter().map(ToString::to_string).collect(),

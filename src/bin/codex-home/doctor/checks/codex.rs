@@ -1,6 +1,6 @@
 //! The codex that would be started: here, and by the gateway's service.
 
-use codex_home::codex::{Codex, Unfit};
+use codex_home::codex::Codex;
 use codex_home::display::plain_text;
 use semver::Version as Number;
 
@@ -28,11 +28,7 @@ impl Checks<'_> {
         self.ok("codex", text);
         for skipped in &codex.skipped {
             let text = format!("another codex is skipped, `{}`: {}", self.path(&skipped.path), skipped.unfit);
-            let help = match skipped.unfit {
-                Unfit::NoNative => "run `npm i -g @openai/codex@latest`",
-                _ => "remove it, or its directory from PATH",
-            };
-            self.warn("codex-skipped", text, help);
+            self.warn("codex-skipped", text, skipped.help(self.person_home, false));
         }
         self.codex_writable_by_others();
         self.codex_minimum(codex);
@@ -72,7 +68,12 @@ impl Checks<'_> {
                 self.ok(ID, format!("{needs}, and this one is{}", version_of(codex)));
             }
             Some(Ok(_)) => {
-                let help = "run `npm i -g @openai/codex`, or set `codex = …` to a later one".to_owned();
+                let help = match codex.update(self.person_home) {
+                    Some(command) => format!("run `{command}`"),
+                    None => {
+                        "update codex as it was installed, or set `codex` in the settings to a later one".to_owned()
+                    }
+                };
                 let text = format!("{needs}, and this one is{}", version_of(codex));
                 self.add(ID, self.fail_if_launcher_runs(), text, Some(help));
             }
