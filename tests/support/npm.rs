@@ -90,10 +90,8 @@ pub struct Installer {
     pub id: &'static str,
     /// The directory below the home in which it puts the command `codex`.
     pub bin: &'static str,
-    /// What precedes the package's name on its command line, and what follows.
+    /// What precedes the package's name on its command line.
     args: &'static [&'static str],
-    /// What makes it leave optional dependencies out.
-    pub hollow: &'static [&'static str],
 }
 
 /// The installers that npm has.
@@ -103,49 +101,48 @@ pub const INSTALLERS: &[Installer] = &[
     pnpm_of("pnpm@10", ".local/share/pnpm"),
     pnpm_of("pnpm@11", ".local/share/pnpm/bin"),
     pnpm_of("pnpm@12", ".local/share/pnpm/bin"),
-    Installer { spec: "bun@1", id: "bun", bin: ".bun/bin", args: &["add", "-g"], hollow: &["--omit=optional"] },
-    Installer {
-        spec: "yarn@1",
-        id: "yarn",
-        bin: ".yarn/bin",
-        args: &["global", "add", "--prefix", "HOME/.yarn", "--global-folder", "HOME/.config/yarn/global"],
-        hollow: &["--ignore-optional"],
-    },
+    Installer { spec: "bun@1", id: "bun", bin: ".bun/bin", args: &["add", "-g"] },
+    Installer { spec: "yarn@1", id: "yarn", bin: ".yarn/bin", args: &["global", "add"] },
     Installer {
         spec: "mise",
         id: "mise",
         bin: ".local/share/mise/installs/npm-openai-codex/VERSION/bin",
         args: &["use", "-g"],
-        hollow: &[],
     },
 ];
 
 const fn npm_of(spec: &'static str) -> Installer {
     let args = &["install", "-g", "--prefix", "HOME/.npm-global"];
-    Installer { spec, id: "npm", bin: ".npm-global/bin", args, hollow: &["--omit=optional"] }
+    Installer { spec, id: "npm", bin: ".npm-global/bin", args }
 }
 
 const fn pnpm_of(spec: &'static str, bin: &'static str) -> Installer {
-    Installer { spec, id: "pnpm", bin, args: &["add", "-g"], hollow: &["--no-optional"] }
+    Installer { spec, id: "pnpm", bin, args: &["add", "-g"] }
 }
 
 impl Installer {
+    /// Returns the versions of codex that it can install: yarn wants the packages of all platforms, of which the registry has those
+    /// of 0.123.0 no more.
+    pub fn versions(&self) -> &'static [&'static str] {
+        if self.id == "yarn" { &["0.169.0"] } else { &["0.123.0", "0.169.0"] }
+    }
+
     /// Returns a home in which this installer installed `@openai/codex@<version>`.
     pub fn home(&self, version: &str) -> Result<PathBuf, String> {
         // What it runs with is fetched first: one fetch at a time.
         self.command(Path::new("/"))?;
         let name = format!("home-{}-{version}", self.spec);
         let there = |home: &Path| home.join(self.bin.replace("VERSION", version)).join("codex").exists();
-        let make = |home: &Path, _: &Path| self.install(home, version, &[]);
+        let make = |home: &Path, _: &Path| self.install(home, version);
         kept_or_made(&name, |home| there(home).then(|| home.to_owned()), make)?
             .ok_or_else(|| format!("{} brought no command", self.spec))
     }
 
     /// Installs `@openai/codex@<version>` into a home.
-    pub fn install(&self, home: &Path, version: &str, more: &[&str]) -> Result<(), String> {
+    pub fn install(&self, home: &Path, version: &str) -> Result<(), String> {
         let package = format!("{}@openai/codex@{version}", if self.id == "mise" { "npm:" } else { "" });
         let args = self.args.iter().map(|arg| arg.replace("HOME", &home.to_string_lossy()));
-        let args: Vec<_> = args.chain(more.iter().map(ToString::to_string)).chain([package]).collect();
+        let args: Vec<_> = args.chain([package]).collect();
         let mut command = self.command(home)?;
         install(command.args(args))
     }
@@ -175,6 +172,9 @@ impl Installer {
             ("PATH", std::env::join_paths(path).map_err(|error| error.to_string())?),
             ("SHELL", "/bin/bash".into()),
             ("CI", "1".into()),
+            // Where they are for everyone but root.
+            ("YARN_PREFIX", home.join(".yarn").into()),
+            ("YARN_GLOBAL_FOLDER", home.join(".config/yarn/global").into()),
             ("MISE_NPM_PACKAGE_MANAGER", "npm".into()),
             ("MISE_MINIMUM_RELEASE_AGE", "0s".into()),
         ];

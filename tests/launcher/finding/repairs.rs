@@ -7,8 +7,8 @@ use codex_home::failure::Failure;
 use super::*;
 
 pub fn cases() -> Vec<Case> {
-    let hollow = npm::INSTALLERS.iter().filter(|installer| !installer.hollow.is_empty());
-    hollow
+    npm::INSTALLERS
+        .iter()
         .map(|installer| {
             let name = format!(
                 "{}: the command that a refusal gives repairs a codex without its native package",
@@ -22,7 +22,8 @@ pub fn cases() -> Vec<Case> {
 // openai/codex#13555, openai/codex#19177
 fn repairs(installer: &npm::Installer) {
     let person = Fixture::new();
-    installer.install(&person.home(), "0.123.0", installer.hollow).unwrap();
+    installer.install(&person.home(), "0.169.0").unwrap();
+    remove_native(&person.home());
     let gateway = || invocation(&[("HOME", person.home().as_os_str()), ("PATH", OsStr::new("/usr/bin:/bin"))]);
     let settings = Settings::read(&gateway()).0;
     let failure = find(&gateway(), &settings).unwrap_err();
@@ -46,4 +47,19 @@ fn repairs(installer: &npm::Installer) {
     assert_eq!(ended.code, Some(0), "{command}: {ended:?}");
     let found = find(&gateway(), &settings).unwrap();
     assert_eq!(found.found_by, installer.id, "{command}");
+}
+
+/// Removes the native codex, as an installation leaves it that was interrupted.
+fn remove_native(directory: &Path) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let entry = entry.unwrap();
+        if !entry.file_type().unwrap().is_dir() {
+            continue;
+        }
+        if entry.path().join(PLATFORM.triple).is_dir() {
+            fs::remove_dir_all(entry.path()).unwrap();
+        } else {
+            remove_native(&entry.path());
+        }
+    }
 }
