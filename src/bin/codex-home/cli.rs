@@ -77,6 +77,28 @@ pub enum Command {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Start what the gateway would start, and show which login codex says it holds
+    ///
+    /// Starts it in the gateway's environment and in the home that OpenClaw would inject, asks it over stdio, and ends it. codex
+    /// writes into its home at any start; what may be written is printed first. Exit codes: 0 codex says that it is logged in, 1 it
+    /// is not, or it does not answer, 3 it cannot be told, 78, 126 or 127 the launcher starts nothing.
+    Verify {
+        /// Inject this home instead of OpenClaw's
+        #[arg(long, value_name = "DIR")]
+        home: Option<PathBuf>,
+        /// Verify the gateway of this profile
+        #[arg(long, value_name = "NAME")]
+        gateway: Option<String>,
+        /// Ask the model one short question too, and show the answer
+        #[arg(long)]
+        turn: bool,
+        /// End it after this many seconds [default: 30, with --turn 180]
+        #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+        limit: Option<u64>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Show recent starts, newest last
     Log {
         /// How many starts to show

@@ -3,6 +3,7 @@
 use std::io;
 
 use codex_home::failure::Failure;
+use nix::sys::signal::Signal;
 
 /// The exit code of a command, or what kept it from doing what was asked.
 pub type CliResult = Result<u8, CliError>;
@@ -14,6 +15,8 @@ pub enum CliError {
     Output(io::Error),
     /// A failure that would stop a start too.
     Failure(Failure),
+    /// This program was asked to end.
+    Interrupted(Signal),
     /// Anything else.
     Other {
         /// What is wrong.

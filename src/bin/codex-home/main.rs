@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`cli`] | our own command line | |
 //! | [`printer`], [`error`] | output and exit codes | stdout, stderr |
+//! | [`child`] | a program that is run, and ended with this one | starts and ends processes |
 //! | [`launcher`] | where the launcher is | [`disk`] |
 //! | [`dry_run`] | what a start would do: the library's `observe` and `decide` | the library |
 //! | [`inspect`], [`explain`] | one home, one start | the library |
@@ -11,6 +12,7 @@
 //! | [`openclaw`] | OpenClaw's places, files and versions | [`disk`] |
 //! | [`doctor`] | what is wrong, and what repairs it | [`disk`], the library |
 //! | [`install`] | sets and restores one setting of OpenClaw | runs `openclaw`, writes its receipt |
+//! | [`verify`] | starts what the gateway would start, and asks it | [`child`] |
 //! | [`log`] | shows the journal | [`disk`] |
 //! | [`config`] | shows the settings | the library |
 //! | [`disk`] | reads for the modules above | the disk, reading |
@@ -18,6 +20,7 @@
 //! What is deliberately absent: a policy. Everything that is said about a home or a start comes from the library, from the same
 //! functions that a start calls.
 
+mod child;
 mod cli;
 mod config;
 mod disk;
@@ -33,6 +36,7 @@ mod launcher;
 mod log;
 mod openclaw;
 mod printer;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -46,6 +50,7 @@ use crate::cli::{Cli, Command};
 use crate::error::{CliError, CliResult};
 use crate::install::Options;
 use crate::printer::Printer;
+use crate::verify::Asked;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -85,6 +90,10 @@ fn run(cli: Cli, invocation: Invocation, printer: &mut Printer) -> CliResult {
         Command::Doctor { json } => doctor::run(&invocation, json, printer),
         Command::Install { dry_run, force } => install::install(&invocation, Options { dry_run, force }, printer),
         Command::Uninstall { dry_run } => install::uninstall(&invocation, Options { dry_run, force: false }, printer),
+        Command::Verify { home, gateway, turn, limit, json } => {
+            let options = verify::Options { asked: Asked { home, gateway }, turn, limit, json };
+            verify::run(&invocation, options, printer)
+        }
         Command::Log { count, follow, json } => log::run(&invocation, count, follow, json, printer),
         Command::Config { command, json } => config::run(&invocation, command.unwrap_or_default(), json, printer),
         Command::Completions { shell } => cli::completions(shell, printer),

@@ -1,0 +1,133 @@
+//! `codex-home verify`: starts what the gateway would start, as it would start it, and reports which login codex says it holds.
+//!
+//! Writes nothing itself; what it starts may, and that is said beforehand. The child ends with this program, within a second.
+
+mod forecast;
+mod gateway;
+mod report;
+mod session;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use codex_home::display::plain_text;
+use codex_home::invocation::Invocation;
+
+use crate::child::{Signals, command};
+use crate::disk;
+use crate::error::{CliError, CliResult};
+use crate::printer::Printer;
+use forecast::Forecast;
+use gateway::{GatewayStart, what_the_gateway_starts};
+use report::Report;
+use session::{Session, Stopped};
+
+pub use gateway::Asked;
+
+/// The exit code if it cannot be told whether codex is logged in.
+pub const UNKNOWN: u8 = 3;
+/// How long codex may take, in seconds, to say which login it holds. It usually needs less than one.
+const LIMIT: u64 = 30;
+/// How long codex and the model may take together, in seconds.
+const LIMIT_WITH_TURN: u64 = 180;
+
+/// The options of the command.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Which start is asked about.
+    pub asked: Asked,
+    /// Ask the model a question.
+    pub turn: bool,
+    /// How long all of it may take, in seconds.
+    pub limit: Option<u64>,
+    /// Print JSON.
+    pub json: bool,
+}
+
+/// Everything that was seen.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// What codex says of itself, and after how long.
+    pub hello: Option<(session::Hello, Duration)>,
+    /// Which login codex says it holds.
+    pub account: Option<session::Account>,
+    /// What became of a turn, and how long it took.
+    pub turn: Option<(session::Turn, Duration)>,
+    /// What ended the exchange before its time.
+    pub stopped: Option<Stopped>,
+    /// The exit code of what was started, if it ended by itself after it refused.
+    pub code: Option<i32>,
+    /// How long all of it took.
+    pub took: Duration,
+}
+
+/// Verifies the gateway's start.
+pub fn run(invocation: &Invocation, options: Options, printer: &mut Printer) -> CliResult {
+    let start = what_the_gateway_starts(invocation, &options.asked)?;
+    refuse_for_other_user(&start)?;
+    let forecast = start.is_launcher.then(|| Forecast::new(&start.invocation));
+    let limit = options.limit.unwrap_or(if options.turn { LIMIT_WITH_TURN } else { LIMIT });
+    let mut report = Report { start, forecast, seen: Seen::default(), limit };
+    if !options.json {
+        report.announce(printer)?;
+    }
+    let signals = Signals::hold();
+    let spinner = printer.spinner("waiting for codex");
+    report.seen = converse(&report.start, Duration::from_secs(limit), options.turn, &signals);
+    drop(spinner);
+    if let Some(Stopped::Interrupted(signal)) = report.seen.stopped {
+        return Err(CliError::Interrupted(signal));
+    }
+    if options.json {
+        printer.json(&report.to_json())?;
+    } else {
+        report.print(printer)?;
+    }
+    Ok(report.exit_code())
+}
+
+/// Starts the program and asks it everything.
+fn converse(start: &GatewayStart, limit: Duration, with_turn: bool, signals: &Signals) -> Seen {
+    let since = Instant::now();
+    let mut seen = Seen::default();
+    let mut command = command(&start.program);
+    command.args(&start.invocation.args).env_clear();
+    // Of a repeated name every program reads the first; std would keep the last.
+    command.envs(start.invocation.env().iter().rev().map(|(name, value)| (name, value)));
+    tracing::debug!("starting `{}`", start.program.display());
+    let mut session = match Session::start(&mut command, since + limit, signals) {
+        Ok(session) => session,
+        Err(stopped) => return Seen { stopped: Some(stopped), took: since.elapsed(), ..seen },
+    };
+    let asked = ask(&mut session, &mut seen, with_turn, since);
+    seen.took = since.elapsed();
+    let code = session.end();
+    if let Err(stopped) = asked {
+        // A launcher that refuses answers first, and ends when nothing more is asked.
+        seen.code = code.filter(|_| matches!(stopped, Stopped::Refused(_)) && seen.hello.is_none());
+        seen.stopped = Some(stopped);
+    }
+    seen
+}
+
+fn ask(session: &mut Session<'_>, seen: &mut Seen, with_turn: bool, since: Instant) -> Result<(), Stopped> {
+    let hello = session.initialize()?;
+    seen.hello = Some((hello, since.elapsed()));
+    let account = session.account()?;
+    seen.account = Some(account);
+    if with_turn {
+        let since = Instant::now();
+        let turn = session.turn()?;
+        seen.turn = Some((turn, since.elapsed()));
+    }
+    Ok(())
+}
+
+/// Refuses to start codex in a home of another user: `sudo` would leave files there that their owner cannot write.
+fn refuse_for_other_user(start: &GatewayStart) -> Result<(), CliError> {
+    let homes = [start.invocation.person_home(), start.invocation.codex_home(), start.invocation.default_home()];
+    let other = |path: &PathBuf| disk::owned_by_other_user(path, start.invocation.uid);
+    let Some(path) = homes.into_iter().flatten().find(other) else { return Ok(()) };
+    let message = format!("`{}` belongs to another user, in whose files codex would write", plain_text(&path));
+    Err(CliError::new(message, "run this as that user, without `sudo`"))
+}
