@@ -235,9 +235,13 @@ impl Settings {
             self.file_is_missing = named.is_some();
             return Ok(());
         };
-        let raw = file::parse(&text).map_err(problem)?;
-        self.take(raw, Source::File)
-            .map_err(|(key, cause)| problem(FileProblem::Invalid { at: file::position_of(&text, key.name()), cause }))
+        self.take_text(&text).map_err(problem)
+    }
+
+    /// Takes the values of a settings file.
+    fn take_text(&mut self, text: &str) -> Result<(), FileProblem> {
+        self.take(file::parse(text)?, Source::File)
+            .map_err(|(key, cause)| FileProblem::Invalid { at: file::position_of(text, key.name()), cause })
     }
 
     /// Takes the values that are given.
@@ -276,6 +280,15 @@ impl Settings {
         self.journal = raw.journal.unwrap_or(self.journal);
         Ok(())
     }
+}
+
+/// Checks the text of a settings file as a start does: its keys, the types of their values, and what the values mean for the
+/// person whose home directory this is.
+///
+/// # Errors
+/// The first thing that is wrong with it.
+pub fn check_for(text: &str, person_home: Option<&Path>) -> Result<(), FileProblem> {
+    Settings { person_home: person_home.map(Path::to_owned), ..Settings::default() }.take_text(text)
 }
 
 /// The settings as they are written: the one definition for the file and for variables.

@@ -3,8 +3,10 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
+use codex_home::settings::Key;
 
 use crate::error::CliResult;
 use crate::printer::Printer;
@@ -111,9 +113,11 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Show the settings: their file, the values in force, whether they are valid
+    /// Show the settings, or change one of them
+    ///
+    /// Exit codes: 0 it was shown or changed, 1 the file cannot be written, 78 the settings or the value are wrong.
     Config {
-        /// What to show [default: show]
+        /// What to do [default: show]
         #[command(subcommand)]
         command: Option<ConfigCommand>,
         /// Print JSON
@@ -127,8 +131,8 @@ pub enum Command {
     },
 }
 
-/// What to show of the settings.
-#[derive(Clone, Copy, Default, Subcommand)]
+/// What to do with the settings.
+#[derive(Clone, Default, Subcommand)]
 pub enum ConfigCommand {
     /// Print the path of the settings file, whether it exists or not
     Path,
@@ -137,6 +141,20 @@ pub enum ConfigCommand {
     Show,
     /// Check the settings; exit code 78 if something is wrong
     Check,
+    /// Set one key in the settings file, and keep the rest of it
+    Set {
+        /// The key
+        #[arg(value_parser = PossibleValuesParser::new(Key::ALL.map(Key::name)))]
+        key: String,
+        /// Its value; several make a list
+        #[arg(required = true, value_name = "VALUE")]
+        values: Vec<String>,
+    },
+    /// Remove one key from the settings file, so that its default is in force
+    Unset {
+        /// The key; also one that is not known, which makes the file invalid
+        key: String,
+    },
 }
 
 /// Prints a completion script.

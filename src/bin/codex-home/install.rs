@@ -18,6 +18,7 @@ use crate::launcher;
 use crate::openclaw::OpenClaw;
 use crate::openclaw::config::{Includes, KEY, OpenClawConfig};
 use crate::printer::Printer;
+use crate::write::refuse_if_owned_by_other_user;
 use change::Change;
 use receipt::{Receipt, Receipts};
 
@@ -215,14 +216,6 @@ fn refuse_if_unwise(context: &Context<'_>) -> Result<(), CliError> {
     let Some(way) = version.own_way() else { return Ok(()) };
     let message = format!("OpenClaw {version} can log codex in itself, which is better than a launcher");
     Err(CliError::new(message, format!("{way}; `codex-home install --force` installs the launcher anyway")))
-}
-
-/// Refuses to write among another user's files: `sudo` would leave files that their owner cannot change or read.
-fn refuse_if_owned_by_other_user(paths: &[&Path], uid: u32) -> Result<(), CliError> {
-    let Some(path) = paths.iter().find(|path| disk::owned_by_other_user(path, uid)) else { return Ok(()) };
-    let message =
-        format!("`{}` belongs to another user, or would be created in that user's directory", plain_text(path));
-    Err(CliError::new(message, "run this as that user, without `sudo`"))
 }
 
 /// Restores what OpenClaw ran before `install`.

@@ -11,10 +11,11 @@
 //! | [`hosts`] | what a redirect of a host's home would risk | |
 //! | [`openclaw`] | OpenClaw's places, files and versions | [`disk`] |
 //! | [`doctor`] | what is wrong, and what repairs it | [`disk`], the library |
-//! | [`install`] | sets and restores one setting of OpenClaw | runs `openclaw`, writes its receipt |
+//! | [`install`] | sets and restores one setting of OpenClaw | [`child`], [`write`] |
 //! | [`verify`] | starts what the gateway would start, and asks it | [`child`] |
 //! | [`log`] | shows the journal | [`disk`] |
-//! | [`config`] | shows the settings | the library |
+//! | [`config`] | shows the settings, changes one of them | the library, [`write`] |
+//! | [`write`] | replaces a file of this program's own | the disk, writing |
 //! | [`disk`] | reads for the modules above | the disk, reading |
 //!
 //! What is deliberately absent: a policy. Everything that is said about a home or a start comes from the library, from the same
@@ -37,6 +38,7 @@ mod log;
 mod openclaw;
 mod printer;
 mod verify;
+mod write;
 
 use std::process::ExitCode;
 
