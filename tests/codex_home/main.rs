@@ -28,6 +28,7 @@ mod install;
 mod log;
 mod man;
 mod openclaw_stand_in;
+mod verify;
 
 use std::process::{Command, ExitCode};
 
@@ -88,7 +89,7 @@ fn main() -> ExitCode {
     if let Some(code) = openclaw_stand_in::act().or_else(stand_in::act) {
         return code;
     }
-    let cases: [Vec<Case>; 8] = [
+    let cases: [Vec<Case>; 9] = [
         inspect::cases(),
         explain::cases(),
         log::cases(),
@@ -97,6 +98,7 @@ fn main() -> ExitCode {
         doctor::cases(),
         install::cases(),
         man::cases(),
+        verify::cases(),
     ];
     let code = harness::main(cases.into_iter().flatten());
     fixture::remove_programs();

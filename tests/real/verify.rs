@@ -147,9 +147,7 @@ fn logged_in_later(lab: &Lab) {
     assert_eq!((code, &said["logged_in"], &said["codex_home"]), (3, &json!(null), &json!(home)), "{said:#}");
     assert_eq!(said["as_foretold"], json!(true), "{said:#}");
     // One home for both is the person's.
-    openclaw.configure_app_server(
-        &json!({ "command": lab.person.launcher(), "homeScope": "user", "args": ["app-server"] }),
-    );
+    openclaw.configure_app_server(&json!({ "command": lab.person.launcher(), "homeScope": "user" }));
     let said = verify_json(lab, &[]);
     assert_logged_in(lab, &said, &fs::canonicalize(lab.person.personal()).unwrap(), "keep");
 }

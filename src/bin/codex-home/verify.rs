@@ -101,11 +101,15 @@ fn converse(start: &GatewayStart, limit: Duration, with_turn: bool, signals: &Si
     };
     let asked = ask(&mut session, &mut seen, with_turn, since);
     seen.took = since.elapsed();
-    let code = session.end();
-    if let Err(stopped) = asked {
+    match asked {
+        Ok(()) => drop(session.end()),
         // A launcher that refuses answers first, and ends when nothing more is asked.
-        seen.code = code.filter(|_| matches!(stopped, Stopped::Refused(_)) && seen.hello.is_none());
-        seen.stopped = Some(stopped);
+        Err(stopped @ Stopped::Refused(_)) => {
+            seen.code = session.end().filter(|_| seen.hello.is_none());
+            seen.stopped = Some(stopped);
+        }
+        // Its end, when the session is dropped, is not waited for longer than needed.
+        Err(stopped) => seen.stopped = Some(stopped),
     }
     seen
 }

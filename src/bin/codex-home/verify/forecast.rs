@@ -8,6 +8,7 @@ use codex_home::failure::Failure;
 use codex_home::fs::canonicalize;
 use codex_home::home::auth::Login;
 use codex_home::invocation::Invocation;
+use codex_home::journal;
 use codex_home::observe;
 use codex_home::request::{Overrides, Request};
 
@@ -30,6 +31,8 @@ pub struct Forecast {
     pub logged_in: Option<bool>,
     /// What is answered in codex's place.
     pub refusal: Option<String>,
+    /// The journal that the launcher writes a line to, if it does.
+    pub journal: Option<PathBuf>,
     /// What repairs a start that does not log in.
     pub help: Option<String>,
 }
@@ -46,6 +49,7 @@ impl Forecast {
             because: start.because(),
             logged_in: logged_in(&start, invocation),
             version: start.observed.codex.as_ref().ok().and_then(|codex| codex.version()),
+            journal: journal::path(invocation).filter(|_| start.observed.settings.journal),
             refusal: start.failure().map(|failure| describe::chat_line(failure, person_home)),
             help: match start.failure() {
                 Some(failure) => Some(describe::help(failure, person_home)),

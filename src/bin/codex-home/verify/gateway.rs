@@ -147,7 +147,9 @@ fn program(
     assumed: &mut Vec<String>,
 ) -> Result<(PathBuf, Vec<OsString>), CliError> {
     let version = openclaw.version();
-    let usual = version.as_ref().map_or(DEFAULT_ARGUMENTS.as_slice(), Version::arguments);
+    // In the person's own home logins are kept.
+    let usual = version.as_ref().filter(|_| !is_shared(openclaw));
+    let usual = usual.map_or(DEFAULT_ARGUMENTS.as_slice(), Version::arguments);
     let usual: Vec<_> = usual.iter().map(OsString::from).collect();
     if !openclaw.is_there() {
         assumed.push("OpenClaw is not found: another host would start the launcher".to_owned());
@@ -199,6 +201,11 @@ fn found(name: &str, invocation: &Invocation) -> Result<PathBuf, CliError> {
     Err(CliError::Other { message, help: "run `codex-home install`".to_owned(), code })
 }
 
+/// Returns whether OpenClaw has codex use the person's own home.
+fn is_shared(openclaw: &OpenClaw) -> bool {
+    openclaw.readable_config().is_some_and(|config| config.home_scope.as_deref() == Some("user"))
+}
+
 /// Returns the home that OpenClaw would inject; `None` if it would inject none.
 fn injected(
     invocation: &Invocation,
@@ -209,9 +216,8 @@ fn injected(
     if !openclaw.is_there() {
         return Ok(invocation.codex_home());
     }
-    let is_shared = openclaw.readable_config().is_some_and(|config| config.home_scope.as_deref() == Some("user"));
     let injects = |version: &Version| version.writes_bridges() || version.since((2026, 5, 2));
-    if is_shared || version.as_ref().is_some_and(|version| !injects(version)) {
+    if is_shared(openclaw) || version.as_ref().is_some_and(|version| !injects(version)) {
         return Ok(invocation.codex_home());
     }
     let is_for_server = |purpose: Purpose| matches!(purpose, Purpose::HarnessAuth | Purpose::Agent);

@@ -4,8 +4,8 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
+use anstream::adapter::strip_str;
 use codex_home::display::{cause, plain_text, shell_word};
-use codex_home::journal;
 use serde_json::{Value, json};
 
 use super::forecast::Forecast;
@@ -19,8 +19,7 @@ use crate::printer::{BAD, DOUBTFUL, GOOD, HEAD, Printer, painted};
 /// The longest text of another program that is shown, in characters.
 const LONGEST: usize = 400;
 /// What codex writes into its home at any start (0.123.0, 0.169.0).
-const OF_CODEX: &str =
-    "its databases (`*.sqlite`), `installation_id`, `skills/.system`, `tmp` and `.tmp`, and a login that it renews";
+const OF_CODEX: &str = "what it writes at any start: databases (`*.sqlite`), `installation_id`, `skills/.system`, `tmp`, a login that it renews, and more";
 
 /// What is reported.
 pub struct Report {
@@ -61,6 +60,7 @@ impl Report {
         for assumed in &start.assumed {
             item("assumes", assumed, printer)?;
         }
+        item("may ask", "codex, OpenAI's servers about the login", printer)?;
         let writes = self.may_write(|path| printer.path(path));
         writes.iter().try_for_each(|text| item("may write", text, printer))
     }
@@ -69,8 +69,8 @@ impl Report {
     fn may_write(&self, shown: impl Fn(&Path) -> String) -> Vec<String> {
         let invocation = &self.start.invocation;
         let mut writes = Vec::new();
-        if self.forecast.is_some() {
-            writes.extend(journal::path(invocation).map(|path| format!("the launcher, a line in `{}`", shown(&path))));
+        if let Some(journal) = self.forecast.as_ref().and_then(|forecast| forecast.journal.as_deref()) {
+            writes.push(format!("the launcher, a line in `{}`", shown(journal)));
         }
         let home = match &self.forecast {
             Some(forecast) => forecast.home.clone(),
@@ -315,8 +315,9 @@ fn redacted_arg(arg: &str) -> String {
 /// Returns a text of another program: on one line, not too long, without what may be a token or an e-mail address.
 fn shown(text: &str) -> String {
     let is_of_word = |c: char| c.is_ascii_alphanumeric() || "._-+=~@%".contains(c);
+    let text = strip_str(text).to_string();
     let mut safe = String::new();
-    let mut rest = text;
+    let mut rest = text.as_str();
     while let Some(c) = rest.chars().next() {
         let word = rest.split(|c: char| !is_of_word(c)).next().unwrap_or_default();
         let length = if word.is_empty() { c.len_utf8() } else { word.len() };

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use crate::child::{Child, Event, Signals};
 
-/// How long codex may take to end: by SIGTERM, before SIGKILL.
-const GRACE: Duration = Duration::from_millis(500);
+/// How long codex may take to end by itself, and then by SIGTERM before SIGKILL: all of it within a second.
+const GRACE: Duration = Duration::from_millis(300);
 /// What the model is asked.
 const QUESTION: &str = "Answer with the single word pong. Run nothing.";
 
@@ -121,10 +121,14 @@ impl<'a> Session<'a> {
         let answer = self.request("thread/start", &thread)?;
         let thread = text(&answer, "/thread/id").unwrap_or_default();
         let input = json!([{"type": "text", "text": QUESTION}]);
-        let mut turn = Turn::default();
         self.ask("turn/start", &json!({"threadId": thread, "input": input}))?;
+        let mut turn = Turn::default();
         loop {
-            let message = self.next()?;
+            let message = self.next().map_err(|stopped| match stopped {
+                // What codex says of its attempts tells more than its last line on stderr.
+                Stopped::Late(_) if !turn.error.is_empty() => Stopped::Late(turn.error.clone()),
+                stopped => stopped,
+            })?;
             let of_item = |at: &str| text(&message, &format!("/params/item/{at}"));
             match message.get("method").and_then(Value::as_str) {
                 Some("item/completed") if of_item("type").as_deref() == Some("agentMessage") => {
