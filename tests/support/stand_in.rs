@@ -196,7 +196,8 @@ pub fn act() -> Option<ExitCode> {
 fn serve(script: &Value) {
     if script == "stubborn" {
         [Signal::SIGTERM].into_iter().collect::<SigSet>().thread_block().unwrap();
-        Command::new("/bin/sleep").arg("60").stdin(Stdio::null()).spawn().unwrap();
+        let mut sleep = Command::new("/bin/sleep").arg("60").stdin(Stdio::null()).spawn().unwrap();
+        thread::spawn(move || sleep.wait());
     }
     if let Some(text) = script["says"].as_str() {
         io::stderr().write_all(text.as_bytes()).unwrap();

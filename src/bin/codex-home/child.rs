@@ -71,13 +71,27 @@ enum Output {
     Stderr,
 }
 
+/// The end of a child.
+struct End {
+    status: ExitStatus,
+    /// Until when its output may still arrive.
+    until: Instant,
+}
+
+impl End {
+    fn now(status: ExitStatus) -> Self {
+        Self { status, until: Instant::now() + LEFT_BEHIND }
+    }
+}
+
 /// A running child.
 pub struct Child<'a> {
     process: std::process::Child,
     stdin: Option<ChildStdin>,
     messages: Receiver<Message>,
-    /// How it ended, once it has.
-    status: Option<ExitStatus>,
+    /// Its end, once it has ended.
+    end: Option<End>,
+    next_check: Instant,
     /// Whether its stdout has ended.
     is_closed: bool,
     /// How long it may take to end after a SIGTERM.
@@ -113,8 +127,17 @@ impl<'a> Child<'a> {
         pass_on(process.stderr.take(), Output::Stderr, sender.clone());
         watch(signals.0, sender);
         let stdin = process.stdin.take();
-        let last_words = String::new();
-        Ok(Self { process, stdin, messages, status: None, is_closed: false, grace, last_words, _signals: signals })
+        Ok(Self {
+            process,
+            stdin,
+            messages,
+            end: None,
+            next_check: Instant::now(),
+            is_closed: false,
+            grace,
+            last_words: String::new(),
+            _signals: signals,
+        })
     }
 
     /// Writes one line to its stdin.
@@ -139,15 +162,15 @@ impl<'a> Child<'a> {
     ///
     /// A process that the child left behind can hold stdout open for ever: after the child's end its output is waited for a little.
     pub fn next(&mut self, deadline: Instant) -> Event {
-        let mut next_check = Instant::now();
-        let mut end = None;
         loop {
-            // However much is printed, the child is asked from time to time.
-            if self.status.is_none() && Instant::now() >= next_check {
-                self.status = self.process.try_wait().ok().flatten();
-                next_check = Instant::now() + INTERVAL;
+            self.check();
+            let now = Instant::now();
+            match &self.end {
+                Some(end) if now >= end.until => return Event::Ended(end.status),
+                None if now >= deadline => return Event::Late,
+                _ => {}
             }
-            let patience = if self.status.is_some() && !self.is_closed { LAST_OUTPUT } else { INTERVAL };
+            let patience = if self.end.is_some() && !self.is_closed { LAST_OUTPUT } else { INTERVAL };
             match self.messages.recv_timeout(patience) {
                 Ok(Message::Signal(signal)) => return Event::Interrupted(signal),
                 Ok(Message::Line(Output::Stdout, line)) => return Event::Line(line),
@@ -158,18 +181,20 @@ impl<'a> Child<'a> {
                 }
                 Ok(Message::Closed) => self.is_closed = true,
                 Err(RecvTimeoutError::Timeout) => {
-                    if let Some(status) = self.status {
-                        return Event::Ended(status);
+                    if let Some(end) = &self.end {
+                        return Event::Ended(end.status);
                     }
                 }
                 Err(RecvTimeoutError::Disconnected) => std::thread::sleep(INTERVAL),
             }
-            let now = Instant::now();
-            match self.status {
-                Some(status) if now >= *end.get_or_insert(now + LEFT_BEHIND) => return Event::Ended(status),
-                None if now >= deadline => return Event::Late,
-                _ => {}
-            }
+        }
+    }
+
+    /// Asks from time to time, however much is printed, whether it has ended.
+    fn check(&mut self) {
+        if self.end.is_none() && self.next_check <= Instant::now() {
+            self.end = self.process.try_wait().ok().flatten().map(End::now);
+            self.next_check = Instant::now() + INTERVAL;
         }
     }
 
@@ -178,22 +203,22 @@ impl<'a> Child<'a> {
         self.close();
         let Ok(pid) = i32::try_from(self.process.id()) else { return };
         let group = Pid::from_raw(pid);
-        if self.status.is_none() {
+        if self.end.is_none() {
             // It may have ended already.
             let _ = killpg(group, Signal::SIGTERM);
         }
         let deadline = Instant::now() + self.grace;
-        while self.status.is_none() && Instant::now() < deadline {
+        while self.end.is_none() && Instant::now() < deadline {
             match self.process.try_wait() {
                 Ok(None) => std::thread::sleep(Duration::from_millis(5)),
-                Ok(status) => self.status = status,
+                Ok(status) => self.end = status.map(End::now),
                 Err(_) => break,
             }
         }
         // What is left of the group too: npm's script starts codex as its child.
         let _ = killpg(group, Signal::SIGKILL);
-        if self.status.is_none() {
-            self.status = self.process.wait().ok();
+        if self.end.is_none() {
+            self.end = self.process.wait().ok().map(End::now);
         }
     }
 }
@@ -201,7 +226,7 @@ impl<'a> Child<'a> {
 impl Drop for Child<'_> {
     fn drop(&mut self) {
         // What a program leaves behind when it has ended by itself is its own affair.
-        if self.status.is_none() {
+        if self.end.is_none() {
             self.stop();
         }
     }
