@@ -21,6 +21,7 @@ mod support;
 
 mod cli;
 mod config;
+mod config_edit;
 mod doctor;
 mod explain;
 mod inspect;
@@ -89,11 +90,12 @@ fn main() -> ExitCode {
     if let Some(code) = openclaw_stand_in::act().or_else(stand_in::act) {
         return code;
     }
-    let cases: [Vec<Case>; 9] = [
+    let cases: [Vec<Case>; 10] = [
         inspect::cases(),
         explain::cases(),
         log::cases(),
         config::cases(),
+        config_edit::cases(),
         cli::cases(),
         doctor::cases(),
         install::cases(),

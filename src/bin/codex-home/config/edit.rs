@@ -137,8 +137,10 @@ impl Place {
         if text.contains("\r\n") && !edited.contains("\r\n") {
             edited = edited.replace('\n', "\r\n");
         }
-        check_for(&edited, person_home)
-            .map_err(|problem| still_invalid(&self.named, &document, &problem, person_home))?;
+        // A key less makes nothing worse, and several wrong ones are removed one after the other.
+        if let (Edit::Set(..), Err(problem)) = (edit, check_for(&edited, person_home)) {
+            return Err(still_invalid(&self.named, &document, &problem, person_home));
+        }
         Ok((format!("{mark}{edited}"), previous))
     }
 }
@@ -252,6 +254,13 @@ fn report(invocation: &Invocation, edit: &Edit, change: &Change<'_>, json: bool,
         (None, true) => format!("`{name}` is no longer set in `{file}`"),
         (None, false) => format!("`{name}` is not set; nothing was changed"),
     })?;
+    let person_home = invocation.person_home();
+    if let Err(problem) = check_for(change.text, person_home.as_deref())
+        && let CliError::Other { message, help, .. } =
+            still_invalid(&change.place.named, &document, &problem, person_home.as_deref())
+    {
+        printer.remark(&format!("{message}\n  help: {help}"));
+    }
     if let Some(variable) = wins {
         printer.remark(&format!("`{variable}` is set here, and wins over the file"));
     }
