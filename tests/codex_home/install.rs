@@ -149,7 +149,8 @@ fn sets_and_restores() -> Vec<Case> {
             let launcher = clinic.launcher();
             let expected = format!(
                 "Updated {KEY}. Restart the gateway to apply.\ninstalled: `{KEY}` is `{launcher}`; it was `/opt/wrapper`\n\
-                 restart the gateway to apply it: run `openclaw gateway restart`\n"
+                 restart the gateway to apply it: run `openclaw gateway restart`\nthen run `codex-home verify`: it starts codex \
+                 as OpenClaw would, and shows which login codex holds\n"
             );
             assert_eq!(finished.stdout, expected);
             assert_eq!(clinic.calls(), [format!("config set {KEY} {launcher}")]);

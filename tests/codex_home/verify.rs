@@ -1,22 +1,19 @@
 //! `codex-home verify` with a stand-in for codex that answers as an app-server does. Real codex: `tests/real/verify.rs`.
 
+mod ends;
+
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::Command;
 
-use nix::sys::signal::{Signal, kill, killpg};
-use nix::unistd::Pid;
 use serde_json::{Value, json};
 use snapbox::str;
 
-use crate::cli::in_a_terminal;
 use crate::support::fixture::{KEY, MALLORY};
 use crate::support::openclaw::{OpenClaw, Release};
 use crate::support::stand_in::{REPORT, Report, SERVE};
 use crate::support::tokens::ACCOUNT;
-use crate::support::{Case, Fixture, Need, assert_same, case, forking, run, snapshot};
+use crate::support::{Case, Fixture, Need, case, run};
 use crate::{ask, ask_json, codex_home, complains, prints};
 
 /// A person whose OpenClaw starts the launcher, in a bridge that cannot log in, beside a login of the person's.
@@ -78,7 +75,7 @@ fn nobody() -> Value {
 }
 
 pub fn cases() -> Vec<Case> {
-    [reports(), starts(), cannot_tell(), ends()].into_iter().flatten().collect()
+    [reports(), starts(), cannot_tell(), ends::cases()].into_iter().flatten().collect()
 }
 
 fn reports() -> Vec<Case> {
@@ -349,77 +346,5 @@ codex-home: `plugins.entries.codex.config.appServer.command` is not set, and whi
             assert!(!proof.report_file().exists());
         })
         .needs(Need::Root),
-    ]
-}
-
-/// Starts a command that leads a process group of its own.
-fn spawn(command: &mut Command) -> Child {
-    let _alone = forking();
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
-}
-
-fn wait_for(what: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !what() {
-        assert!(Instant::now() < deadline, "it never came");
-        thread::sleep(Duration::from_millis(5));
-    }
-}
-
-/// Whether nothing is left of a process group.
-fn is_gone(group: i32) -> bool {
-    killpg(Pid::from_raw(group), None).is_err()
-}
-
-fn ends() -> Vec<Case> {
-    vec![
-        case("verify: a codex that does not answer is ended at the limit, with all that it started", || {
-            for script in ["silent", "stubborn"] {
-                let proof = Proof::new(Release::April);
-                let since = Instant::now();
-                let finished = ask(&proof.person, &mut proof.verify(&["--limit", "1"], &json!(script)));
-                assert_eq!(finished.code, Some(1), "{finished:?}");
-                assert!(
-                    finished.stdout.contains("✗ it had not answered after 1 s\n  help: run it again with `--limit 4`")
-                );
-                assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
-                wait_for(|| is_gone(proof.report().group));
-            }
-        }),
-        case("verify: if it is interrupted, codex ends first, within a second", || {
-            for (signal, code) in [(Signal::SIGINT, 130), (Signal::SIGTERM, 143), (Signal::SIGHUP, 129)] {
-                let proof = Proof::new(Release::April);
-                let mut verify = spawn(&mut proof.verify(&[], &json!("stubborn")));
-                wait_for(|| proof.report_file().exists());
-                let group = proof.report().group;
-                let since = Instant::now();
-                kill(Pid::from_raw(i32::try_from(verify.id()).unwrap()), signal).unwrap();
-                assert_eq!(verify.wait().unwrap().code(), Some(code));
-                assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
-                wait_for(|| is_gone(group));
-            }
-        }),
-        case("verify: if it is killed, codex sees the end of its input", || {
-            let proof = Proof::new(Release::April);
-            let mut verify = spawn(&mut proof.verify(&[], &json!("silent")));
-            wait_for(|| proof.report_file().exists());
-            let group = proof.report().group;
-            verify.kill().unwrap();
-            verify.wait().unwrap();
-            wait_for(|| is_gone(group));
-        }),
-        case("verify: nothing is left running after an answer, and nothing was written", || {
-            let proof = Proof::new(Release::April);
-            let before = snapshot(&proof.person.home());
-            assert_eq!(run(&mut proof.verify(&[], &chatgpt())).code, Some(0));
-            assert_same(&before, &snapshot(&proof.person.home()));
-            wait_for(|| is_gone(proof.report().group));
-        }),
-        case("verify: the report in a terminal has colours; without one there is no spinner", || {
-            let proof = Proof::new(Release::April);
-            assert!(in_a_terminal(&mut proof.verify(&[], &chatgpt()), 100).contains("\u{1b}["));
-            let finished = run(proof.verify(&["--json"], &chatgpt()).env("TERM", "xterm-256color"));
-            assert_eq!((finished.code, &*finished.stderr), (Some(0), ""));
-        }),
     ]
 }

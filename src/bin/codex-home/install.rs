@@ -163,6 +163,8 @@ pub fn install(invocation: &Invocation, options: Options, printer: &mut Printer)
     };
     printer.line(format!("installed: `{KEY}` is `{}`; it {was}", printer.path(&path)))?;
     printer.line(hint.text())?;
+    printer
+        .line("then run `codex-home verify`: it starts codex as OpenClaw would, and shows which login codex holds")?;
     Ok(0)
 }
 
