@@ -296,8 +296,17 @@ fn safe() -> Vec<Case> {
             let person = Fixture::new();
             let file = person.write_settings("journal = true\n");
             person.chmod(&file, 0o644);
-            changes(&person, &["set", "journal", "off"]);
+            let mut set = codex_home(&person, &["config", "set", "journal", "off"]);
+            let finished = run(set.env("SUDO_USER", "you"));
+            let remark = "codex-home: these are root's settings: run it without `sudo` for those of `you`\n";
+            assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), remark));
             assert_eq!(entry(&file).unwrap().mode, 0o644);
+            // A link to another user's file is not written through.
+            let theirs = person.root().join("theirs.toml");
+            fs::rename(&file, &theirs).unwrap();
+            symlink(&theirs, &file).unwrap();
+            person.chown(&theirs, MALLORY);
+            refuses(&person, &file, &["set", "journal", "on"], 1, &["a file of another user"]);
         })
         .needs(Need::Root),
         case("config set: two at once both count", || {

@@ -275,8 +275,8 @@ fn cannot_tell() -> Vec<Case> {
         case("verify: a login that OpenClaw brings after the start cannot be told", || {
             for release in [Release::May, Release::September] {
                 let proof = Proof::new(release);
-                let (code, said) = proof.json(&[], &nobody());
-                assert_eq!((code, &said["logged_in"]), (3, &json!(null)), "{said:#}");
+                let (code, said) = proof.json(&["--turn"], &nobody());
+                assert_eq!((code, &said["logged_in"], &said["turn"]), (3, &json!(null), &json!(null)), "{said:#}");
                 assert!(said["help"].as_str().unwrap().starts_with("send the bot a message"), "{said:#}");
                 let home = proof.openclaw.agent.join("codex-home");
                 assert_eq!(proof.report().var("CODEX_HOME"), Some(home.clone()));

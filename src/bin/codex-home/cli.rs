@@ -95,7 +95,7 @@ pub enum Command {
         #[arg(long)]
         turn: bool,
         /// End it after this many seconds [default: 30, with --turn 180]
-        #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+        #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=crate::verify::MOST))]
         limit: Option<u64>,
         /// Print JSON
         #[arg(long)]

@@ -4,6 +4,7 @@
 
 mod forecast;
 mod gateway;
+mod redact;
 mod report;
 mod session;
 
@@ -30,6 +31,9 @@ pub const UNKNOWN: u8 = 3;
 const LIMIT: u64 = 30;
 /// How long codex and the model may take together, in seconds.
 const LIMIT_WITH_TURN: u64 = 180;
+
+/// The most that it may be told to take, in seconds.
+pub const MOST: u64 = 3600;
 
 /// The options of the command.
 #[derive(Clone, Debug)]
@@ -99,7 +103,7 @@ fn converse(start: &GatewayStart, limit: Duration, with_turn: bool, signals: &Si
         Ok(session) => session,
         Err(stopped) => return Seen { stopped: Some(stopped), took: since.elapsed(), ..seen },
     };
-    let asked = ask(&mut session, &mut seen, with_turn, since);
+    let asked = ask(&mut session, &mut seen, with_turn, start.host_logs_in, since);
     seen.took = since.elapsed();
     match asked {
         Ok(()) => drop(session.end()),
@@ -114,12 +118,20 @@ fn converse(start: &GatewayStart, limit: Duration, with_turn: bool, signals: &Si
     seen
 }
 
-fn ask(session: &mut Session<'_>, seen: &mut Seen, with_turn: bool, since: Instant) -> Result<(), Stopped> {
+fn ask(
+    session: &mut Session<'_>,
+    seen: &mut Seen,
+    with_turn: bool,
+    host_logs_in: bool,
+    since: Instant,
+) -> Result<(), Stopped> {
     let hello = session.initialize()?;
     seen.hello = Some((hello, since.elapsed()));
     let account = session.account()?;
     seen.account = Some(account);
-    if with_turn {
+    // A login that the host would bring later is not there to be used.
+    let is_awaited = host_logs_in && seen.account.as_ref().is_some_and(|account| account.kind.is_none());
+    if with_turn && !is_awaited {
         let since = Instant::now();
         let turn = session.turn()?;
         seen.turn = Some((turn, since.elapsed()));

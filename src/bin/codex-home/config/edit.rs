@@ -72,11 +72,17 @@ pub fn run(invocation: &Invocation, edit: &Edit, json: bool, printer: &mut Print
     };
     let person_home = settings.person_home.as_deref();
     let item = edit.item(person_home)?;
-    write::refuse_if_owned_by_other_user(&[&named], invocation.uid)?;
+    let is_symlink = disk::is_symlink(&named);
+    let place = if is_symlink { named.parent().unwrap_or(&named) } else { &named };
+    write::refuse_if_owned_by_other_user(&[place], invocation.uid)?;
     let written = |error: &std::io::Error| not_written(&named, error, printer);
-    let real = if disk::is_symlink(&named) { fs::canonicalize(&named) } else { Some(named.clone()) };
+    let real = if is_symlink { fs::canonicalize(&named) } else { Some(named.clone()) };
     let real = real.ok_or_else(|| unusable(&named, FileProblem::Dangling, person_home))?;
-    write::refuse_if_owned_by_other_user(&[&real], invocation.uid)?;
+    if is_symlink && disk::owned_by_other_user(&real, invocation.uid) {
+        let message = format!("`{}` leads to `{}`, a file of another user", printer.path(&named), printer.path(&real));
+        let help = format!("run `ls -l {}`, and change it where it is made", shell_word(&named, person_home));
+        return Err(CliError::new(message, help));
+    }
     refuse_open_directory(&real, &named, invocation.uid, person_home)?;
     let lock = write::lock(&real).map_err(|error| written(&error))?;
     let place = Place::read(named.clone(), real, invocation.uid, person_home)?;
@@ -261,6 +267,10 @@ fn report(invocation: &Invocation, edit: &Edit, change: &Change<'_>, json: bool,
     {
         printer.remark(&format!("{message}\n  help: {help}"));
     }
+    if let (0, Some(user)) = (invocation.uid, invocation.var("SUDO_USER").filter(|user| *user != "root")) {
+        printer
+            .remark(&format!("these are root's settings: run it without `sudo` for those of `{}`", plain_text(user)));
+    }
     if let Some(variable) = wins {
         printer.remark(&format!("`{variable}` is set here, and wins over the file"));
     }
@@ -331,7 +341,9 @@ fn not_written(file: &Path, error: &std::io::Error, printer: &Printer) -> CliErr
     let directory = shell_word(file.parent().unwrap_or(file), None);
     let help = match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::EACCES) => format!("run `chmod u+rwx {directory}`"),
-        Some(Errno::EROFS) => format!("change it where it is made: `{directory}` is read-only"),
+        Some(Errno::EROFS | Errno::EBUSY) => {
+            format!("change it where it is made: it cannot be replaced in `{directory}`")
+        }
         _ => format!("run `df {directory}`"),
     };
     CliError::new(format!("`{}` cannot be written: {}", printer.path(file), cause(error)), help)

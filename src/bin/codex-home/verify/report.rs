@@ -4,20 +4,18 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
-use anstream::adapter::strip_str;
 use codex_home::display::{cause, plain_text, shell_word};
 use serde_json::{Value, json};
 
 use super::forecast::Forecast;
 use super::gateway::GatewayStart;
+use super::redact::{masked, redacted_arg, shown};
 use super::session::{Account, Stopped, Turn};
-use super::{Seen, UNKNOWN};
+use super::{MOST, Seen, UNKNOWN};
 use crate::error::CliError;
 use crate::openclaw::version::Version;
 use crate::printer::{BAD, DOUBTFUL, GOOD, HEAD, Printer, painted};
 
-/// The longest text of another program that is shown, in characters.
-const LONGEST: usize = 400;
 /// What codex writes into its home at any start (0.123.0, 0.169.0).
 const OF_CODEX: &str = "what it writes at any start: databases (`*.sqlite`), `installation_id`, `skills/.system`, `tmp`, a login that it renews, and more";
 
@@ -137,7 +135,9 @@ impl Report {
         let is_bridge_maker = version.as_ref().is_some_and(Version::writes_bridges);
         match (self.status(), &self.seen.stopped) {
             (Status::Yes, _) => None,
-            (_, Some(Stopped::Late(_))) => Some(format!("run it again with `--limit {}`", self.limit * 4)),
+            (_, Some(Stopped::Late(_))) if self.limit < MOST => {
+                Some(format!("run it again with `--limit {}`", (self.limit * 4).min(MOST)))
+            }
             (Status::Unknown, None) if self.start.host_logs_in => Some(
                 "send the bot a message: OpenClaw logs codex in after the start, which `verify` does not do".to_owned(),
             ),
@@ -304,48 +304,5 @@ fn login_name(kind: &str) -> String {
     match kind {
         "apiKey" | "apikey" => "api-key".to_owned(),
         kind => shown(kind),
-    }
-}
-
-/// Returns an argument without what follows `=`, which may be a key.
-fn redacted_arg(arg: &str) -> String {
-    arg.split_once('=').map_or_else(|| plain_text(arg), |(name, _)| format!("{}=…", plain_text(name)))
-}
-
-/// Returns a text of another program: on one line, not too long, without what may be a token or an e-mail address.
-fn shown(text: &str) -> String {
-    let is_of_word = |c: char| c.is_ascii_alphanumeric() || "._-+=~@%".contains(c);
-    let text = strip_str(text).to_string();
-    let mut safe = String::new();
-    let mut rest = text.as_str();
-    while let Some(c) = rest.chars().next() {
-        let word = rest.split(|c: char| !is_of_word(c)).next().unwrap_or_default();
-        let length = if word.is_empty() { c.len_utf8() } else { word.len() };
-        let (word, after) = rest.split_at(length);
-        safe.push_str(&if is_secret(word) { "…".to_owned() } else { masked(word) });
-        rest = after;
-    }
-    let safe = plain_text(safe.trim());
-    match safe.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", safe.get(..end).unwrap_or_default()),
-        None => safe,
-    }
-}
-
-/// Returns whether a word may be a token: by its beginning, or long and with digits in it.
-fn is_secret(word: &str) -> bool {
-    let begins = ["eyJ", "sk-", "rt.", "rt_"].iter().any(|start| word.starts_with(start) && word.len() >= 8);
-    begins || (word.len() >= 32 && word.bytes().any(|b| b.is_ascii_digit()))
-}
-
-/// Returns an e-mail address of which its owner recognises the beginnings; any other text as it is.
-fn masked(email: &str) -> String {
-    let initial =
-        |part: &str| part.chars().next().filter(|_| part.chars().count() > 2).map(String::from).unwrap_or_default();
-    match email.split_once('@') {
-        Some((name, domain)) if !name.is_empty() && !domain.is_empty() => {
-            format!("{}…@{}…", plain_text(initial(name)), plain_text(initial(domain)))
-        }
-        _ => plain_text(email),
     }
 }
