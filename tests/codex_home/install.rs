@@ -8,6 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use crate::openclaw_stand_in::{CALLS, KEY, MOOD};
@@ -407,6 +409,18 @@ fn fails() -> Vec<Case> {
             // OpenClaw has the value, and `install` does not know it yet.
             child.kill().unwrap();
             child.wait().unwrap();
+            assert_eq!(clinic.app_server()["command"], json!(clinic.launcher()));
+            clinic.succeeds(&["uninstall"]);
+            assert_eq!(clinic.app_server(), wrapper());
+        }),
+        case("an install that is interrupted ends OpenClaw first, and can be undone", || {
+            let clinic = Clinic::with_wrapper();
+            let mut child = clinic.start_slowly(&["install"]);
+            let since = Instant::now();
+            kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGINT).unwrap();
+            assert_eq!(child.wait().unwrap().code(), Some(130));
+            // OpenClaw would have taken a second more.
+            assert!(since.elapsed() < Duration::from_millis(900), "{:?}", since.elapsed());
             assert_eq!(clinic.app_server()["command"], json!(clinic.launcher()));
             clinic.succeeds(&["uninstall"]);
             assert_eq!(clinic.app_server(), wrapper());
