@@ -10,8 +10,11 @@ use std::process::{ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{SigSet, Signal, killpg};
+use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
 
 /// How often a child that prints nothing is asked whether it has ended.
 const INTERVAL: Duration = Duration::from_millis(20);
@@ -22,26 +25,8 @@ const LEFT_BEHIND: Duration = Duration::from_secs(5);
 /// The longest line that is passed on in one piece, in bytes.
 const LONGEST: u64 = 4 << 20;
 
-/// The signals that ask this program to end, held back while a child runs, so that the child is ended first.
-///
-/// Made before any other thread: a thread that does not hold them back would let them end the process.
-pub struct Signals(SigSet);
-
-impl Signals {
-    /// Holds the signals back.
-    pub fn hold() -> Self {
-        let signals: SigSet = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM].into_iter().collect();
-        // It fails for a wrong argument only. Then a signal ends this program at once, as it would have before.
-        let _ = signals.thread_block();
-        Self(signals)
-    }
-}
-
-impl Drop for Signals {
-    fn drop(&mut self) {
-        let _ = self.0.thread_unblock();
-    }
-}
+/// The signals that ask this program to end.
+const ENDING: [i32; 3] = [SIGHUP, SIGINT, SIGTERM];
 
 /// What happens while a child runs.
 #[derive(Debug)]
@@ -85,7 +70,7 @@ impl End {
 }
 
 /// A running child.
-pub struct Child<'a> {
+pub struct Child {
     process: std::process::Child,
     stdin: Option<ChildStdin>,
     messages: Receiver<Message>,
@@ -98,7 +83,6 @@ pub struct Child<'a> {
     grace: Duration,
     /// The last line on stderr, if that is read.
     last_words: String,
-    _signals: &'a Signals,
 }
 
 /// Returns a command that can be started by [`Child::start`].
@@ -107,25 +91,26 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
     Command::new(program)
 }
 
-impl<'a> Child<'a> {
+impl Child {
     /// Starts a program that is given nothing, and whose stderr is ours.
-    pub fn start(command: &mut Command, grace: Duration, signals: &'a Signals) -> io::Result<Self> {
+    pub fn start(command: &mut Command, grace: Duration) -> io::Result<Self> {
         command.stdin(Stdio::null());
-        Self::spawn(command, grace, signals)
+        Self::spawn(command, grace)
     }
 
     /// Starts a program that is talked to, and whose stderr is not shown.
-    pub fn converse(command: &mut Command, grace: Duration, signals: &'a Signals) -> io::Result<Self> {
+    pub fn converse(command: &mut Command, grace: Duration) -> io::Result<Self> {
         command.stdin(Stdio::piped()).stderr(Stdio::piped());
-        Self::spawn(command, grace, signals)
+        Self::spawn(command, grace)
     }
 
-    fn spawn(command: &mut Command, grace: Duration, signals: &'a Signals) -> io::Result<Self> {
-        let mut process = command.stdout(Stdio::piped()).process_group(0).spawn()?;
+    fn spawn(command: &mut Command, grace: Duration) -> io::Result<Self> {
         let (sender, messages) = mpsc::channel();
+        // Before the child, so that no signal ends this program and leaves the child.
+        watch(sender.clone())?;
+        let mut process = command.stdout(Stdio::piped()).process_group(0).spawn()?;
         pass_on(process.stdout.take(), Output::Stdout, sender.clone());
-        pass_on(process.stderr.take(), Output::Stderr, sender.clone());
-        watch(signals.0, sender);
+        pass_on(process.stderr.take(), Output::Stderr, sender);
         let stdin = process.stdin.take();
         Ok(Self {
             process,
@@ -136,7 +121,6 @@ impl<'a> Child<'a> {
             is_closed: false,
             grace,
             last_words: String::new(),
-            _signals: signals,
         })
     }
 
@@ -223,7 +207,7 @@ impl<'a> Child<'a> {
     }
 }
 
-impl Drop for Child<'_> {
+impl Drop for Child {
     fn drop(&mut self) {
         // What a program leaves behind when it has ended by itself is its own affair.
         if self.end.is_none() {
@@ -256,12 +240,19 @@ fn pass_on(output: Option<impl Read + Send + 'static>, from: Output, to: Sender<
     });
 }
 
-/// Waits for the first signal in a thread of its own.
+/// Waits for signals in a thread of its own. Once the child is gone they do what they do by default.
+///
+/// By handlers, which a program that is started does not inherit, unlike signals that are blocked.
 #[expect(clippy::disallowed_methods, reason = "a signal is waited for beside the child")]
-fn watch(signals: SigSet, to: Sender<Message>) {
+fn watch(to: Sender<Message>) -> io::Result<()> {
+    let mut signals = Signals::new(ENDING)?;
     std::thread::spawn(move || {
-        if let Ok(signal) = signals.wait() {
-            let _ = to.send(Message::Signal(signal));
+        for number in signals.forever() {
+            let signal = Signal::try_from(number).unwrap_or(Signal::SIGTERM);
+            if to.send(Message::Signal(signal)).is_err() {
+                let _ = emulate_default_handler(number);
+            }
         }
     });
+    Ok(())
 }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use codex_home::display::plain_text;
 use codex_home::invocation::Invocation;
 
-use crate::child::{Signals, command};
+use crate::child::command;
 use crate::disk;
 use crate::error::{CliError, CliResult};
 use crate::printer::Printer;
@@ -75,9 +75,8 @@ pub fn run(invocation: &Invocation, options: Options, printer: &mut Printer) -> 
     if !options.json {
         report.announce(printer)?;
     }
-    let signals = Signals::hold();
     let spinner = printer.spinner("waiting for codex");
-    report.seen = converse(&report.start, Duration::from_secs(limit), options.turn, &signals);
+    report.seen = converse(&report.start, Duration::from_secs(limit), options.turn);
     drop(spinner);
     if let Some(Stopped::Interrupted(signal)) = report.seen.stopped {
         return Err(CliError::Interrupted(signal));
@@ -91,7 +90,7 @@ pub fn run(invocation: &Invocation, options: Options, printer: &mut Printer) -> 
 }
 
 /// Starts the program and asks it everything.
-fn converse(start: &GatewayStart, limit: Duration, with_turn: bool, signals: &Signals) -> Seen {
+fn converse(start: &GatewayStart, limit: Duration, with_turn: bool) -> Seen {
     let since = Instant::now();
     let mut seen = Seen::default();
     let mut command = command(&start.program);
@@ -99,7 +98,7 @@ fn converse(start: &GatewayStart, limit: Duration, with_turn: bool, signals: &Si
     // Of a repeated name every program reads the first; std would keep the last.
     command.envs(start.invocation.env().iter().rev().map(|(name, value)| (name, value)));
     tracing::debug!("starting `{}`", start.program.display());
-    let mut session = match Session::start(&mut command, since + limit, signals) {
+    let mut session = match Session::start(&mut command, since + limit) {
         Ok(session) => session,
         Err(stopped) => return Seen { stopped: Some(stopped), took: since.elapsed(), ..seen },
     };
@@ -119,7 +118,7 @@ fn converse(start: &GatewayStart, limit: Duration, with_turn: bool, signals: &Si
 }
 
 fn ask(
-    session: &mut Session<'_>,
+    session: &mut Session,
     seen: &mut Seen,
     with_turn: bool,
     host_logs_in: bool,

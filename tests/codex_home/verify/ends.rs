@@ -76,6 +76,7 @@ pub fn cases() -> Vec<Case> {
             assert_eq!(run(&mut proof.verify(&[], &chatgpt())).code, Some(0));
             assert_same(&before, &snapshot(&proof.person.home()));
             wait_for(|| is_gone(proof.report().group));
+            assert_eq!(proof.report().blocked, [""; 0], "no signal is held back from codex");
         }),
         case("verify: the report in a terminal has colours; without one there is no spinner", || {
             let proof = Proof::new(Release::April);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use codex_home::display::{cause, plain_text, shell_word};
 use serde_json::Value;
 
-use crate::child::{Child, Event, Signals, command};
+use crate::child::{Child, Event, command};
 use crate::error::CliError;
 use crate::openclaw::config::KEY;
 use crate::printer::Printer;
@@ -71,8 +71,7 @@ impl Change {
             CliError::new(message, "see its output above; `codex-home` changed nothing itself")
         };
         tracing::debug!("running `{}`", self.shown(openclaw));
-        let signals = Signals::hold();
-        let mut child = Child::start(command(openclaw).args(self.arguments()), GRACE, &signals)
+        let mut child = Child::start(command(openclaw).args(self.arguments()), GRACE)
             .map_err(|error| failed(format!("cannot be started: {}", cause(&error))))?;
         let spinner = printer.spinner("waiting for `openclaw`");
         let mut hint = RestartHint::default();

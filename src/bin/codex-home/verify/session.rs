@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::child::{Child, Event, Signals};
+use crate::child::{Child, Event};
 
 /// How long codex may take to end by itself, and then by SIGTERM before SIGKILL: all of it within a second.
 const GRACE: Duration = Duration::from_millis(300);
@@ -67,16 +67,16 @@ pub struct Turn {
 }
 
 /// A running app-server.
-pub struct Session<'a> {
-    child: Child<'a>,
+pub struct Session {
+    child: Child,
     last_id: u64,
     deadline: Instant,
 }
 
-impl<'a> Session<'a> {
+impl Session {
     /// Starts the server.
-    pub fn start(command: &mut Command, deadline: Instant, signals: &'a Signals) -> Result<Self, Stopped> {
-        let child = Child::converse(command, GRACE, signals).map_err(Stopped::NotStarted)?;
+    pub fn start(command: &mut Command, deadline: Instant) -> Result<Self, Stopped> {
+        let child = Child::converse(command, GRACE).map_err(Stopped::NotStarted)?;
         Ok(Self { child, last_id: 0, deadline })
     }
 
@@ -199,7 +199,7 @@ impl<'a> Session<'a> {
     /// Returns the next message; what is not JSON is skipped, as OpenClaw skips it.
     fn next(&mut self) -> Result<Value, Stopped> {
         loop {
-            let last_words = |child: &Child<'_>| child.last_words().to_owned();
+            let last_words = |child: &Child| child.last_words().to_owned();
             match self.child.next(self.deadline) {
                 Event::Line(line) => {
                     if let Ok(message) = serde_json::from_str(&line) {
