@@ -70,7 +70,7 @@ fn chatgpt() -> Value {
     json!({"account": {"type": "chatgpt", "email": "someone@example.com", "planType": "plus"}, "answer": "pong"})
 }
 
-fn nobody() -> Value {
+fn logged_out() -> Value {
     json!({"account": null})
 }
 
@@ -133,7 +133,7 @@ may write codex, in `~/.codex`: what it writes at any start: databases (`*.sqlit
             assert_eq!((code, &said["as_foretold"]), (0, &json!(false)), "{said:#}");
             let difference = format!("its home was to be `{}`", proof.person.personal().display());
             assert_eq!(said["differences"], json!([difference]));
-            let (code, said) = proof.json(&[], &nobody());
+            let (code, said) = proof.json(&[], &logged_out());
             assert_eq!((code, &said["differences"]), (1, &json!(["it was to be logged in"])), "{said:#}");
         }),
         case("verify: neither a token nor an e-mail address of codex's is printed", || {
@@ -156,7 +156,7 @@ may write codex, in `~/.codex`: what it writes at any start: databases (`*.sqlit
             let proof = Proof::new(Release::April);
             let codex = "#!/bin/sh\nprintf 'first\\n\\033[31mbad \\033[0msk-proj-abcdefgh someone@example.com\\n' >&2\nexit 9\n";
             let codex = proof.person.write_program(&proof.person.root().join("ends/codex"), codex);
-            let mut verify = proof.verify(&[], &nobody());
+            let mut verify = proof.verify(&[], &logged_out());
             let finished = ask(&proof.person, verify.env("CODEX_HOME_SHIM_CODEX", codex));
             let expected = "✗ it ended with exit code 9 before it had answered: bad … s…@e…\n";
             assert!(finished.code == Some(1) && finished.stdout.contains(expected), "{finished:?}");
@@ -251,7 +251,7 @@ fn starts() -> Vec<Case> {
         case("verify: what OpenClaw 2026.4.21 starts if nothing is configured", || {
             let proof = Proof::new(Release::April);
             proof.openclaw.configure("{}");
-            let (code, said) = proof.json(&[], &nobody());
+            let (code, said) = proof.json(&[], &logged_out());
             assert_eq!((code, &said["started"]["program"]), (1, &json!(proof.person.codex())), "{said:#}");
             assert_eq!((&said["foretold"], &said["help"]), (&json!(null), &json!("run `codex-home install`")));
             let mut verify = proof.verify(&["--json"], &chatgpt());
@@ -275,7 +275,7 @@ fn cannot_tell() -> Vec<Case> {
         case("verify: a login that OpenClaw brings after the start cannot be told", || {
             for release in [Release::May, Release::September] {
                 let proof = Proof::new(release);
-                let (code, said) = proof.json(&["--turn"], &nobody());
+                let (code, said) = proof.json(&["--turn"], &logged_out());
                 assert_eq!((code, &said["logged_in"], &said["turn"]), (3, &json!(null), &json!(null)), "{said:#}");
                 assert!(said["help"].as_str().unwrap().starts_with("send the bot a message"), "{said:#}");
                 let home = proof.openclaw.agent.join("codex-home");
