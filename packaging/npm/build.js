@@ -4,6 +4,9 @@
 // DIST is what packaging/build made, `target/dist`. One package a platform, which carries its native programs, and one that
 // depends on all of them optionally, of which npm fetches the one that fits. A platform that was not built is left out, so that
 // a machine can try its own; a release has all four (packaging/release.md).
+//
+// A `bin` can only name files of its own package, and npm 12 runs no scripts, so what the main package puts on PATH stays a script
+// for node. The package of a platform has native programs in its `bin`: it can be installed by itself.
 "use strict";
 
 const fs = require("fs");
@@ -18,6 +21,7 @@ const root = path.join(__dirname, "..", "..");
 const cargo = fs.readFileSync(path.join(root, "Cargo.toml"), "utf8");
 const field = (name) => cargo.match(new RegExp(`^${name} = "(.*)"$`, "m"))[1];
 const programs = ["codex-home-shim", "codex-home"];
+const bin = Object.fromEntries(programs.map((program) => [program, `bin/${program}`]));
 const platforms = [
   { os: "linux", cpu: "x64", target: "x86_64-unknown-linux-musl" },
   { os: "linux", cpu: "arm64", target: "aarch64-unknown-linux-musl" },
@@ -56,10 +60,12 @@ for (const { os, cpu, target } of platforms) {
     description: `The programs of codex-home-shim for ${os} on ${cpu}`,
     os: [os],
     cpu: [cpu],
-    files: ["bin"],
+    bin,
+    files: ["bin", "README.md"],
     preferUnplugged: true,
   });
   for (const program of programs) copy(path.join(built, program), path.join(directory, "bin", program), 0o755);
+  copy(path.join(__dirname, "README.md"), path.join(directory, "README.md"));
   for (const licence of ["LICENSE-MIT", "LICENSE-APACHE"]) copy(path.join(root, licence), path.join(directory, licence));
   optionalDependencies[name] = common.version;
 }
@@ -70,7 +76,7 @@ manifest(directory, {
   ...common,
   description: field("description"),
   keywords: ["codex", "openclaw", "launcher", "auth"],
-  bin: Object.fromEntries(programs.map((program) => [program, `bin/${program}`])),
+  bin,
   man: ["man/codex-home-shim.1", "man/codex-home.1", "man/codex-home-shim.toml.5"],
   files: ["bin", "man", "run.js", "install.js"],
   scripts: { postinstall: "node install.js" },

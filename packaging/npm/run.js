@@ -13,7 +13,7 @@ module.exports = function run(name) {
   } catch {
     console.error(
       `${name}: there is no program for ${platform} here\n` +
-        `  help: run \`npm i codex-home-shim\` without \`--omit=optional\`, or \`cargo install codex-home-shim\``,
+        `  help: run \`npm i codex-home-shim\` without \`--omit=optional\`, or \`cargo install --locked codex-home-shim\``,
     );
     process.exit(127);
   }
