@@ -1,7 +1,10 @@
 //! `codex-home doctor`: what it says of each OpenClaw as it lies on a disk. It runs nothing and changes nothing.
 
+mod gateways;
 mod homes;
+mod running;
 mod service;
+mod settings;
 
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -26,11 +29,19 @@ pub struct Patient {
 }
 
 impl Patient {
+    /// A gateway that a service starts with the PATH of the doctor's shell.
     pub fn new(release: Release) -> Patient {
         Patient::with_codex(release, "0.169.0")
     }
 
     fn with_codex(release: Release, version: &str) -> Patient {
+        let patient = Patient::without_service(release, version);
+        service::lay(&patient, &service::unit(&[("PATH", patient.path().as_ref())]));
+        patient
+    }
+
+    /// A gateway of which nothing is known.
+    pub fn without_service(release: Release, version: &str) -> Patient {
         let person = Fixture::new();
         let openclaw = OpenClaw::lay(&person, release);
         let codex = lay_codex(&person, version);
@@ -38,17 +49,33 @@ impl Patient {
         Patient { person, openclaw, codex }
     }
 
-    /// The same, and OpenClaw runs the launcher.
+    /// The same as a new one, and OpenClaw has run the launcher.
     pub fn installed(release: Release) -> Patient {
         let patient = Patient::new(release);
         patient.openclaw.configure_app_server(&json!({"command": patient.person.launcher()}));
+        patient.record(&[json!({"time": "2026-11-22T08:30:00.000000Z", "decision": "redirect", "error": null})]);
         patient
+    }
+
+    /// Writes the journal.
+    pub fn record(&self, starts: &[Value]) {
+        let lines: String = starts.iter().map(|start| format!("{start}\n")).collect();
+        fs::create_dir_all(self.person.journal().parent().unwrap()).unwrap();
+        fs::write(self.person.journal(), lines).unwrap();
+        // The service has no `XDG_STATE_HOME`.
+        let usual = self.person.home().join(".local/state/codex-home-shim");
+        fs::create_dir_all(&usual).unwrap();
+        fs::copy(self.person.journal(), usual.join("journal.jsonl")).unwrap();
+    }
+
+    /// The PATH of the doctor's shell.
+    pub fn path(&self) -> String {
+        format!("{}:{}", self.person.home().join(".local/bin").display(), self.openclaw.path())
     }
 
     pub fn doctor(&self) -> Command {
         let mut doctor = self.person.codex_home(&["doctor"]);
-        let local = self.person.home().join(".local/bin");
-        doctor.env("PATH", format!("{}:{}", local.display(), self.openclaw.path()));
+        doctor.env("PATH", self.path());
         doctor
     }
 
@@ -106,11 +133,18 @@ fn columns(text: &str) -> String {
         let cells: Vec<_> = line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
         cells.join(" | ")
     };
-    text.lines().map(|line| if line.starts_with("  ") { line.to_owned() } else { cells(line) } + "\n").collect()
+    // A gateway may run on this machine, with another home directory.
+    let is_of_machine = |line: &&str| line.contains("a gateway with another home directory") || line.contains("`HOME=");
+    text.lines()
+        .filter(|line| !is_of_machine(line))
+        .map(|line| if line.starts_with("  ") { line.to_owned() } else { cells(line) } + "\n")
+        .collect()
 }
 
 pub fn cases() -> Vec<Case> {
-    [releases(), openclaw(), app_server(), codex(), homes::cases(), service::cases()].into_iter().flatten().collect()
+    let own = [releases(), openclaw(), app_server(), codex()];
+    let others = [gateways::cases(), homes::cases(), running::cases(), service::cases(), settings::cases()];
+    own.into_iter().chain(others).flatten().collect()
 }
 
 const HARNESS: &str = "~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241";
@@ -123,8 +157,14 @@ adapter logs out unasked if an error tells it to, and with codex 0.123 to 0.148 
 const HERE: &str = "✓ the launcher is `[ROOT]/launcher/codex-home-shim`
 ✓ codex 0.169.0 is `[ROOT]/brew/Cellar/codex/0.169.0/bin/codex`, found by path
 ";
-const SERVICE: &str = "✓ a gateway that runs as a service finds the same codex
+const SERVICE: &str = "✓ the gateway's service (`~/.config/systemd/user/openclaw-gateway.service`) finds the same codex
 ✓ `~/.codex` can log in: it holds a ChatGPT login, account …5555
+";
+const UNUSED_CLI: &str =
+    "! `~/.openclaw/agents/main/agent/cli-auth/codex/5d41402abc4b2a76` cannot log in: auth.json has no \
+`id_token`; no agent is configured to use it (`codex-cli`)
+  help: if one does, run `openclaw config set agents.defaults.cliBackends.codex-cli.command \
+[ROOT]/launcher/codex-home-shim`: the launcher would repair it
 ";
 const TABLE: &str = "home | kind | login | decision | the launcher\n";
 const LATER: &str = "~/.openclaw/agents/main/agent/codex-home | host-login | cannot log in | keep | leaves it as it is
@@ -154,9 +194,7 @@ fn releases() -> Vec<Case> {
   help: run `codex-home install`
 ✗ `{HARNESS}` cannot log in: auth.json has no `id_token`
   help: run `codex-home install`: the launcher would use `~/.codex` instead
-✗ `{CLI}` cannot log in: auth.json has no `id_token`
-  help: run `codex-home install`: the launcher would repair it
-{}{HERE}{}{SERVICE}\n{}",
+{UNUSED_CLI}{}{HERE}{}{SERVICE}\n{}",
                     package("2026.4.21"),
                     minimum("2026.4.21", "0.118.0"),
                     april()
@@ -166,8 +204,8 @@ fn releases() -> Vec<Case> {
         ),
         case("doctor: OpenClaw 2026.4.21 with the launcher: nothing is wrong", move || {
             let expected = format!(
-                "{}✓ OpenClaw runs the launcher, `[ROOT]/launcher/codex-home-shim`
-{HERE}{}{SERVICE}✓ 2 homes need nothing\n\n{}",
+                "{UNUSED_CLI}{}✓ OpenClaw runs the launcher, `[ROOT]/launcher/codex-home-shim`
+{HERE}{}{SERVICE}✓ 1 home needs nothing\n✓ the last start succeeded\n\n{}",
                 package("2026.4.21"),
                 minimum("2026.4.21", "0.118.0"),
                 april()
@@ -221,7 +259,17 @@ fn releases() -> Vec<Case> {
             let patient = Patient::installed(Release::April);
             let value = patient.json(&mut patient.doctor());
             let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-            assert_eq!(keys(&value), ["checks", "codex", "homes", "launcher", "openclaw", "personal", "status"]);
+            let names = ["checks", "codex", "gateways", "homes", "launcher", "openclaw", "personal", "status"];
+            assert_eq!(keys(&value), names);
+            let names = ["codex", "gateway", "homes", "launcher", "openclaw", "personal"];
+            assert_eq!(keys(&value["gateways"][0]), names);
+            let service = service::file(&patient);
+            let expected = json!({
+                "name": "default", "profile": null, "state": patient.openclaw.state, "pid": null, "service": service,
+                "known": "read", "path": patient.path(), "path_known": "read",
+                "last_start": "2026-11-22T08:30:00.000000Z",
+            });
+            assert_eq!(value["gateways"][0]["gateway"], expected);
             let launcher = patient.person.launcher();
             let expected = json!({"path": launcher, "stable_path": launcher});
             assert_eq!(value["launcher"], expected);
@@ -231,7 +279,7 @@ fn releases() -> Vec<Case> {
                 "command": patient.openclaw.bin.join("openclaw"),
                 "state": patient.openclaw.state,
                 "config": patient.openclaw.state.join("openclaw.json"),
-                "service": null,
+                "service": service,
                 "app_server": {"command": launcher, "args": null, "home_scope": null},
                 "own_way": null,
             });
@@ -253,7 +301,7 @@ fn releases() -> Vec<Case> {
             ]);
             assert_eq!(json!(fields.map(|key| value["homes"][0][key].clone())), expected);
             for check in value["checks"].as_array().unwrap() {
-                assert_eq!(keys(check), ["help", "id", "status", "text"]);
+                assert_eq!(keys(check), ["gateway", "help", "id", "status", "text"]);
                 assert!(!check["text"].as_str().unwrap().contains('~'), "{check}");
             }
         }),
@@ -285,15 +333,6 @@ fn openclaw() -> Vec<Case> {
                 patient.openclaw.configure_app_server(&json!({"homeScope": "user"}));
                 patient.says(id, status, words, "");
             }
-        }),
-        case("doctor: a configuration that includes other files is not guessed", || {
-            let patient = Patient::new(Release::April);
-            patient.openclaw.configure("{ plugins: { $include: './plugins.json5' } }");
-            patient.says("openclaw-config", "warn", "$include", "openclaw config get");
-            patient.is_silent_about("app-server-command");
-            // Elsewhere it does not matter.
-            patient.openclaw.configure("{ channels: { $include: './channels.json5' } }");
-            patient.is_silent_about("openclaw-config");
         }),
         case("doctor: an agent directory elsewhere is examined; one that depends on a variable is named", || {
             let patient = Patient::installed(Release::April);
@@ -442,7 +481,7 @@ fn app_server() -> Vec<Case> {
                     patient.says("app-server-command", "fail", words, "run `codex-home install`");
                 }
                 patient.openclaw.configure_app_server(&json!({"command": "${CODEX_BIN}"}));
-                patient.says("app-server-command", "warn", "`${CODEX_BIN}`", "openclaw config get");
+                patient.says("app-server-command", "unknown", "`${CODEX_BIN}`", "while the gateway runs");
             },
         ),
         case("doctor: a path in Homebrew's Cellar is named before the next upgrade removes it", || {

@@ -1,5 +1,7 @@
 //! `codex-home install` and `uninstall`, with a stand-in for `openclaw`, and with the real one.
 
+mod gateways;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -137,7 +139,8 @@ fn wrapper() -> Value {
 }
 
 pub fn cases() -> Vec<Case> {
-    [sets_and_restores(), refuses(), fails(), paths(), real()].into_iter().flatten().collect()
+    let own = [sets_and_restores(), refuses(), fails(), paths(), real()];
+    own.into_iter().chain([gateways::cases()]).flatten().collect()
 }
 
 fn sets_and_restores() -> Vec<Case> {

@@ -22,8 +22,14 @@ pub fn act() -> Option<ExitCode> {
 }
 
 fn config(calls: &Path) -> ExitCode {
-    let words: Vec<_> = env::args().skip(1).collect();
-    let file = PathBuf::from(env::var_os("HOME").unwrap()).join(".openclaw/openclaw.json");
+    let all: Vec<_> = env::args().skip(1).collect();
+    let (profile, words) = match all.as_slice() {
+        [option, profile, words @ ..] if option == "--profile" => (format!("-{profile}"), words),
+        words => (String::new(), words),
+    };
+    let state = env::var_os("OPENCLAW_STATE_DIR").map(PathBuf::from);
+    let usual = || PathBuf::from(env::var_os("HOME").unwrap()).join(format!(".openclaw{profile}"));
+    let file = state.unwrap_or_else(usual).join("openclaw.json");
     let mood = env::var(MOOD).unwrap_or_default();
     if mood == "fail" {
         return ExitCode::FAILURE;
@@ -55,7 +61,7 @@ fn config(calls: &Path) -> ExitCode {
         fs::write(&file, config.to_string()).unwrap();
     }
     let earlier = fs::read_to_string(calls).unwrap_or_default();
-    fs::write(calls, format!("{earlier}{}\n", words.join(" "))).unwrap();
+    fs::write(calls, format!("{earlier}{}\n", all.join(" "))).unwrap();
     if mood == "wait" {
         thread::sleep(Duration::from_secs(1));
     }

@@ -7,6 +7,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::error::CliResult;
+use crate::gateways::Pick;
 use crate::printer::Printer;
 
 /// Explains, diagnoses and installs codex-home-shim, the launcher that gives codex a home that can log in.
@@ -40,6 +41,9 @@ pub enum Command {
         /// Explain a start with this CODEX_HOME instead of the one in the environment
         #[arg(long, value_name = "DIR")]
         home: Option<PathBuf>,
+        /// Which gateway
+        #[command(flatten)]
+        pick: Pick,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -47,10 +51,13 @@ pub enum Command {
         #[arg(last = true, value_name = "CODEX-ARGS")]
         args: Option<Vec<OsString>>,
     },
-    /// Show what is right and what is wrong, the worst first; changes nothing, runs nothing
+    /// Show what is right and what is wrong, the worst first; changes nothing, runs nothing but `systemctl show`
     ///
-    /// Exit codes: 0 if nothing is marked ✗, else 1.
+    /// Shows every gateway of this user, unless one is picked. Exit codes: 0 if nothing is marked ✗, else 1.
     Doctor {
+        /// Which gateway
+        #[command(flatten)]
+        pick: Pick,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -58,13 +65,17 @@ pub enum Command {
     /// Configure OpenClaw to run codex through the launcher
     ///
     /// Runs `openclaw config set` and keeps the previous value, which `uninstall` restores. Refuses if OpenClaw can log codex
-    /// in itself (2026.7.1 and later). Exit codes: 0 it is installed, 1 it is not, 3 there is no `openclaw` command and what to
+    /// in itself (2026.7.1 and later), if its version is not known, and if there are several gateways and none is picked. Exit codes: 0 it is installed, 1 it is not, 3 there is no `openclaw` command and what to
     /// write by hand was printed.
     Install {
+        /// Which gateway
+        #[command(flatten)]
+        pick: Pick,
         /// Print the command, do not run it
         #[arg(long)]
         dry_run: bool,
-        /// Install it also if OpenClaw can log codex in itself, or openclaw.json has includes or another owner
+        /// Install it also if OpenClaw can log codex in itself or its version is not known, or openclaw.json has includes,
+        /// is a symlink or has another owner
         #[arg(long)]
         force: bool,
     },
@@ -73,6 +84,9 @@ pub enum Command {
     /// Exit codes: 0 the launcher is no longer installed, 1 it still is or the setting was changed since, 3 there is no
     /// `openclaw` command and what to do by hand was printed.
     Uninstall {
+        /// Which gateway
+        #[command(flatten)]
+        pick: Pick,
         /// Print the command, do not run it
         #[arg(long)]
         dry_run: bool,

@@ -1,21 +1,23 @@
 //! `codex-home doctor`: what is right, what is wrong, and what repairs it.
 //!
-//! [`findings`] reads, [`checks`] decides, this module prints. Runs nothing, writes nothing, uses no network.
+//! [`findings`] reads, [`checks`] decides, this module prints. Runs nothing but `systemctl show`, writes nothing, uses no network.
 
-mod app_server;
+pub mod app_server;
 mod checks;
 mod findings;
 mod homes;
 mod wrapper;
 
+use std::cmp::Reverse;
 use std::path::Path;
 
 use codex_home::invocation::Invocation;
 use serde_json::{Map, Value, json};
 
 use crate::error::{CliError, CliResult};
+use crate::gateways::{Gateway, Gateways, Pick, pick};
 use crate::inspect::mark;
-use crate::printer::{BAD, DIM, DOUBTFUL, GOOD, Printer, painted};
+use crate::printer::{BAD, DIM, DOUBTFUL, GOOD, HEAD, Printer, painted};
 use checks::{Check, Status};
 use findings::Findings;
 use homes::JudgedHome;
@@ -25,19 +27,71 @@ const ROWS: usize = 12;
 /// How many lines with the same id and status are shown.
 const LINES: usize = 4;
 
-/// Examines everything, and prints what was found.
-pub fn run(invocation: &Invocation, json: bool, printer: &mut Printer) -> CliResult {
-    let findings = Findings::observe(invocation);
-    let person_home = findings.settings.person_home.as_deref().filter(|_| !json);
-    let checks = checks::all(&findings, person_home);
-    let status = checks.iter().map(|check| check.status).max().unwrap_or(Status::Ok);
+/// One gateway, examined.
+struct Examined {
+    findings: Findings,
+    checks: Vec<Check>,
+}
+
+/// Examines every gateway or the one that is picked, and prints what was found.
+pub fn run(invocation: &Invocation, pick: &Pick, json: bool, printer: &mut Printer) -> CliResult {
+    let gateways = Gateways::find(invocation, pick).map_err(|names| pick::none(&names))?;
+    let person_home = invocation.person_home().filter(|_| !json);
+    let examine = |gateway: &Gateway| {
+        let findings = Findings::observe(invocation, gateway.clone());
+        let checks = checks::all(&findings, person_home.as_deref());
+        Examined { findings, checks }
+    };
+    let mut examined: Vec<_> = gateways.all.iter().map(examine).collect();
+    let mut common = checks::about_others(&gateways, pick);
+    if let [_, _, ..] = examined.as_slice() {
+        common.extend(take_common(&mut examined));
+    } else if let Some(only) = examined.first_mut() {
+        common.append(&mut only.checks);
+    }
+    common.sort_by_key(|check| Reverse(check.status));
+    let all = || common.iter().chain(examined.iter().flat_map(|one| &one.checks));
+    let status = all().map(|check| check.status).max().unwrap_or(Status::Ok);
     if json {
-        printer.json(&to_json(&findings, &checks, status))?;
+        printer.json(&to_json(&examined, &common, status))?;
     } else {
-        print_checks(&checks, printer)?;
-        print_homes(&findings, printer)?;
+        print_checks(&common, printer)?;
+        let are_several = examined.len() > 1;
+        for Examined { findings, checks } in &examined {
+            if are_several {
+                printer.line("")?;
+                printer.line(painted(HEAD, &heading(&findings.openclaw.gateway, printer)))?;
+            }
+            print_checks(checks, printer)?;
+            print_homes(findings, printer)?;
+        }
     }
     Ok(u8::from(status == Status::Fail))
+}
+
+/// Removes the lines that every gateway has, and returns them.
+fn take_common(examined: &mut [Examined]) -> Vec<Check> {
+    let Some((first, others)) = examined.split_first() else { return Vec::new() };
+    let in_all = |check: &&Check| others.iter().all(|other| other.checks.contains(check));
+    let common: Vec<_> = first.checks.iter().filter(in_all).cloned().collect();
+    for one in examined {
+        one.checks.retain(|check| !common.contains(check));
+    }
+    common
+}
+
+/// Returns the line over what is said about one of several gateways.
+fn heading(gateway: &Gateway, printer: &Printer) -> String {
+    let state = gateway.state.as_deref().map(|state| printer.path(state)).unwrap_or_default();
+    let how = match (gateway.pid, &gateway.service) {
+        (Some(pid), _) => format!("running as process {pid}"),
+        (None, Some(service)) => format!("started by `{}`", printer.path(&service.file)),
+        (None, None) => "not running here".to_owned(),
+    };
+    match gateway.name == state || gateway.name.starts_with('/') {
+        true => format!("gateway with its state in `{state}`, {how}"),
+        false => format!("gateway `{}`, its state in `{state}`, {how}", gateway.name),
+    }
 }
 
 fn print_checks(checks: &[Check], printer: &mut Printer) -> Result<(), CliError> {
@@ -55,6 +109,7 @@ fn print_checks(checks: &[Check], printer: &mut Printer) -> Result<(), CliError>
         let mark = match check.status {
             Status::Ok => painted(GOOD, "✓"),
             Status::Warn => painted(DOUBTFUL, "!"),
+            Status::Unknown => painted(DOUBTFUL, "?"),
             Status::Fail => painted(BAD, "✗"),
         };
         printer.line(format!("{mark} {}", check.text))?;
@@ -92,7 +147,37 @@ fn text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-fn to_json(findings: &Findings, checks: &[Check], status: Status) -> Value {
+fn to_json(examined: &[Examined], common: &[Check], status: Status) -> Value {
+    let checks = common.iter().map(|check| check_to_json(check, None));
+    let own = |one: &Examined| {
+        let name = one.findings.openclaw.gateway.name.clone();
+        one.checks.iter().map(move |check| check_to_json(check, Some(&name))).collect::<Vec<_>>()
+    };
+    let checks: Vec<_> = checks.chain(examined.iter().flat_map(own)).collect();
+    let gateways: Vec<_> = examined.iter().map(|one| gateway_to_json(&one.findings)).collect();
+    // What was there before there were several is about the first one.
+    let mut fields = match gateways.first() {
+        Some(Value::Object(first)) => first.clone(),
+        _ => Map::new(),
+    };
+    fields.remove("gateway");
+    fields.insert("status".to_owned(), status.name().into());
+    fields.insert("checks".to_owned(), checks.into());
+    fields.insert("gateways".to_owned(), gateways.into());
+    fields.into()
+}
+
+fn check_to_json(check: &Check, gateway: Option<&str>) -> Value {
+    json!({
+        "id": check.id,
+        "status": check.status.name(),
+        "text": check.text,
+        "help": check.help,
+        "gateway": gateway,
+    })
+}
+
+fn gateway_to_json(findings: &Findings) -> Value {
     let codex = findings.codex.as_ref().ok().map(|codex| {
         let minimum = findings.version.as_ref().and_then(|version| version.lowest_codex());
         json!({
@@ -100,11 +185,22 @@ fn to_json(findings: &Findings, checks: &[Check], status: Status) -> Value {
             "version": codex.version(),
             "found_by": codex.found_by,
             "lowest": minimum.map(|minimum| minimum.to_string()),
-            "under_service": findings.codex_of_service.as_ref().ok().map(|codex| text(&codex.path)),
+            "under_service": findings.codex_of_gateway.as_ref().ok().map(|codex| text(&codex.path)),
         })
     });
+    let gateway = &findings.openclaw.gateway;
     json!({
-        "status": status.name(),
+        "gateway": {
+            "name": gateway.name,
+            "profile": gateway.profile,
+            "state": gateway.state.as_deref().map(text),
+            "pid": gateway.pid,
+            "service": gateway.service.as_ref().map(|service| text(&service.file)),
+            "known": gateway.known.name(),
+            "path": gateway.environment.text("PATH"),
+            "path_known": gateway.known("PATH").name(),
+            "last_start": gateway.last_start.as_ref().map(|start| &start.time),
+        },
         "launcher": findings.launcher.as_ref().map(|launcher| json!({
             "path": text(&launcher.path),
             "stable_path": text(&launcher.stable),
@@ -113,12 +209,6 @@ fn to_json(findings: &Findings, checks: &[Check], status: Status) -> Value {
         "codex": codex,
         "personal": findings.personal,
         "homes": findings.homes.iter().map(home_to_json).collect::<Vec<_>>(),
-        "checks": checks.iter().map(|check| json!({
-            "id": check.id,
-            "status": check.status.name(),
-            "text": check.text,
-            "help": check.help,
-        })).collect::<Vec<_>>(),
     })
 }
 
@@ -132,7 +222,7 @@ fn openclaw_to_json(findings: &Findings) -> Value {
         "command": openclaw.command.as_deref().map(text),
         "state": openclaw.state.as_deref().map(text),
         "config": openclaw.config_file.as_deref().map(text),
-        "service": openclaw.service.file.as_deref().map(text),
+        "service": openclaw.gateway.service.as_ref().map(|service| text(&service.file)),
         "app_server": {
             "command": config.and_then(|config| config.command.as_ref()),
             "args": args.map(|args| args.iter().map(|arg| redacted(arg)).collect::<Vec<_>>()),

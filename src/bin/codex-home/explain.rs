@@ -17,19 +17,23 @@ use serde_json::{Value, json};
 
 use crate::dry_run::DryRun;
 use crate::error::{CliError, CliResult};
+use crate::gateways::{Gateways, Pick, pick};
 use crate::hosts;
 use crate::inspect::mark;
+use crate::openclaw::OpenClaw;
 use crate::openclaw::version::DEFAULT_ARGUMENTS;
 use crate::printer::{BAD, DIM, GOOD, HEAD, Printer, painted};
 
 /// Explains the start of codex with `args` in `home`, or in the home that the environment names.
 pub fn run(
     invocation: Invocation,
+    pick: &Pick,
     home: Option<PathBuf>,
     args: Option<Vec<OsString>>,
     json: bool,
     printer: &mut Printer,
 ) -> CliResult {
+    let invocation = if pick.is_from_shell() { invocation } else { of_gateway(&invocation, pick)? };
     let invocation = asked(invocation, home, args);
     let start = DryRun::new(&invocation);
     let settings = &start.observed.settings;
@@ -45,6 +49,19 @@ pub fn run(
         explanation.print(printer)?;
     }
     Ok(explanation.start.failure().map_or(0, Failure::exit_code))
+}
+
+/// Returns a start in the environment of the gateway that is picked.
+fn of_gateway(invocation: &Invocation, pick: &Pick) -> Result<Invocation, CliError> {
+    let gateways = Gateways::find(invocation, pick).map_err(|names| pick::none(&names))?;
+    let mut start = invocation.clone();
+    if let Some(gateway) = gateways.all.into_iter().next() {
+        let openclaw = OpenClaw::observe(invocation, gateway);
+        let system_first = openclaw.version().is_some_and(|version| version.puts_system_first());
+        let path = openclaw.gateway.usual_path(invocation, system_first);
+        start = openclaw.gateway.invocation(invocation, Some(path));
+    }
+    Ok(start)
 }
 
 /// Returns the start that is asked about.

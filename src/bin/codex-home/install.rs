@@ -5,6 +5,7 @@
 
 mod change;
 mod receipt;
+mod refusal;
 
 use std::path::{Path, PathBuf};
 
@@ -13,13 +14,16 @@ use codex_home::invocation::Invocation;
 use serde_json::Value;
 
 use crate::disk;
+use crate::doctor::app_server::VARIABLE;
 use crate::error::{CliError, CliResult};
+use crate::gateways::{OpenClawCommand, Pick};
 use crate::launcher;
 use crate::openclaw::OpenClaw;
 use crate::openclaw::config::{Includes, KEY, OpenClawConfig};
 use crate::printer::Printer;
 use change::Change;
 use receipt::{Receipt, Receipts};
+use refusal::{refuse_if_owned_by_other_user, refuse_if_unwise, the_gateway};
 
 /// The exit code if there is no `openclaw` command, so that something is left to do by hand.
 const BY_HAND: u8 = 3;
@@ -37,6 +41,8 @@ pub struct Options {
 struct Context<'a> {
     invocation: &'a Invocation,
     openclaw: OpenClaw,
+    /// The `openclaw` command, as it has to be run for this gateway.
+    command: Option<OpenClawCommand>,
     /// The launcher, symlinks resolved.
     launcher: Option<PathBuf>,
     config_file: PathBuf,
@@ -46,8 +52,8 @@ struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    fn read(invocation: &'a Invocation, printer: &Printer) -> Result<Self, CliError> {
-        let openclaw = OpenClaw::observe(invocation);
+    fn read(invocation: &'a Invocation, pick: &Pick, verb: &str, printer: &Printer) -> Result<Self, CliError> {
+        let openclaw = OpenClaw::observe(invocation, the_gateway(invocation, pick, verb)?);
         let no_home = || CliError::new("this user has no home directory that could be found", "set `HOME`");
         let config_file = openclaw.config_file.clone().ok_or_else(no_home)?;
         let config = match &openclaw.config {
@@ -57,21 +63,19 @@ impl<'a> Context<'a> {
                 return Err(CliError::new(message, "correct it, then run `openclaw config validate`"));
             }
         };
-        if config.includes == Includes::AroundCodex {
-            let message = format!(
-                "`{}` includes other files (`$include`) around its settings for codex, so the present value cannot be known \
-                 and could not be restored",
-                printer.path(&config_file)
-            );
-            return Err(CliError::new(message, format!("set `{KEY}` by hand, in the file that has it")));
-        }
         let receipts_file = receipt::path(invocation).ok_or_else(no_home)?;
         let receipts = Receipts::read(&receipts_file, invocation.uid).map_err(|error| {
             let message = format!("`{}` cannot be read: {}", printer.path(&receipts_file), plain_text(&error));
             CliError::new(message, format!("move {} away", shell_word(&receipts_file, None)))
         })?;
         let launcher = launcher::find(invocation);
-        Ok(Self { invocation, openclaw, launcher, config_file, config, receipts_file, receipts })
+        let command = openclaw.command.as_deref().map(|command| openclaw.gateway.command(command));
+        Ok(Self { invocation, openclaw, command, launcher, config_file, config, receipts_file, receipts })
+    }
+
+    /// Returns the configured program, variables resolved.
+    fn program(&self) -> Option<&str> {
+        self.config.program.as_ref().filter(|program| program.is_complete).map(|program| program.text.as_str())
     }
 
     fn receipt(&self) -> Option<&Receipt> {
@@ -80,7 +84,7 @@ impl<'a> Context<'a> {
 
     /// Returns whether the configured program is the launcher, or what `install` has set.
     fn is_installed(&self) -> bool {
-        let Some(program) = self.config.program() else { return false };
+        let Some(program) = self.program() else { return false };
         let program = Path::new(program);
         let is_same = |launcher: &Path| program.is_absolute() && disk::is_same(launcher, program);
         let is_launcher = self.launcher.as_deref().is_some_and(is_same);
@@ -89,7 +93,7 @@ impl<'a> Context<'a> {
 
     /// Reads anew what is configured; `None` if that cannot be read.
     fn command_now(&self) -> Option<Option<String>> {
-        let openclaw = OpenClaw::observe(self.invocation);
+        let openclaw = OpenClaw::observe(self.invocation, self.openclaw.gateway.clone());
         openclaw.config.ok().map(|config| config.and_then(|config| config.command))
     }
 
@@ -111,6 +115,18 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Refuses to change a setting whose present value is in another file.
+    fn refuse_if_included(&self, printer: &Printer) -> Result<(), CliError> {
+        if self.config.includes < Includes::AroundCodex {
+            return Ok(());
+        }
+        let message = format!(
+            "`{}` includes other files (`$include`) around its settings for codex, so the present value could not be restored",
+            printer.path(&self.config_file)
+        );
+        Err(CliError::new(message, format!("set `{KEY}` by hand, in the file that has it")))
+    }
+
     /// Returns the error for a change that OpenClaw reports as done and that is not in its file.
     fn had_no_effect(&self, printer: &Printer) -> CliError {
         let file = printer.path(&self.config_file);
@@ -120,8 +136,8 @@ impl<'a> Context<'a> {
 }
 
 /// Configures OpenClaw to run codex through the launcher.
-pub fn install(invocation: &Invocation, options: Options, printer: &mut Printer) -> CliResult {
-    let context = Context::read(invocation, printer)?;
+pub fn install(invocation: &Invocation, pick: &Pick, options: Options, printer: &mut Printer) -> CliResult {
+    let context = Context::read(invocation, pick, "install", printer)?;
     let Some(launcher) = &context.launcher else {
         let message = "the launcher `codex-home-shim` is neither beside this program nor on PATH";
         return Err(CliError::new(message, "reinstall codex-home-shim"));
@@ -131,18 +147,16 @@ pub fn install(invocation: &Invocation, options: Options, printer: &mut Printer)
         let message = format!("the launcher's path `{}` is not UTF-8, and `openclaw.json` is", printer.path(&path));
         return Err(CliError::new(message, "install the launcher in a directory whose path is UTF-8"));
     };
-    if is_already_set(&context, &path, &value) {
-        let current = printer.path(Path::new(context.config.command.as_deref().unwrap_or_default()));
+    if let Some(current) = already_set(&context, &path, &value) {
+        let current = printer.path(Path::new(current));
         printer.line(format!("already installed: OpenClaw runs `{current}`; nothing was changed"))?;
         return Ok(0);
     }
+    context.refuse_if_included(printer)?;
     if !options.force {
-        refuse_if_unwise(&context)?;
+        refuse_if_unwise(&context, printer)?;
     }
-    let Some(openclaw) = &context.openclaw.command else { return by_hand(&context, &value, printer) };
-    if context.openclaw.is_there() && context.openclaw.version().is_none() {
-        printer.remark("the version of OpenClaw is not known, so it may be able to log codex in itself");
-    }
+    let Some(openclaw) = &context.command else { return by_hand(&context, &value, printer) };
     if launcher::is_versioned(&path) {
         let path = printer.path(&path);
         printer.remark(&format!("`{path}` has a version in it: run `codex-home install` again after an upgrade"));
@@ -165,19 +179,31 @@ pub fn install(invocation: &Invocation, options: Options, printer: &mut Printer)
     Ok(0)
 }
 
-/// Returns whether OpenClaw runs the launcher by a path that an upgrade does not remove.
-fn is_already_set(context: &Context<'_>, path: &Path, value: &str) -> bool {
-    let Some(current) = context.config.command.as_deref() else { return false };
+/// Returns the path by which OpenClaw runs the launcher, if an upgrade does not remove it.
+fn already_set<'a>(context: &'a Context<'_>, path: &Path, value: &str) -> Option<&'a str> {
+    if context.config.command.as_deref() == Some(value) {
+        return context.config.command.as_deref();
+    }
+    let by_variable = || context.openclaw.gateway.environment.text(VARIABLE);
+    let by_variable = if context.config.command.is_none() { by_variable() } else { None };
+    let current = context.program().or(by_variable)?;
     // A bare name is searched for on the gateway's PATH, and a relative path starts at its directory.
     let trimmed = Path::new(current.trim());
-    let leads_there = trimmed.is_absolute() && disk::is_same(trimmed, path);
-    current == value || (leads_there && !launcher::is_versioned(Path::new(current)))
+    let leads_there = trimmed.is_absolute() && (disk::is_same(trimmed, path) || is_launcher(trimmed));
+    (leads_there && !launcher::is_versioned(trimmed)).then_some(current)
+}
+
+/// Returns whether a program is a launcher, if another copy than the one beside this program.
+fn is_launcher(path: &Path) -> bool {
+    codex_home::fs::is_program(path)
+        && codex_home::fs::canonicalize(path)
+            .is_some_and(|real| real.file_name().is_some_and(|name| name == launcher::NAME))
 }
 
 /// Sets the launcher and keeps the previous value.
 fn set(
     context: &Context<'_>,
-    openclaw: &Path,
+    openclaw: &OpenClawCommand,
     value: String,
     change: &Change,
     printer: &mut Printer,
@@ -203,40 +229,19 @@ fn set(
     result.and_then(|_| Err(context.had_no_effect(printer)))
 }
 
-/// Refuses if OpenClaw can log codex in itself, or if the change could write too much.
-fn refuse_if_unwise(context: &Context<'_>) -> Result<(), CliError> {
-    if context.config.includes == Includes::Elsewhere {
-        return Err(CliError::new(
-            "`openclaw.json` includes other files (`$include`), and `openclaw config set` may copy their contents into it",
-            "set it by hand, or run `codex-home install --force`",
-        ));
-    }
-    let Some(version) = context.openclaw.version() else { return Ok(()) };
-    let Some(way) = version.own_way() else { return Ok(()) };
-    let message = format!("OpenClaw {version} can log codex in itself, which is better than a launcher");
-    Err(CliError::new(message, format!("{way}; `codex-home install --force` installs the launcher anyway")))
-}
-
-/// Refuses to write among another user's files: `sudo` would leave files that their owner cannot change or read.
-fn refuse_if_owned_by_other_user(paths: &[&Path], uid: u32) -> Result<(), CliError> {
-    let Some(path) = paths.iter().find(|path| disk::owned_by_other_user(path, uid)) else { return Ok(()) };
-    let message =
-        format!("`{}` belongs to another user, or would be created in that user's directory", plain_text(path));
-    Err(CliError::new(message, "run this as that user, without `sudo`"))
-}
-
 /// Restores what OpenClaw ran before `install`.
-pub fn uninstall(invocation: &Invocation, options: Options, printer: &mut Printer) -> CliResult {
-    let context = Context::read(invocation, printer)?;
+pub fn uninstall(invocation: &Invocation, pick: &Pick, options: Options, printer: &mut Printer) -> CliResult {
+    let context = Context::read(invocation, pick, "uninstall", printer)?;
     let receipt = context.receipt().cloned();
     if !context.is_installed() {
         return not_installed(&context, receipt, options, printer);
     }
+    context.refuse_if_included(printer)?;
     let change = Change::to(receipt.as_ref().and_then(|receipt| receipt.previous.clone()));
     if receipt.is_none() {
         printer.remark("no previous value was recorded, so the setting is removed");
     }
-    let Some(openclaw) = &context.openclaw.command else {
+    let Some(openclaw) = &context.command else {
         printer.line(format!("no `openclaw` command is found; in `{}`", printer.path(&context.config_file)))?;
         match change.value() {
             Some(value) => printer.line(format!("set `{KEY}` to {}", Value::from(value)))?,
@@ -284,12 +289,18 @@ fn not_installed(
     }
     let now = current.as_ref().map_or_else(|| "absent".to_owned(), |current| format!("`{}`", plain_text(current)));
     let message = format!("`{KEY}` is {now}, not what `codex-home install` set, and is left unchanged");
-    let command = Change::to(receipt.previous).shown(Path::new("openclaw"));
+    let openclaw = context.openclaw.gateway.command(Path::new("openclaw"));
+    let command = Change::to(receipt.previous).shown(&openclaw);
     Err(CliError::new(message, format!("run `{command}` to restore the previous value anyway")))
 }
 
 /// Prints the command that would be run.
-fn print_command(context: &Context<'_>, openclaw: &Path, change: &Change, printer: &mut Printer) -> CliResult {
+fn print_command(
+    context: &Context<'_>,
+    openclaw: &OpenClawCommand,
+    change: &Change,
+    printer: &mut Printer,
+) -> CliResult {
     context.warn_of_comments(printer);
     printer.line(change.shown(openclaw))?;
     Ok(0)

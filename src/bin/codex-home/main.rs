@@ -7,6 +7,7 @@
 //! | [`launcher`] | where the launcher is | [`disk`] |
 //! | [`dry_run`] | what a start would do: the library's `observe` and `decide` | the library |
 //! | [`inspect`], [`explain`] | one home, one start | the library |
+//! | [`gateways`] | the gateways of this machine, each fact with how it is known | [`disk`], processes, runs `systemctl show` |
 //! | [`hosts`] | what a redirect of a host's home would risk | |
 //! | [`openclaw`] | OpenClaw's places, files and versions | [`disk`] |
 //! | [`doctor`] | what is wrong, and what repairs it | [`disk`], the library |
@@ -25,6 +26,7 @@ mod doctor;
 mod dry_run;
 mod error;
 mod explain;
+mod gateways;
 mod hosts;
 mod inspect;
 mod inspection;
@@ -81,10 +83,14 @@ fn report_diagnostics(invocation: &Invocation) {
 fn run(cli: Cli, invocation: Invocation, printer: &mut Printer) -> CliResult {
     match cli.command {
         Command::Inspect { directory, json } => inspect::run(&invocation, directory, json, printer),
-        Command::Explain { home, json, args } => explain::run(invocation, home, args, json, printer),
-        Command::Doctor { json } => doctor::run(&invocation, json, printer),
-        Command::Install { dry_run, force } => install::install(&invocation, Options { dry_run, force }, printer),
-        Command::Uninstall { dry_run } => install::uninstall(&invocation, Options { dry_run, force: false }, printer),
+        Command::Explain { home, pick, json, args } => explain::run(invocation, &pick, home, args, json, printer),
+        Command::Doctor { pick, json } => doctor::run(&invocation, &pick, json, printer),
+        Command::Install { pick, dry_run, force } => {
+            install::install(&invocation, &pick, Options { dry_run, force }, printer)
+        }
+        Command::Uninstall { pick, dry_run } => {
+            install::uninstall(&invocation, &pick, Options { dry_run, force: false }, printer)
+        }
         Command::Log { count, follow, json } => log::run(&invocation, count, follow, json, printer),
         Command::Config { command, json } => config::run(&invocation, command.unwrap_or_default(), json, printer),
         Command::Completions { shell } => cli::completions(shell, printer),

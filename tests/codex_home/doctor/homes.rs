@@ -14,6 +14,12 @@ pub fn cases() -> Vec<Case> {
     vec![
         case("doctor: a person who is not logged in is told to", || {
             let patient = Patient::installed(Release::April);
+            let launcher = patient.person.launcher();
+            let config = json!({
+                "agents": {"defaults": {"cliBackends": {"codex-cli": {"command": launcher}}}},
+                "plugins": {"entries": {"codex": {"config": {"appServer": {"command": launcher}}}}},
+            });
+            patient.openclaw.configure(&config.to_string());
             for bridge in &patient.openclaw.homes {
                 patient.person.write_auth(bridge, &auth::issue_70511(OPAQUE_ACCESS, BRIDGE_REFRESH));
             }
@@ -110,19 +116,20 @@ pub fn cases() -> Vec<Case> {
         }),
         case("doctor: the last starts that failed are told, and a login in the environment", || {
             let patient = Patient::installed(Release::April);
-            patient.is_silent_about("journal");
-            let line = |hour: u32, error: Value| {
-                json!({"time": format!("2026-11-22T{hour:02}:30:00.000000Z"), "decision": "keep", "error": error})
-                    .to_string()
-            };
+            patient.says("journal", "ok", "the last start succeeded", "");
+            let line = |hour: u32, error: Value| json!({"time": format!("2026-11-22T{hour:02}:30:00.000000Z"), "decision": "keep", "error": error});
             let lines = [line(8, Value::Null), line(9, json!("no usable Codex home")), line(10, Value::Null)];
-            fs::create_dir_all(patient.person.journal().parent().unwrap()).unwrap();
-            fs::write(patient.person.journal(), lines.join("\n") + "\n").unwrap();
+            patient.record(&lines);
             let text = "1 of the last 3 starts failed, the latest at 2026-11-22 09:30 UTC: no usable Codex home";
             patient.says("journal", "warn", text, "run `codex-home log`");
             // The next start may well succeed.
             assert_eq!(patient.json(&mut patient.doctor())["status"], "warn");
             patient.is_silent_about("login-in-environment");
+            // A service does not have it because this shell has it.
+            let mut doctor = patient.doctor();
+            doctor.env("CODEX_ACCESS_TOKEN", "canary");
+            assert!(patient.lines("login-in-environment", &mut doctor).is_empty());
+            let patient = Patient::without_service(Release::April, "0.169.0");
             let mut doctor = patient.doctor();
             doctor.env("CODEX_ACCESS_TOKEN", "canary");
             patient.says_in(
@@ -134,7 +141,7 @@ pub fn cases() -> Vec<Case> {
             );
         }),
         case("doctor: settings that stop every start are wrong", || {
-            let patient = Patient::installed(Release::April);
+            let patient = Patient::without_service(Release::April, "0.169.0");
             let mut doctor = patient.doctor();
             doctor.env("CODEX_HOME_SHIM_STRATEGY", "atuo");
             patient.says_in(&mut doctor, "settings", "fail", "`CODEX_HOME_SHIM_STRATEGY` is `atuo`", "correct");

@@ -12,6 +12,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::error::CliError;
+use crate::gateways::OpenClawCommand;
 use crate::openclaw::config::KEY;
 use crate::printer::Printer;
 
@@ -60,24 +61,25 @@ impl Change {
     }
 
     /// Returns the command as a shell takes it.
-    pub fn shown(&self, openclaw: &Path) -> String {
+    pub fn shown(&self, openclaw: &OpenClawCommand) -> String {
         let words = self.arguments();
         let words = words.iter().map(|word| match word.strip_prefix('~') {
             // The shell must not expand a literal `~`.
             Some(_) => format!("'{}'", word.replace('\'', r"'\''")),
             None => shell_word(Path::new(word), None),
         });
-        [shell_word(openclaw, None)].into_iter().chain(words).collect::<Vec<_>>().join(" ")
+        [openclaw.shown()].into_iter().chain(words).collect::<Vec<_>>().join(" ")
     }
 
     /// Runs `openclaw`, prints its output, and returns what it says about a restart.
     #[expect(clippy::disallowed_methods, reason = "runs `openclaw`, the only program that is run")]
-    pub fn run(&self, openclaw: &Path, printer: &mut Printer) -> Result<RestartHint, CliError> {
+    pub fn run(&self, openclaw: &OpenClawCommand, printer: &mut Printer) -> Result<RestartHint, CliError> {
         let failed = |cause: String| {
             let message = format!("`{}` {cause}", self.shown(openclaw));
             CliError::new(message, "see its output above; `codex-home` changed nothing itself")
         };
-        let mut command = Command::new(openclaw);
+        let mut command = Command::new(&openclaw.program);
+        command.envs(openclaw.env.iter().map(|(name, value)| (name, value))).args(&openclaw.options);
         command.args(self.arguments()).stdin(Stdio::null()).stdout(Stdio::piped());
         tracing::debug!("running `{}`", self.shown(openclaw));
         let mut child = command.spawn().map_err(|error| failed(format!("cannot be started: {}", cause(&error))))?;

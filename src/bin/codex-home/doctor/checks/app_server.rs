@@ -5,10 +5,9 @@ use std::path::Path;
 use codex_home::display::plain_text;
 
 use super::{Checks, Status};
-use crate::doctor::app_server::AppServerCommand;
+use crate::doctor::app_server::{AppServerCommand, VARIABLE};
 use crate::doctor::homes::JudgedHome;
 use crate::doctor::wrapper::Wrapper;
-use crate::openclaw::config::KEY;
 
 const ID: &str = "app-server-command";
 
@@ -18,41 +17,57 @@ impl Checks<'_> {
         if !findings.openclaw.is_there() {
             return;
         }
+        let configured = &findings.command;
+        let known = configured.known;
         let is_needed = findings.homes.iter().any(JudgedHome::needs_launcher);
         let status = if is_needed { Status::Fail } else { Status::Warn };
         let install = Some(self.installation().to_owned());
-        match &findings.command {
+        let by = if configured.is_by_variable { VARIABLE } else { "appServer.command" };
+        match &configured.command {
             // `openclaw-config` reports it.
             AppServerCommand::Unknown => {}
-            AppServerCommand::Unset if findings.own_way().is_some() => self.ok(ID, "OpenClaw runs its own codex"),
+            AppServerCommand::PluginOff(setting) => {
+                let text = format!("OpenClaw starts no codex: its codex plugin is off (`{setting}`)");
+                self.known(ID, known, Status::Warn, text, Some(plugin_on(setting)));
+            }
+            AppServerCommand::Connects(address) => {
+                let text = format!("OpenClaw starts no codex: it connects to `{}`", plain_text(address));
+                self.known(ID, known, Status::Ok, text, None);
+            }
+            AppServerCommand::Unset if findings.own_way().is_some() => {
+                self.known(ID, known, Status::Ok, "OpenClaw runs its own codex", None);
+            }
             AppServerCommand::Unset => {
-                self.add(ID, status, "OpenClaw runs codex itself, without the launcher", install);
+                self.known(ID, known, status, "OpenClaw runs codex itself, without the launcher", install);
             }
             AppServerCommand::Variable(text) => {
                 let text = format!(
                     "`appServer.command` is `{}`, which depends on the gateway's environment and was not resolved",
                     plain_text(text)
                 );
-                self.warn(ID, text, format!("run `openclaw config get {KEY}`"));
+                self.unknown(ID, text);
             }
             AppServerCommand::Relative(text) => {
                 let text = format!(
-                    "`appServer.command` is `{}`, which OpenClaw does not expand: it must be an absolute path",
+                    "`{by}` is `{}`, which OpenClaw does not expand: it must be an absolute path",
                     plain_text(text)
                 );
-                self.add(ID, Status::Fail, text, install);
+                self.known(ID, known, Status::Fail, text, install);
             }
             AppServerCommand::Missing(path) => {
-                let text = format!("`appServer.command` is `{}`, and there is no such program", self.path(path));
-                self.add(ID, Status::Fail, text, install);
+                let text = format!("`{by}` is `{}`, and there is no such program", self.path(path));
+                self.known(ID, known, Status::Fail, text, install);
             }
             AppServerCommand::Launcher { path, is_versioned: false } => {
-                self.ok(ID, format!("OpenClaw runs the launcher, `{}`", self.path(path)));
+                let by = if configured.is_by_variable { format!(" (`{VARIABLE}`)") } else { String::new() };
+                let text = format!("OpenClaw runs the launcher, `{}`{by}", self.path(path));
+                self.known(ID, known, Status::Ok, text, None);
             }
             AppServerCommand::Launcher { path, is_versioned: true } => self.versioned_launcher(path),
             AppServerCommand::Wrapper(path, wrapper) => self.wrapper(path, wrapper),
             AppServerCommand::Program(path) => {
-                self.add(ID, status, format!("OpenClaw runs `{}`, without the launcher", self.path(path)), install);
+                let text = format!("OpenClaw runs `{}`, without the launcher", self.path(path));
+                self.known(ID, known, status, text, install);
             }
         }
     }
@@ -74,7 +89,7 @@ impl Checks<'_> {
         } else {
             "put a symlink to it on PATH, then run `codex-home install`"
         };
-        self.warn(ID, text, help);
+        self.known(ID, self.findings.command.known, Status::Warn, text, Some(help.to_owned()));
     }
 
     fn wrapper(&mut self, path: &Path, wrapper: &Wrapper) {
@@ -97,7 +112,7 @@ impl Checks<'_> {
                 help.push_str(&format!("; for its codex set `codex = \"{}\"`", plain_text(program)));
             }
         }
-        self.warn(ID, text, help);
+        self.known(ID, findings.command.known, Status::Warn, text, Some(help));
     }
 
     pub(super) fn app_server_args(&mut self) {
@@ -108,5 +123,14 @@ impl Checks<'_> {
             let help = "run `openclaw config unset plugins.entries.codex.config.appServer.args`";
             self.warn("app-server-args", text, help);
         }
+    }
+}
+
+/// Returns how to turn the codex plugin on, if this setting turns it off.
+fn plugin_on(setting: &str) -> String {
+    match setting {
+        "plugins.allow" => "if OpenClaw is to use codex, add `codex` to `plugins.allow`".to_owned(),
+        "plugins.deny" => "if OpenClaw is to use codex, remove `codex` from `plugins.deny`".to_owned(),
+        setting => format!("if OpenClaw is to use codex, run `openclaw config set {setting} true`"),
     }
 }

@@ -1,15 +1,28 @@
-//! The codex that would be started: here, and by the gateway's service.
+//! The codex that would be started: here, and by the gateway.
+
+use std::path::{Path, PathBuf};
 
 use codex_home::codex::{Codex, Unfit};
 use codex_home::display::plain_text;
+use codex_home::fs::canonicalize;
 use semver::Version as Number;
 
 use super::{Checks, Status};
+use crate::launcher::is_versioned;
 use crate::openclaw::version::is_accepted;
 
 /// Returns the version with a space before it; nothing if it is not known.
 fn version_of(codex: &Codex) -> String {
     codex.version().map(|version| format!(" {}", plain_text(version))).unwrap_or_default()
+}
+
+/// Returns npm's package that a codex is in, if it is in one.
+fn package(codex: &Codex) -> Option<PathBuf> {
+    codex.path.ancestors().find(|path| path.ends_with("@openai/codex")).map(Path::to_owned)
+}
+
+fn number(codex: &Codex) -> Option<Number> {
+    codex.version().as_deref().and_then(|version| Number::parse(version).ok())
 }
 
 impl Checks<'_> {
@@ -18,8 +31,9 @@ impl Checks<'_> {
         let codex = match &findings.codex {
             Ok(codex) => codex,
             Err(failure) => {
-                // Without the launcher, OpenClaw may bring its own.
+                // Without the launcher, OpenClaw may bring its own; and the gateway may find one that this shell does not.
                 let is_fatal = findings.command.is_launcher() || !findings.openclaw.is_there();
+                let is_fatal = is_fatal && findings.codex_of_gateway.is_err();
                 self.failure("codex", if is_fatal { Status::Fail } else { Status::Warn }, failure);
                 return;
             }
@@ -35,7 +49,6 @@ impl Checks<'_> {
             self.warn("codex-skipped", text, help);
         }
         self.codex_writable_by_others();
-        self.codex_minimum(codex);
     }
 
     fn codex_writable_by_others(&mut self) {
@@ -57,28 +70,44 @@ impl Checks<'_> {
         self.warn("codex-writable-by-others", text, help);
     }
 
-    /// Whether OpenClaw accepts its version.
-    fn codex_minimum(&mut self, codex: &Codex) {
+    /// Whether OpenClaw accepts the version of the codex that the gateway would start.
+    pub(super) fn codex_gate(&mut self) {
         const ID: &str = "codex-gate";
-        let Some(openclaw) = &self.findings.version else { return };
-        let Some(minimum) = openclaw.lowest_codex() else { return };
+        let findings = self.findings;
+        let (Some(openclaw), Ok(codex)) = (&findings.version, &findings.codex_of_gateway) else { return };
+        let Some(minimum) = openclaw.lowest_codex().filter(|_| !findings.command.starts_nothing()) else { return };
         let needs = if openclaw.is_beyond_known() {
             format!("OpenClaw {openclaw}, which is newer than this program, needs at least codex {minimum}")
         } else {
             format!("OpenClaw {openclaw} needs codex {minimum} or later")
         };
-        match codex.version().as_deref().map(Number::parse) {
-            Some(Ok(version)) if is_accepted(&version, &minimum) => {
-                self.ok(ID, format!("{needs}, and this one is{}", version_of(codex)));
+        let is_here = findings.codex.as_ref().is_ok_and(|here| here.path == codex.path);
+        let which =
+            if is_here { "this one".to_owned() } else { format!("the gateway's, `{}`,", self.path(&codex.path)) };
+        // A codex that is found here and by habit is the gateway's too.
+        let known = self.codex_known();
+        match number(codex) {
+            Some(version) if is_accepted(&version, &minimum) => {
+                self.known(ID, known, Status::Ok, format!("{needs}, and {which} is{}", version_of(codex)), None);
             }
-            Some(Ok(_)) => {
-                let help = "run `npm i -g @openai/codex`, or set `codex = …` to a later one".to_owned();
-                let text = format!("{needs}, and this one is{}", version_of(codex));
-                self.add(ID, self.fail_if_launcher_runs(), text, Some(help));
+            Some(_) => {
+                let here = findings
+                    .codex
+                    .as_ref()
+                    .ok()
+                    .filter(|here| !is_here && number(here).is_some_and(|version| is_accepted(&version, &minimum)));
+                let stable = here.and_then(|here| self.stable_codex(here));
+                let help = match stable {
+                    Some(stable) => self.set_codex(&stable),
+                    None => "run `npm i -g @openai/codex`, or set `codex = …` to a later one".to_owned(),
+                };
+                let text = format!("{needs}, and {which} is{}", version_of(codex));
+                self.known(ID, known, self.fail_if_launcher_runs(), text, Some(help));
             }
-            _ => {
-                let text = format!("{needs}, and the version of this one is not known");
-                self.warn(ID, text, format!("run `{} --version`", self.word(&codex.path)));
+            None => {
+                let text = format!("{needs}, and the version of {} is not known", which.trim_end_matches(','));
+                let help = format!("run `{} --version`", self.word(&codex.path));
+                self.add(ID, Status::Unknown, text, Some(help));
             }
         }
     }
@@ -86,26 +115,56 @@ impl Checks<'_> {
     pub(super) fn codex_under_service(&mut self) {
         const ID: &str = "codex-under-service";
         let findings = self.findings;
+        let gateway = &findings.openclaw.gateway;
         let Ok(codex) = &findings.codex else { return };
-        let service = match &findings.openclaw.service.file {
-            Some(file) => format!("the gateway's service (`{}`)", self.path(file)),
-            None => "a gateway that runs as a service".to_owned(),
-        };
-        let settings = match &findings.settings_of_service {
-            Some(file) => format!("in `{}`", self.path(file)),
-            None => "in the settings".to_owned(),
+        let known = findings.codex_known;
+        let which = match (gateway.pid, &gateway.service) {
+            (Some(pid), _) => format!("the running gateway (process {pid})"),
+            (None, Some(service)) => format!("the gateway's service (`{}`)", self.path(&service.file)),
+            (None, None) => "the gateway".to_owned(),
         };
         let path = self.path(&codex.path);
-        let help = format!("set `codex = \"{path}\"` {settings}");
-        match &findings.codex_of_service {
-            Ok(other) if other.path == codex.path => self.ok(ID, format!("{service} finds the same codex")),
+        let stable = self.stable_codex(codex);
+        match &findings.codex_of_gateway {
+            Ok(other) if other.path == codex.path => {
+                self.known(ID, known, Status::Ok, format!("{which} finds the same codex"), None);
+            }
             Ok(other) => {
+                let root = package(other).unwrap_or_else(|| other.path.clone());
+                let help = stable.map_or_else(
+                    || format!("update or remove `{}`", self.path(&root)),
+                    |stable| self.set_codex(&stable),
+                );
                 let (other, version) = (self.path(&other.path), version_of(other));
-                self.warn(ID, format!("{service} finds another codex, `{other}`{version}, not `{path}`"), help);
+                let text = format!("{which} finds another codex, `{other}`{version}, not `{path}`");
+                self.known(ID, known, Status::Warn, text, Some(help));
             }
             Err(_) => {
-                self.add(ID, self.fail_if_launcher_runs(), format!("{service} finds no codex on its PATH"), Some(help));
+                let help = self.set_codex(stable.as_deref().unwrap_or(&codex.path));
+                let text = format!("{which} finds no codex on its PATH");
+                self.known(ID, known, self.fail_if_launcher_runs(), text, Some(help));
             }
         }
+    }
+
+    /// Returns the advice to set this codex where the gateway finds it.
+    fn set_codex(&self, codex: &Path) -> String {
+        let file = self.findings.settings.file.as_ref();
+        let settings = file.map_or_else(|| "in the settings".to_owned(), |file| format!("in `{}`", self.path(file)));
+        format!("set `codex = \"{}\"` {settings}", self.path(codex))
+    }
+
+    /// Returns a path to a codex that an upgrade does not remove: itself, or a symlink to it in an installer's directory.
+    fn stable_codex(&self, codex: &Codex) -> Option<PathBuf> {
+        let is_stable = |path: &PathBuf| !is_versioned(path) && !path.iter().any(|part| part == "node_modules");
+        if is_stable(&codex.path) {
+            return Some(codex.path.clone());
+        }
+        let script = package(codex).map(|package| package.join("bin/codex.js"));
+        let leads_there = |path: &PathBuf| {
+            let real = canonicalize(path);
+            real.is_some() && (real.as_ref() == Some(&codex.path) || real == script.as_deref().and_then(canonicalize))
+        };
+        self.findings.codex_links.iter().filter(|path| is_stable(path)).find(|path| leads_there(path)).cloned()
     }
 }

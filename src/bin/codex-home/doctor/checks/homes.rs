@@ -7,10 +7,11 @@ use codex_home::failure::Failure;
 use codex_home::home::auth::Login;
 use codex_home::home::{AUTH_FILE, Kind};
 
-use super::{Checks, Status};
+use super::{Checks, FIND_OUT, Status};
 use crate::doctor::homes::{HomeFiles, JudgedHome};
 use crate::hosts;
 use crate::openclaw::Purpose;
+use crate::openclaw::config::CLI_KEY;
 
 /// The command that logs OpenClaw 2026.8.1 and later in.
 const OPENCLAW_LOGIN: &str = "openclaw models auth login --provider openai";
@@ -117,8 +118,19 @@ impl Checks<'_> {
     }
 
     fn home(&mut self, home: &JudgedHome) {
-        let is_launcher = self.findings.command.is_launcher();
-        let install = |would: &str| format!("run `codex-home install`: the launcher would {would}");
+        let findings = self.findings;
+        let is_cli = home.purpose == Some(Purpose::CliAuth);
+        // `codex exec` has a command of its own.
+        let configured = if is_cli { &findings.cli_command } else { &findings.command };
+        let is_launcher = configured.is_launcher() && configured.is_certain();
+        if home.purpose.is_some() && !is_cli && findings.command.starts_nothing() {
+            return;
+        }
+        let launcher = findings.launcher.as_ref().map(|launcher| self.word(&launcher.stable)).unwrap_or_default();
+        let install = |would: &str| match is_cli {
+            true => format!("run `openclaw config set {CLI_KEY} {launcher}`: the launcher would {would}"),
+            false => format!("run `codex-home install`: the launcher would {would}"),
+        };
         match &home.start.decision {
             Decision::Keep { .. } => self.kept(home),
             Decision::Refuse(failure @ Failure::NoUsableHome(_)) if is_launcher => {
@@ -143,8 +155,26 @@ impl Checks<'_> {
     }
 
     fn cannot_log_in(&mut self, home: &JudgedHome, help: String) {
-        let text = format!("`{}` cannot log in: {}", self.path(&home.path), home.inspection.reason());
-        self.fail("home-cannot-log-in", text, help);
+        const ID: &str = "home-cannot-log-in";
+        let findings = self.findings;
+        let is_cli = home.purpose == Some(Purpose::CliAuth);
+        let configured = if is_cli { &findings.cli_command } else { &findings.command };
+        let mut text = format!("`{}` cannot log in: {}", self.path(&home.path), home.inspection.reason());
+        if is_cli && !findings.openclaw.readable_config().is_some_and(|config| config.uses_cli) {
+            text.push_str("; no agent is configured to use it (`codex-cli`)");
+            self.add(ID, Status::Warn, text, Some(format!("if one does, {help}")));
+            return;
+        }
+        // Whether that stops the bot depends on what OpenClaw runs, and on whether this OpenClaw uses the home.
+        if configured.is_certain() && home.is_used.is_some() {
+            self.fail(ID, text, help);
+            return;
+        }
+        text.push_str(match home.is_used {
+            Some(_) => "; what OpenClaw runs there is not known",
+            None => "; whether this OpenClaw uses it is not known",
+        });
+        self.add(ID, Status::Unknown, text, Some(format!("{FIND_OUT}; if the bot does not answer, {help}")));
     }
 
     /// A home that is kept although it cannot log in, and that nothing logs in later.

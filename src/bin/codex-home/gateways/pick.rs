@@ -1,0 +1,66 @@
+//! Which gateway is meant.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use codex_home::invocation::Invocation;
+use codex_home::settings::lexically_normal;
+
+use super::environment::expanded;
+use crate::error::CliError;
+
+/// Which gateway is meant.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Pick {
+    /// The gateway of this OpenClaw profile, as in `openclaw --profile NAME`
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["dev", "state_dir"])]
+    pub profile: Option<String>,
+    /// The gateway of `openclaw --dev`
+    #[arg(long, conflicts_with = "state_dir")]
+    pub dev: bool,
+    /// The gateway with this state directory
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+}
+
+impl Pick {
+    /// Returns whether no option picks one.
+    pub const fn is_from_shell(&self) -> bool {
+        self.profile.is_none() && !self.dev && self.state_dir.is_none()
+    }
+
+    /// Returns the state directory of the one that is meant, by the options, else by OpenClaw's own variables; `None` if none is.
+    pub fn state(&self, invocation: &Invocation, person: Option<&Path>) -> Option<PathBuf> {
+        let variable = |name: &str, home: Option<&Path>| {
+            let text = invocation.var(name)?.to_str()?.trim();
+            let path = expanded(text, home).unwrap_or_else(|| invocation.absolute(text.into()));
+            (!text.is_empty()).then(|| lexically_normal(&path))
+        };
+        let moved = variable("OPENCLAW_HOME", person);
+        let home = moved.as_deref().or(person);
+        if let Some(directory) = &self.state_dir {
+            return Some(lexically_normal(&invocation.absolute(directory.clone())));
+        }
+        if let Some(profile) = self.profile.as_deref().or(self.dev.then_some("dev")) {
+            return of_profile(profile, home);
+        }
+        let state = variable("OPENCLAW_STATE_DIR", home);
+        let is_moved = moved.is_some() || invocation.is_not_blank("OPENCLAW_CONFIG_PATH");
+        state.or_else(|| home.filter(|_| is_moved).map(|home| home.join(".openclaw")))
+    }
+}
+
+/// Returns the state directory of a profile.
+pub fn of_profile(profile: &str, home: Option<&Path>) -> Option<PathBuf> {
+    let suffix = if profile.eq_ignore_ascii_case("default") { String::new() } else { format!("-{profile}") };
+    Some(home?.join(format!(".openclaw{suffix}")))
+}
+
+/// Returns the error if no gateway is the one that was picked.
+pub fn none(names: &[String]) -> CliError {
+    let there_are = match names {
+        [] => "there is no gateway at all".to_owned(),
+        names => format!("there are: `{}`", names.join("`, `")),
+    };
+    CliError::new(format!("no such gateway; {there_are}"), "run `codex-home doctor`, which shows every gateway")
+}
