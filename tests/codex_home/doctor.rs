@@ -122,6 +122,14 @@ impl Patient {
         assert!(line[0] == status && line[1].contains(text) && line[2].contains(help), "{line:#?}");
     }
 
+    /// Checks that a gateway elsewhere is named so; others of this machine may be too.
+    #[track_caller]
+    pub fn names_elsewhere(&self, doctor: &mut Command, text: &str, help: &str) {
+        let lines = self.lines("service-elsewhere", doctor);
+        let is_it = |[status, said, what]: &[String; 3]| status == "ok" && said.contains(text) && what.contains(help);
+        assert!(lines.iter().any(is_it), "{lines:#?}");
+    }
+
     #[track_caller]
     pub fn is_silent_about(&self, id: &str) {
         assert!(self.lines(id, &mut self.doctor()).is_empty(), "{id}");
@@ -266,10 +274,14 @@ fn releases() -> Vec<Case> {
             let service = service::file(&patient);
             let expected = json!({
                 "name": "default", "profile": null, "state": patient.openclaw.state, "pid": null, "service": service,
-                "known": "read", "path": patient.path(), "path_known": "read",
-                "last_start": "2026-11-22T08:30:00.000000Z",
+                "known": "read", "path_known": "read", "last_start": "2026-11-22T08:30:00.000000Z",
             });
-            assert_eq!(value["gateways"][0]["gateway"], expected);
+            let mut gateway = value["gateways"][0]["gateway"].clone();
+            // OpenClaw puts the system's directories before those of the service, and those of installers behind them.
+            let path = gateway.as_object_mut().unwrap().remove("path").unwrap();
+            let beginning = format!("/usr/bin:/bin:{}", patient.person.home().join(".local/bin").display());
+            assert!(path.as_str().unwrap().starts_with(&beginning), "{path}");
+            assert_eq!(gateway, expected);
             let launcher = patient.person.launcher();
             let expected = json!({"path": launcher, "stable_path": launcher});
             assert_eq!(value["launcher"], expected);

@@ -57,9 +57,8 @@ fn of_gateway(invocation: &Invocation, pick: &Pick) -> Result<Invocation, CliErr
     let mut start = invocation.clone();
     if let Some(gateway) = gateways.all.into_iter().next() {
         let openclaw = OpenClaw::observe(invocation, gateway);
-        let system_first = openclaw.version().is_some_and(|version| version.puts_system_first());
-        let path = openclaw.gateway.usual_path(invocation, system_first);
-        start = openclaw.gateway.invocation(invocation, Some(path));
+        let is_new = openclaw.version().is_some_and(|version| version.puts_system_first());
+        start = openclaw.gateway.start(invocation, is_new);
     }
     Ok(start)
 }

@@ -8,13 +8,14 @@ pub mod environment;
 mod gateway;
 mod known;
 mod launchd;
+mod locks;
+mod path;
 pub mod pick;
 mod process;
 mod service;
 mod starts;
 mod systemd;
 mod unit;
-mod usual;
 
 use std::path::{Path, PathBuf};
 
@@ -58,7 +59,7 @@ pub struct Elsewhere {
 pub struct Gateways {
     /// The gateways of this user's home directory: at least one, or those that were picked.
     pub all: Vec<Gateway>,
-    /// Others, of another user or another home directory.
+    /// Others, of another user or another home directory, or of which that is not known.
     pub elsewhere: Vec<Elsewhere>,
     /// Those that were not picked.
     pub others: Vec<Gateway>,
@@ -79,13 +80,18 @@ impl Gateways {
     pub fn find(invocation: &Invocation, pick: &Pick) -> Result<Self, Vec<String>> {
         let asker = Asker { invocation, person: invocation.person_home() };
         let mut found = Self::default();
+        let directories = asker.directories();
+        let mut untold = Vec::new();
         for process in process::gateways(invocation.uid) {
-            asker.add_process(process, &mut found);
+            untold.extend(asker.add_process(process, &directories, &mut found));
         }
         for service in service::find(invocation, asker.person.as_deref()) {
             asker.add_service(service, &mut found);
         }
-        asker.add_directories(&mut found);
+        for directory in directories {
+            found.gateway(&asker, Some(directory));
+        }
+        asker.add_untold(untold, &mut found);
         found.pick(&asker, pick)?;
         for gateway in found.all.iter_mut().chain(&mut found.others) {
             gateway.last_start = starts::last(gateway, invocation);
@@ -155,6 +161,8 @@ impl Asker<'_> {
             environment,
             pid: None,
             program: Vec::new(),
+            node: None,
+            since: 0,
             service: None,
             last_start: None,
         }
@@ -172,8 +180,9 @@ impl Asker<'_> {
         }
     }
 
-    fn add_process(&self, process: Process, found: &mut Gateways) {
-        let environment = Environment::of(process.env, Known::Seen);
+    /// Adds a running gateway; returns it if it does not tell which state directory it has.
+    fn add_process(&self, process: Process, directories: &[PathBuf], found: &mut Gateways) -> Option<Process> {
+        let environment = Environment::of(process.env.iter().cloned(), Known::Seen);
         let home = environment.text("HOME").map(PathBuf::from);
         let pid = process.pid;
         if process.is_contained {
@@ -181,22 +190,52 @@ impl Asker<'_> {
                 what: format!("a gateway runs in a container (process {pid})"),
                 help: "run `codex-home doctor` in that container".to_owned(),
             });
-        } else if home.is_some() && home != self.person {
+            return None;
+        }
+        if home.is_some() && home != self.person {
             let word = shell_word(home.as_deref().unwrap_or(Path::new("/")), None);
             found.elsewhere.push(Elsewhere {
                 what: format!("a gateway with another home directory runs (process {pid})"),
                 help: format!("run `HOME={word} codex-home doctor`"),
             });
-        } else {
-            let state = self.state(&environment, &process.command);
-            let gateway = found.gateway(self, state);
-            // The first one is the gateway itself, the others are its parents.
-            if gateway.pid.is_none() {
-                (gateway.environment, gateway.pid, gateway.known) = (environment, Some(pid), Known::Seen);
-                gateway.program = process.command;
+            return None;
+        }
+        let temporary = ["TMPDIR", "TMP", "TEMP"].iter().find_map(|name| environment.text(name));
+        let temporary = PathBuf::from(temporary.unwrap_or("/tmp"));
+        let locks: Vec<_> = directories.iter().map(|state| state.join("tmp")).chain([temporary]).collect();
+        let configuration = locks::configuration(&process, &locks, self.invocation.uid);
+        let named = environment.text("OPENCLAW_STATE_DIR").or_else(|| environment.text("OPENCLAW_CONFIG_PATH"));
+        let state = match (named, configuration.as_deref().and_then(Path::parent)) {
+            (None, Some(state)) => Some(state.to_owned()),
+            // A title hides `--profile`.
+            (None, None) if process.has_title() => return Some(process),
+            _ => self.state(&environment, &process.command),
+        };
+        found.gateway(self, state).run(process, environment);
+        None
+    }
+
+    /// Adds running gateways that do not tell which state directory they have, if there is only one that it can be.
+    fn add_untold(&self, untold: Vec<Process>, found: &mut Gateways) {
+        if found.all.is_empty() && !untold.is_empty() {
+            found.gateway(self, self.default_state(&Environment::new(Known::Assumed)));
+        }
+        let are_several = untold.len() > 1;
+        for process in untold {
+            match found.all.as_mut_slice() {
+                [only] if only.pid.is_none() && !are_several => {
+                    let environment = Environment::of(process.env.iter().cloned(), Known::Seen);
+                    only.run(process, environment);
+                }
+                _ => found.elsewhere.push(Elsewhere {
+                    what: format!(
+                        "a gateway runs, and which state directory it has is not known (process {})",
+                        process.pid
+                    ),
+                    help: "set `OPENCLAW_STATE_DIR` where it is started".to_owned(),
+                }),
             }
         }
-        found.elsewhere.dedup();
     }
 
     fn add_service(&self, mut service: Service, found: &mut Gateways) {
@@ -235,14 +274,17 @@ impl Asker<'_> {
             gateway.known = Known::Read;
         }
         // A process that gave itself a title does not show what it runs.
-        if gateway.program.len() < 2 {
+        if gateway.program.is_empty() {
             gateway.program = service.program.clone();
+        }
+        if gateway.pid.is_none() {
+            gateway.since = service.since;
         }
         gateway.service = Some(service);
     }
 
-    /// Adds the state directories that no process and no service has named.
-    fn add_directories(&self, found: &mut Gateways) {
+    /// Returns the state directories that are where OpenClaw puts them.
+    fn directories(&self) -> Vec<PathBuf> {
         let moved = self.invocation.var("OPENCLAW_HOME").map(|home| Path::new(home).join(".openclaw"));
         let (entries, _) = self.person.as_deref().map(|home| disk::list(home, ENTRIES)).unwrap_or_default();
         let is_state = |path: &PathBuf| {
@@ -258,9 +300,7 @@ impl Asker<'_> {
         if directories.iter().any(|path| path.ends_with(".openclaw") && path.parent() == self.person.as_deref()) {
             directories.retain(|path| !path.ends_with(".clawdbot"));
         }
-        for directory in directories {
-            found.gateway(self, Some(directory));
-        }
+        directories
     }
 
     /// Returns the state directory of a gateway with this environment and command line, as OpenClaw 2026.4.21 finds it.

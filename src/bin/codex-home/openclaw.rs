@@ -106,7 +106,11 @@ impl OpenClaw {
         // `OPENCLAW_HOME` moves all of it.
         let home = gateway.environment.path("OPENCLAW_HOME", person.as_deref()).or_else(|| person.clone());
         let command = disk::on_path(invocation, "openclaw").or_else(|| package::command_off_path(person.as_deref()));
-        let package = package::find(command.as_deref(), &gateway.program, person.as_deref());
+        // A gateway whose command line does not tell what it runs was started by the command on its PATH.
+        let its_own = disk::on_path(&gateway.invocation(invocation), "openclaw");
+        let commands: Vec<_> = its_own.into_iter().chain(command.clone()).collect();
+        let package = package::find(&commands, &gateway.program, person.as_deref());
+        let command = command.or_else(|| commands.into_iter().next());
         let config_file = config_file(&gateway, home.as_deref());
         let config = config_file.as_deref().map_or(Ok(None), |path| read_config(path, &gateway.environment));
         let state = gateway.state.clone();

@@ -161,11 +161,11 @@ fn elsewhere() -> Vec<Case> {
         case("doctor: a gateway of another user or home directory is named, with how to ask about it", || {
             let patient = Patient::new(Release::April);
             let file = lay(&patient, &unit(&[("HOME", Path::new("/srv/other"))]));
-            patient.says("service-elsewhere", "ok", &file.display().to_string(), "codex-home doctor");
+            patient.names_elsewhere(&mut patient.doctor(), &file.display().to_string(), "codex-home doctor");
             assert_eq!(patient.json(&mut patient.doctor())["openclaw"]["service"], Value::Null);
             let text = unit(&[("PATH", Path::new("/usr/bin"))]).replace("[Service]\n", "[Service]\nUser=operator\n");
             lay(&patient, &text);
-            patient.says("service-elsewhere", "ok", "", "run `sudo -u operator -H codex-home doctor`");
+            patient.names_elsewhere(&mut patient.doctor(), "", "run `sudo -u operator -H codex-home doctor`");
         }),
         case("doctor: OpenClaw's variables of this shell pick a gateway, and the others are named", || {
             let patient = Patient::installed(Release::April);
@@ -176,7 +176,7 @@ fn elsewhere() -> Vec<Case> {
                 doctor
             };
             assert_eq!(names(&patient.json(&mut doctor())), ["work"]);
-            patient.says_in(&mut doctor(), "service-elsewhere", "ok", "`default`", "--profile default");
+            patient.names_elsewhere(&mut doctor(), "`default`", "--profile default");
         }),
     ]
 }

@@ -93,9 +93,23 @@ pub fn cases() -> Vec<Case> {
             let old = patient.person.root().join("brew/Cellar/codex/0.117.0/bin");
             patient.person.write_program(&old.join("codex"), "#!/bin/sh\n");
             let path = patient.path();
-            let _one = Gateway::start(&patient, UID, &[("PATH", Path::new(&path))]);
+            let temporary = patient.person.root().join("tmp");
+            let one = Gateway::start(&patient, UID, &[("PATH", Path::new(&path)), ("TMPDIR", &temporary)]);
             let _other = Gateway::start(&patient, UID, &[("PATH", &old), ("OPENCLAW_STATE_DIR", &work)]);
             let elsewhere = Gateway::start(&patient, UID, &[("HOME", Path::new("/srv"))]);
+            // Its title hides its command line, which may have had `--profile`.
+            let text = format!("not known (process {})", one.0.id());
+            patient.names_elsewhere(&mut doctor(&patient, UID), &text, "OPENCLAW_STATE_DIR");
+            // Its lock tells.
+            let locks = temporary.join(format!("openclaw-{UID}"));
+            fs::create_dir_all(&locks).unwrap();
+            let lock = |name: &str, created: &str, state: &Path| {
+                let lock = json!({"pid": one.0.id(), "createdAt": created, "configPath": state.join("openclaw.json")});
+                fs::write(locks.join(format!("gateway.{name}.lock")), lock.to_string()).unwrap();
+            };
+            lock("0123abcd", &chrono::Utc::now().to_rfc3339(), &patient.openclaw.state);
+            // One that was left by a process with the same id.
+            lock("ffffffff", "2026-01-01T00:00:00.000Z", &work);
             let gates = patient.lines("codex-gate", &mut doctor(&patient, UID));
             assert_eq!([gates[0][0].as_str(), gates[1][0].as_str()], ["ok", "warn"], "{gates:#?}");
             assert!(gates[1][1].contains("the gateway's, `") && gates[1][1].contains("is 0.117.0"), "{gates:#?}");

@@ -39,6 +39,8 @@ pub struct Findings {
     pub cli_command: Configured,
     /// Why the launcher would pass a start with the configured arguments through, if it would.
     pub passed_through: Option<String>,
+    /// The PATH that the gateway gives codex.
+    pub path: OsString,
     /// The settings in the gateway's environment.
     pub settings: Settings,
     /// What is wrong with the settings.
@@ -117,6 +119,7 @@ impl Findings {
             starts: crate::gateways::starts_of(gateway, &start, STARTS),
             journal,
             uid: invocation.uid,
+            path: start.var("PATH").unwrap_or_default().to_owned(),
             launcher,
             version,
             problems: observed.problems,
@@ -133,9 +136,8 @@ impl Findings {
 
 /// Returns the start that the gateway makes: in its environment, not in this shell's.
 fn in_gateway(invocation: &Invocation, gateway: &Gateway, version: Option<&Version>) -> Invocation {
-    let system_first = version.is_some_and(Version::puts_system_first);
-    let path = gateway.usual_path(invocation, system_first);
-    start_in(&gateway.invocation(invocation, Some(path)), None, &DEFAULT_ARGUMENTS)
+    let is_new = version.is_some_and(Version::puts_system_first);
+    start_in(&gateway.start(invocation, is_new), None, &DEFAULT_ARGUMENTS)
 }
 
 /// Returns the paths that a codex could have on PATH and in the user's own directories.

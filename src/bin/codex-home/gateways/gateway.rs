@@ -3,14 +3,16 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use chrono::DateTime;
 use codex_home::display::shell_word;
 use codex_home::invocation::Invocation;
 
 use super::environment::Environment;
 use super::known::Known;
+use super::process::Process;
 use super::service::Service;
 use super::starts::Start;
-use super::{DEFAULT, OpenClawCommand, usual};
+use super::{DEFAULT, OpenClawCommand, path};
 
 /// A gateway, or the place of one.
 #[derive(Clone, Debug)]
@@ -29,6 +31,10 @@ pub struct Gateway {
     pub pid: Option<u32>,
     /// The command line of that process, or of its service.
     pub program: Vec<String>,
+    /// The node that it runs in.
+    pub node: Option<PathBuf>,
+    /// When it was started, or when its service was last changed, in seconds since 1970.
+    pub since: i64,
     /// The service that starts it.
     pub service: Option<Service>,
     /// The last start that the launcher recorded for it.
@@ -36,32 +42,43 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Adds what the last start tells about an environment of which nothing better is known.
+    /// Takes over what a running process tells.
+    pub(super) fn run(&mut self, process: Process, environment: Environment) {
+        if self.pid.is_some() {
+            return;
+        }
+        (self.environment, self.known, self.pid) = (environment, Known::Seen, Some(process.pid));
+        self.since = i64::try_from(process.since).unwrap_or_default();
+        if !process.has_title() {
+            self.program.clone_from(&process.command);
+        }
+        self.node = process.node;
+    }
+
+    /// Adds what the last start tells: the PATH that the launcher met, unless the gateway was changed since.
     pub(super) fn learn(&mut self) {
-        let Some(host) = self.last_start.as_ref().and_then(|start| start.host.as_ref()) else { return };
-        if let (Some(path), true) = (&host.path, self.environment.known("PATH") != Known::Seen)
-            && !(self.environment.is_set("PATH") && self.environment.known("PATH").is_certain())
-        {
+        let Some(start) = &self.last_start else { return };
+        let is_newer = DateTime::parse_from_rfc3339(&start.time).is_ok_and(|time| time.timestamp() >= self.since);
+        if let Some(path) = start.host.as_ref().and_then(|host| host.path.as_ref()).filter(|_| is_newer) {
             self.environment.set("PATH", path, Known::Seen);
+            self.environment.set(path::IS_DONE, "1", Known::Seen);
         }
     }
 
-    /// Returns an invocation in the gateway's environment; what is not known of it is as OpenClaw's services usually have it.
-    pub fn invocation(&self, base: &Invocation, usual_path: Option<OsString>) -> Invocation {
+    /// Returns an invocation in the gateway's environment, as far as it is known.
+    pub fn invocation(&self, base: &Invocation) -> Invocation {
         let mut env: Vec<(OsString, OsString)> =
             self.environment.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-        if !self.environment.is_set("PATH") {
-            env.extend(usual_path.map(|path| ("PATH".into(), path)));
-        }
         if !self.environment.is_set("HOME") {
             env.extend(base.person_home().map(|home| ("HOME".into(), home.into())));
         }
         base.with_env(env)
     }
 
-    /// Returns the PATH of the services that OpenClaw makes, in the order of its version.
-    pub fn usual_path(&self, invocation: &Invocation, system_first: bool) -> OsString {
-        usual::path(self, invocation, system_first)
+    /// Returns an invocation as the gateway makes it: with the PATH that OpenClaw gives codex. `is_new` is whether OpenClaw is
+    /// 2026.7.1 or later.
+    pub fn start(&self, base: &Invocation, is_new: bool) -> Invocation {
+        self.invocation(base).with_var("PATH", Some(&path::of_codex(self, base, is_new)))
     }
 
     /// Returns how a variable of its environment is known.

@@ -3,7 +3,7 @@
 //! Signals none of them and reads no memory but their command line and environment.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 #[cfg(target_os = "linux")]
 use nix::fcntl::readlink;
@@ -23,8 +23,19 @@ pub struct Process {
     pub command: Vec<String>,
     /// Its environment when it was started.
     pub env: Vec<(OsString, OsString)>,
+    /// The program that it runs in.
+    pub node: Option<PathBuf>,
+    /// When it was started, in seconds since 1970.
+    pub since: u64,
     /// Whether it sees other files than this program: it is in a container.
     pub is_contained: bool,
+}
+
+impl Process {
+    /// Returns whether it gave itself a title, which hides its arguments.
+    pub fn has_title(&self) -> bool {
+        self.command.first().is_some_and(|title| title.starts_with("openclaw"))
+    }
 }
 
 /// Returns this user's running gateways.
@@ -33,20 +44,22 @@ pub fn gateways(uid: u32) -> Vec<Process> {
     let listed = ProcessRefreshKind::nothing().with_cmd(UpdateKind::Always).with_user(UpdateKind::Always);
     system.refresh_processes_specifics(ProcessesToUpdate::All, true, listed.without_tasks());
     let is_ours = |process: &Listed| process.effective_user_id().is_some_and(|user| **user == uid);
-    let candidates: Vec<Pid> = system
+    let mut candidates: Vec<Pid> = system
         .processes()
         .iter()
         .filter(|(_, process)| is_ours(process) && may_be_gateway(&command(process)))
         .map(|(pid, _)| *pid)
         .collect();
+    // OpenClaw's command stays as the parent of its gateway.
+    let parents: Vec<Pid> = candidates.iter().filter_map(|pid| system.process(*pid)?.parent()).collect();
+    candidates.retain(|pid| !parents.contains(pid));
     if candidates.is_empty() {
         return Vec::new();
     }
-    let environ = ProcessRefreshKind::nothing().with_environ(UpdateKind::Always);
+    let environ = ProcessRefreshKind::nothing().with_environ(UpdateKind::Always).with_exe(UpdateKind::Always);
     system.refresh_processes_specifics(ProcessesToUpdate::Some(&candidates), false, environ.without_tasks());
     let mut found: Vec<_> = candidates.iter().filter_map(|pid| gateway(*pid, system.process(*pid)?)).collect();
-    // The gateway is a child of its command; the younger one is the gateway itself.
-    found.sort_by_key(|process| std::cmp::Reverse(process.pid));
+    found.sort_by_key(|process| process.pid);
     found
 }
 
@@ -63,7 +76,16 @@ fn gateway(pid: Pid, process: &Listed) -> Option<Process> {
     }
     // Without an environment nothing is seen: another user's process, or one that has just ended.
     let pid = pid.as_u32();
-    (!env.is_empty()).then(|| Process { is_contained: is_contained(pid), pid, command, env })
+    let is_node = |path: &&Path| path.ends_with("node");
+    let node = process.exe().filter(is_node).map(Path::to_owned);
+    (!env.is_empty()).then(|| Process {
+        is_contained: is_contained(pid),
+        since: process.start_time(),
+        pid,
+        command,
+        env,
+        node,
+    })
 }
 
 /// Returns the words of a command line; a title that a process gave itself ends with filling.

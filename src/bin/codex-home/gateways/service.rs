@@ -26,6 +26,8 @@ pub struct Service {
     pub environment: Environment,
     /// The user it runs as, if it names one.
     pub user: Option<String>,
+    /// When its file was last changed, in seconds since 1970.
+    pub since: i64,
     /// Whether it belongs to the system, so that without a user it runs as root.
     pub is_system: bool,
 }
@@ -34,7 +36,8 @@ impl Service {
     /// Returns an empty service.
     pub fn new(file: &Path, is_system: bool) -> Self {
         let environment = Environment::new(Known::Read);
-        Self { file: file.to_owned(), program: Vec::new(), environment, user: None, is_system }
+        let since = changed(file);
+        Self { file: file.to_owned(), program: Vec::new(), environment, user: None, since, is_system }
     }
 
     /// Returns whether it starts a gateway, and not another of OpenClaw's services.
@@ -68,6 +71,12 @@ pub fn files(directories: &[PathBuf], beginnings: &[&str], ending: &str) -> Vec<
         }
     }
     files
+}
+
+/// Returns when a file was last changed, in seconds since 1970.
+pub fn changed(file: &Path) -> i64 {
+    let seconds = |stat: codex_home::fs::Stat| stat.changed.iter().step_by(2).copied().max().unwrap_or_default();
+    codex_home::fs::stat(file).map(seconds).unwrap_or_default()
 }
 
 /// Returns the text of a service's file, if it can be read.

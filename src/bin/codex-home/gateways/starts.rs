@@ -50,7 +50,7 @@ pub fn of(gateway: &Gateway, start: &Invocation, count: usize) -> Vec<Start> {
 
 /// Returns the last start that this gateway made.
 pub fn last(gateway: &Gateway, invocation: &Invocation) -> Option<Start> {
-    of(gateway, &gateway.invocation(invocation, None), 1).pop()
+    of(gateway, &gateway.invocation(invocation), 1).pop()
 }
 
 /// Returns whether a start was made by this gateway: by its state directory, else by the injected home, else by default.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use codex_home::invocation::Invocation;
 
 use super::launchd;
-use super::service::{Service, files, read};
+use super::service::{Service, changed, files, read};
 use super::unit;
 use crate::disk;
 
@@ -105,7 +105,9 @@ impl Manager {
         drop_ins.sort_by(|one, other| one.file_name().cmp(&other.file_name()));
         let texts: Vec<_> = [text].into_iter().chain(drop_ins.iter().filter_map(|file| read(file))).collect();
         let home = if self.is_system { None } else { home };
-        Some(unit::parse(Service::new(file, self.is_system), &texts, home))
+        let mut service = Service::new(file, self.is_system);
+        service.since = drop_ins.iter().map(|file| changed(file)).fold(service.since, i64::max);
+        Some(unit::parse(service, &texts, home))
     }
 }
 
@@ -125,6 +127,9 @@ fn answered(answer: &str, file: &Path, is_system: bool) -> Service {
     service.user = values(answer, "User").find(|user| !user.is_empty()).map(str::to_owned);
     for assignments in values(answer, "Environment") {
         unit::assign(&mut service, shlex::split(assignments).unwrap_or_default().iter().map(String::as_str));
+    }
+    for drop_in in values(answer, "DropInPaths").flat_map(str::split_whitespace) {
+        service.since = service.since.max(changed(Path::new(drop_in)));
     }
     for environment_file in values(answer, "EnvironmentFiles") {
         // `/path/to/file (ignore_errors=yes)`

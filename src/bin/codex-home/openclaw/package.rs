@@ -24,11 +24,11 @@ pub struct Package {
     pub version: String,
 }
 
-/// Returns the package that a gateway with this command line runs, else the one behind the command, else the one in an
+/// Returns the package that a gateway with this command line runs, else the one behind one of the commands, else the one in an
 /// installer's directory.
-pub fn find(command: Option<&Path>, program: &[String], home: Option<&Path>) -> Option<Package> {
+pub fn find(commands: &[PathBuf], program: &[String], home: Option<&Path>) -> Option<Package> {
     let started = program.iter().map(PathBuf::from).filter(|path| path.is_absolute());
-    let behind = started.chain(command.map(Path::to_owned)).find_map(|path| behind(&path));
+    let behind = started.chain(commands.iter().cloned()).find_map(|path| behind(&path));
     let own = [
         ".npm-global/lib/node_modules",
         ".volta/tools/image/packages/openclaw/lib/node_modules",

@@ -30,10 +30,11 @@ impl Checks<'_> {
         let findings = self.findings;
         let codex = match &findings.codex {
             Ok(codex) => codex,
+            // The gateway finds one that this shell does not: only that counts.
+            Err(_) if findings.codex_of_gateway.is_ok() && findings.codex_known.is_certain() => return,
             Err(failure) => {
-                // Without the launcher, OpenClaw may bring its own; and the gateway may find one that this shell does not.
+                // Without the launcher, OpenClaw may bring its own.
                 let is_fatal = findings.command.is_launcher() || !findings.openclaw.is_there();
-                let is_fatal = is_fatal && findings.codex_of_gateway.is_err();
                 self.failure("codex", if is_fatal { Status::Fail } else { Status::Warn }, failure);
                 return;
             }
@@ -116,16 +117,24 @@ impl Checks<'_> {
         const ID: &str = "codex-under-service";
         let findings = self.findings;
         let gateway = &findings.openclaw.gateway;
-        let Ok(codex) = &findings.codex else { return };
         let known = findings.codex_known;
         let which = match (gateway.pid, &gateway.service) {
             (Some(pid), _) => format!("the running gateway (process {pid})"),
             (None, Some(service)) => format!("the gateway's service (`{}`)", self.path(&service.file)),
             (None, None) => "the gateway".to_owned(),
         };
+        let (codex, other) = match (&findings.codex, &findings.codex_of_gateway) {
+            (Ok(codex), _) => (codex, &findings.codex_of_gateway),
+            (Err(_), Ok(other)) => {
+                let found = format!("{which} finds codex{}, `{}`", version_of(other), self.path(&other.path));
+                self.known(ID, known, Status::Ok, found, None);
+                return;
+            }
+            (Err(_), Err(_)) => return,
+        };
         let path = self.path(&codex.path);
         let stable = self.stable_codex(codex);
-        match &findings.codex_of_gateway {
+        match other {
             Ok(other) if other.path == codex.path => {
                 self.known(ID, known, Status::Ok, format!("{which} finds the same codex"), None);
             }

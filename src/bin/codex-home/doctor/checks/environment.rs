@@ -56,8 +56,7 @@ impl Checks<'_> {
             self.path(journal)
         );
         let help = "send the bot a message; if none is recorded then, see that the codex plugin is on (`openclaw plugins \
-                    list`) and that the agent uses the codex harness: an old session keeps the harness it began with, so send \
-                    `/new` first";
+                    list`) and that the agent uses the codex harness: an old session may keep the harness that it began with";
         let status = if known.is_certain() { Status::Warn } else { Status::Unknown };
         self.add("never-started", status, text, Some(help.to_owned()));
     }
