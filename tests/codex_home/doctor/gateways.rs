@@ -214,17 +214,23 @@ fn units() -> Vec<Case> {
             lay(&patient, &unit(&[("PATH", Path::new("%t/bin:/usr/bin"))]));
             patient.says("codex-under-service", "unknown", "presumably", "");
         }),
-        // The answer is as systemd 252 gives it, recorded: see `tests/openclaw/systemd`.
-        case("doctor: systemd is asked, and a recorded answer is believed over the file", || {
+        // What systemd 252 of Debian 12 answered, booted in a namespace, to the very question; only the paths are this test's.
+        case("doctor: a recorded answer of systemd 252 is believed over the unit's file", || {
             let patient = Patient::installed(Release::April);
             let other = patient.person.write_program(&patient.person.root().join("other bin/codex"), "#!/bin/sh\n");
             let unit_file = file(&patient);
+            let variables = patient.person.home().join("gateway.env");
+            fs::write(&variables, "# a remark\nCODEX_HOME_SHIM_LOG=\"info\"\n").unwrap();
             let answer = format!(
-                "ExecStart={{ path=/usr/bin/node ; argv[]=/usr/bin/node /x/openclaw/dist/index.js gateway ; ignore_errors=no ; \
-                 start_time=[n/a] ; stop_time=[n/a] ; pid=0 ; code=(null) ; status=0/0 }}\nEnvironment=OPENCLAW_PROFILE=x \
-                 \"PATH={}:/usr/bin\"\nUser=\nFragmentPath={}\nDropInPaths=\n",
+                "ExecStart={{ path=/usr/bin/node ; argv[]=/usr/bin/node /x/openclaw/dist/index.js gateway --port 18789 ; \
+                 ignore_errors=no ; start_time=[n/a] ; stop_time=[n/a] ; pid=0 ; code=(null) ; status=0/0 }}\n\
+                 Environment=\"PATH={}:/usr/bin\" OPENCLAW_PROFILE=x \"QUOTED=it is \\\"so\\\"\"\n\
+                 EnvironmentFiles={} (ignore_errors=yes)\nEnvironmentFiles=/nowhere/none.env (ignore_errors=yes)\nUser=\n\
+                 FragmentPath={}\nDropInPaths={}.d/own.conf\n\nEnvironment=\nUser=\nFragmentPath=\nDropInPaths=\n",
                 other.parent().unwrap().display(),
-                unit_file.display()
+                variables.display(),
+                unit_file.display(),
+                unit_file.display(),
             );
             let bin = patient.person.root().join("systemd");
             let answers = patient.person.root().join("answer");
@@ -238,6 +244,10 @@ fn units() -> Vec<Case> {
             };
             let mut doctor = script(&format!("[ \"$1 $2\" = '--user show' ] && cat '{}'", answers.display()));
             let text = format!("finds another codex, `{}`", other.display());
+            doctor.env("CODEX_HOME_SHIM_LOG", "info");
+            let lines = patient.lines("variables-only-here", &mut doctor);
+            assert!(lines.is_empty(), "{lines:#?}");
+            let mut doctor = script(&format!("cat '{}'", answers.display()));
             patient.says_in(&mut doctor, "codex-under-service", "warn", &text, "");
             // One that fails, hangs or answers about another unit is not believed.
             for text in ["exit 1", "exec sleep 60", "echo FragmentPath=/etc/systemd/user/openclaw-gateway.service"] {
