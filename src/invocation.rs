@@ -10,6 +10,7 @@ use std::time::{Instant, SystemTime};
 use chrono::{DateTime, Utc};
 use nix::unistd::{Pid, Uid, User};
 
+use crate::display::plain_text;
 use crate::platform::{PLATFORM, Platform};
 
 /// One start. Arguments and environment may hold prompts and keys, so `Debug` shows neither.
@@ -137,6 +138,14 @@ impl Invocation {
     pub fn var(&self, name: &str) -> Option<&OsStr> {
         let (_, value) = self.env.iter().find(|(other, _)| other == name)?;
         (!value.is_empty()).then_some(value)
+    }
+
+    /// Returns this user for a message: by name if the environment tells it, else by number. The user database, which can be a
+    /// network away, is not asked.
+    #[must_use]
+    pub fn user(&self) -> String {
+        let name = ["USER", "LOGNAME"].iter().find_map(|name| self.var(name)?.to_str());
+        name.map_or_else(|| format!("uid {}", self.uid), |name| format!("user `{}`", plain_text(name)))
     }
 
     /// Returns whether a variable is set to something other than white space.

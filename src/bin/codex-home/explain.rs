@@ -109,7 +109,7 @@ impl Explanation {
     }
 
     fn to_json(&self) -> Value {
-        let DryRun { observed, decision } = &self.start;
+        let DryRun { observed, decision, .. } = &self.start;
         let launch = self.codex().map(|codex| {
             json!({
                 "codex": text(&codex.path),

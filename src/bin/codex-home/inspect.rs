@@ -1,12 +1,13 @@
 //! `codex-home inspect`: one home.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::inspection::Inspection;
+use codex_home::display::{is_control, plain_text};
 use codex_home::home::auth::Login;
-use codex_home::home::{AUTH_FILE, CONFIG_FILE};
+use codex_home::home::{AUTH_FILE, CONFIG_FILE, Kind};
 use codex_home::invocation::Invocation;
-use codex_home::settings::lexically_normal;
+use codex_home::settings::{Settings, lexically_normal};
 
 use crate::config;
 use crate::error::CliResult;
@@ -16,10 +17,14 @@ use crate::printer::{BAD, DIM, DOUBTFUL, GOOD, Printer, painted};
 pub fn run(invocation: &Invocation, directory: Option<PathBuf>, json: bool, printer: &mut Printer) -> CliResult {
     let settings = config::read(invocation)?;
     let directory = directory.map(|directory| lexically_normal(&invocation.absolute(directory)));
-    let inspection = match directory.or_else(|| invocation.codex_home()) {
+    let is_named = directory.is_some();
+    let mut inspection = match directory.or_else(|| invocation.codex_home()) {
         Some(home) => Inspection::of(&home, invocation, &settings),
         None => Inspection::of_personal(invocation, &settings),
     };
+    if !is_named {
+        suspect_variable(&mut inspection, invocation, &settings, printer);
+    }
     if let Some(home) = &inspection.home {
         tracing::debug!("read `{AUTH_FILE}` and `{CONFIG_FILE}` in `{}`", home.display());
     }
@@ -35,6 +40,33 @@ pub fn run(invocation: &Invocation, directory: Option<PathBuf>, json: bool, prin
         Login::Broken(_) => 1,
         Login::NotJudged(_) => 3,
     })
+}
+
+/// Says that `CODEX_HOME` names a home that cannot log in, and that no host made: it may be set by mistake.
+fn suspect_variable(inspection: &mut Inspection, invocation: &Invocation, settings: &Settings, printer: &Printer) {
+    let Some(value) = invocation.var("CODEX_HOME") else { return };
+    let is_own = matches!(inspection.kind, Kind::Other | Kind::Personal);
+    if !is_own || !matches!(inspection.login, Login::Broken(_)) {
+        return;
+    }
+    let is_relative = !Path::new(value).is_absolute();
+    let remark = match (value.to_string_lossy().starts_with('~'), is_relative) {
+        (true, _) => ", in which nothing has expanded the `~`",
+        (false, true) => ", which is relative",
+        (false, false) => "",
+    };
+    inspection.remarks.push(format!("`CODEX_HOME` is set to `{}`{remark}", plain_text(value)));
+    let personal = Inspection::of_personal(invocation, settings);
+    let path = personal.home.as_deref().map(|home| printer.path(home)).unwrap_or_default();
+    inspection.help = match (&personal.login, inspection.kind) {
+        // codex makes its own home only if the variable does not name it.
+        (_, Kind::Personal) => Some("run `unset CODEX_HOME`, then `codex login`".to_owned()),
+        (Login::Usable(_), _) => Some(format!("run `unset CODEX_HOME`: `{path}` can log in")),
+        _ if is_relative || value.to_string_lossy().chars().any(is_control) => {
+            Some("run `unset CODEX_HOME`, then `codex login`".to_owned())
+        }
+        _ => inspection.help.take(),
+    };
 }
 
 /// Returns a home in a few lines.

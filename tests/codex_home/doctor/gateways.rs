@@ -76,6 +76,16 @@ fn unknown() -> Vec<Case> {
             patient.record(&[]);
             patient.says("never-started", "warn", "no start is recorded in `", "uses the codex harness");
         }),
+        case("doctor: a `HOME` that is `/` is said", || {
+            let person = crate::support::Fixture::new();
+            let mut doctor = person.codex_home(&["doctor", "--json"]);
+            // Only this line is of interest: the machine's root directory is not the test's.
+            let finished = run(doctor.env("HOME", "/").env("CODEX_HOME_SHIM_JOURNAL", "off"));
+            let value: Value = serde_json::from_str(&finished.stdout).unwrap();
+            let checks = value["checks"].as_array().unwrap();
+            let check = checks.iter().find(|check| check["id"] == "home-directory").unwrap();
+            assert!(check["text"].as_str().unwrap().contains("`HOME` is `/`"), "{check}");
+        }),
         case("doctor: a state directory that is not there is not called OpenClaw's", || {
             let patient = Patient::without_service(Release::April, "0.169.0");
             fs::remove_dir_all(&patient.openclaw.state).unwrap();

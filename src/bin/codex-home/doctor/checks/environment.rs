@@ -1,5 +1,7 @@
 //! What differs between this shell and the gateway, and how the last starts went.
 
+use std::path::Path;
+
 use codex_home::display::plain_text;
 
 use super::{Checks, Status};
@@ -15,6 +17,12 @@ impl Checks<'_> {
                 None => "set it in the settings file".to_owned(),
             };
             self.warn("variables-only-here", text, help);
+        }
+        if findings.settings.person_home.as_deref() == Some(Path::new("/")) {
+            let known = findings.openclaw.gateway.known("HOME");
+            let text = "`HOME` is `/`, so codex's own home would be `/.codex`: this user has no home directory";
+            let help = "set `HOME` where the gateway is started to a directory of its user, or `personal_home` in the settings";
+            self.known("home-directory", known, Status::Warn, text, Some(help.to_owned()));
         }
         if !findings.login_variables.is_empty() {
             let names = findings.login_variables.join("`, `");
