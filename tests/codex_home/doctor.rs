@@ -371,6 +371,11 @@ fn openclaw() -> Vec<Case> {
             assert_eq!(value["openclaw"]["state"], json!(state));
             assert_eq!(value["openclaw"]["app_server"]["command"], json!(patient.person.launcher()));
             assert_eq!(value["homes"].as_array().unwrap().len(), 2);
+            let moved = patient.person.root().join("moved");
+            fs::create_dir(&moved).unwrap();
+            fs::rename(&state, moved.join(".openclaw")).unwrap();
+            let value = patient.json(patient.doctor().env("OPENCLAW_HOME", &moved));
+            assert_eq!(value["openclaw"]["state"], json!(moved.join(".openclaw")));
         }),
         case("doctor: nothing in the configuration's place hangs it or stops it", || {
             use nix::sys::stat::Mode;
@@ -563,6 +568,16 @@ fn codex() -> Vec<Case> {
                 let [[said, text, _]] = lines.as_slice() else { panic!("{lines:?}") };
                 assert!(said == status && text.contains(openclaw) && text.contains(minimum), "{lines:?}");
             }
+        }),
+        case("doctor: without the launcher the codex that OpenClaw is configured to start is judged", || {
+            let patient = Patient::with_codex(Release::April, "0.169.0");
+            let old = patient.person.root().join("brew/Cellar/codex/0.117.0/bin/codex");
+            // A program, not a script.
+            fs::create_dir_all(old.parent().unwrap()).unwrap();
+            crate::support::fixture::place(&crate::support::fixture::programs().join("codex"), &old);
+            patient.openclaw.configure_app_server(&json!({"command": old}));
+            let text = format!("the gateway's, `{}`, is 0.117.0", old.display());
+            patient.says("codex-gate", "fail", &text, "");
         }),
         case("doctor: a codex that other users could replace is a warning, and the launcher starts it", || {
             let patient = Patient::installed(Release::April);

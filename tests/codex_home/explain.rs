@@ -249,6 +249,27 @@ fn hosts() -> Vec<Case> {
             person.start(&["app-server"]).home(&home).is_kept_with_warning("missing-id-token");
             person.start(&["app-server"]).home(&home).setting("bridges", &home).is_repaired("missing-id-token");
         }),
+        case("explain: a start of the gateway that is picked, in its environment", || {
+            let person = Fixture::issue_70511();
+            let units = person.home().join(".config/systemd/user");
+            fs::create_dir_all(&units).unwrap();
+            fs::create_dir(person.home().join(".openclaw-work")).unwrap();
+            let other = person.place_codex(&person.root().join("other/codex"));
+            let state = person.home().join(".openclaw-work");
+            let text = format!(
+                "[Service]\nExecStart=/usr/bin/node /x/openclaw/dist/index.js gateway\nEnvironment=PATH={}\n\
+                 Environment=OPENCLAW_STATE_DIR={}\nEnvironment=CODEX_HOME_SHIM_STRATEGY=repair\n",
+                other.parent().unwrap().display(),
+                state.display()
+            );
+            fs::write(units.join("openclaw-gateway-work.service"), text).unwrap();
+            let home = person.bridge().display().to_string();
+            let (_, said) = ask_json(&person, &mut codex_home(&person, &["explain", "--json", "--home", &home]));
+            assert_eq!((&said["decision"], &said["launch"]["codex"]), (&json!("redirect"), &json!(person.codex())));
+            let args = ["explain", "--json", "--profile", "work", "--home", &home];
+            let (_, said) = ask_json(&person, &mut codex_home(&person, &args));
+            assert_eq!((&said["decision"], &said["launch"]["codex"]), (&json!("repair"), &json!(other)));
+        }),
         case("explain: which setting would redirect another host's home, and what that risks", || {
             for (home, risk) in [
                 (".openclaw/acpx/codex-home", "an ACP adapter logs out unasked"),

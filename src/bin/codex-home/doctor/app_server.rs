@@ -1,6 +1,6 @@
 //! What OpenClaw runs as codex: `appServer.command`, and for `codex exec` the command of the backend `codex-cli`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use codex_home::fs::{canonicalize, is_program};
 use codex_home::invocation::Invocation;
@@ -118,6 +118,14 @@ impl Configured {
     /// Returns whether it is the launcher.
     pub const fn is_launcher(&self) -> bool {
         matches!(self.command, AppServerCommand::Launcher { .. })
+    }
+
+    /// Returns the program, if it is neither the launcher nor a script.
+    pub fn program(&self) -> Option<&Path> {
+        match &self.command {
+            AppServerCommand::Program(path) => Some(path),
+            _ => None,
+        }
     }
 
     /// Returns whether OpenClaw starts no codex at all.

@@ -1,7 +1,7 @@
 //! Everything that the doctor's checks rest on, read once. Decides nothing.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::inspection::Inspection;
 use codex_home::codex::{self, Codex};
@@ -55,6 +55,8 @@ pub struct Findings {
     pub codex_of_gateway: Result<Codex, Failure>,
     /// How that codex is known.
     pub codex_known: Known,
+    /// The codex that OpenClaw starts without the launcher, if it is configured to.
+    pub codex_of_openclaw: Option<Codex>,
     /// Variables of the launcher that are set here and not for the gateway.
     pub only_here: Vec<String>,
     /// Variables that hold a login and are set for the gateway, or here if its environment is not known.
@@ -102,8 +104,10 @@ impl Findings {
         let personal = Inspection::of_personal(&start, &settings);
         let journal = codex_home::journal::path(&start).filter(|_| settings.journal);
         let codex_known = codex_known(gateway, &settings, observed.codex.as_ref().ok());
+        let command = Configured::app_server(&openclaw, version.as_ref(), &search);
         Self {
-            command: Configured::app_server(&openclaw, version.as_ref(), &search),
+            codex_of_openclaw: command.program().and_then(|program| codex_at(program, &start, &settings)),
+            command,
             cli_command: Configured::cli(&openclaw, &search),
             personal_files: HomeFiles::observe(personal.home.as_deref(), &personal, invocation.uid),
             personal,
@@ -144,6 +148,13 @@ fn in_gateway(invocation: &Invocation, gateway: &Gateway, version: Option<&Versi
 fn codex_links(invocation: &Invocation) -> Vec<PathBuf> {
     let own = invocation.person_home().map(|home| home.join(".local/bin/codex"));
     disk::candidates(invocation, "codex").into_iter().chain(own).collect()
+}
+
+/// Returns the codex at a path.
+fn codex_at(path: &Path, start: &Invocation, settings: &Settings) -> Option<Codex> {
+    let mut settings = settings.clone();
+    settings.codex = Some(path.to_owned());
+    codex::find(start, &settings).ok()
 }
 
 /// Returns how it is known that the gateway would start this codex.

@@ -25,7 +25,7 @@ struct PropertyList {
     user_name: Option<String>,
 }
 
-/// Returns the agents of this user and of everyone, and the daemons.
+/// Returns the agents of this user and of all users, and the daemons.
 pub fn find(home: Option<&Path>) -> Vec<Service> {
     let own = home.map(|home| home.join("Library/LaunchAgents"));
     let agents: Vec<_> = own.into_iter().chain([PathBuf::from("/Library/LaunchAgents")]).collect();

@@ -75,7 +75,11 @@ impl Checks<'_> {
     pub(super) fn codex_gate(&mut self) {
         const ID: &str = "codex-gate";
         let findings = self.findings;
-        let (Some(openclaw), Ok(codex)) = (&findings.version, &findings.codex_of_gateway) else { return };
+        let launchers = findings.codex_of_gateway.as_ref().ok();
+        let Some((openclaw, codex)) = findings.version.as_ref().zip(findings.codex_of_openclaw.as_ref().or(launchers))
+        else {
+            return;
+        };
         let Some(minimum) = openclaw.lowest_codex().filter(|_| !findings.command.starts_nothing()) else { return };
         let needs = if openclaw.is_beyond_known() {
             format!("OpenClaw {openclaw}, which is newer than this program, needs at least codex {minimum}")
@@ -86,7 +90,10 @@ impl Checks<'_> {
         let which =
             if is_here { "this one".to_owned() } else { format!("the gateway's, `{}`,", self.path(&codex.path)) };
         // A codex that is found here and by habit is the gateway's too.
-        let known = self.codex_known();
+        let known = match findings.codex_of_openclaw {
+            Some(_) => findings.command.known,
+            None => self.codex_known(),
+        };
         match number(codex) {
             Some(version) if is_accepted(&version, &minimum) => {
                 self.known(ID, known, Status::Ok, format!("{needs}, and {which} is{}", version_of(codex)), None);
@@ -103,7 +110,9 @@ impl Checks<'_> {
                     None => "run `npm i -g @openai/codex`, or set `codex = …` to a later one".to_owned(),
                 };
                 let text = format!("{needs}, and {which} is{}", version_of(codex));
-                self.known(ID, known, self.fail_if_launcher_runs(), text, Some(help));
+                let is_started = findings.command.is_launcher() || findings.codex_of_openclaw.is_some();
+                let status = if is_started { Status::Fail } else { Status::Warn };
+                self.known(ID, known, status, text, Some(help));
             }
             None => {
                 let text = format!("{needs}, and the version of {} is not known", which.trim_end_matches(','));
