@@ -155,6 +155,13 @@ impl Bench {
             person.write_config(&person.personal(), "model = \"gpt-5\"\nmodel_reasoning_effort = \"high\"\n");
         });
         self.launch("redirect", "launcher, redirect", at, &launcher, &codex);
+        // Under a service's PATH, with every place of an installer missing but the last.
+        let at = self.person(|person| {
+            person.log_in(ACCOUNT);
+            place(&codex, &person.home().join("Applications/Codex (Beta).app/Contents/Resources/codex"));
+        });
+        self.launch("redirect", "launcher, redirect, codex in the last of all places", at, &launcher, &codex);
+        self.last().env[1].1 = "/usr/bin:/bin".into();
         // A repair waits for the disk.
         let at = self.person(|_| ());
         let bridge = self.people[at].bridge().join("auth.json");

@@ -92,7 +92,7 @@ impl Decision {
 
     /// Returns the code that stands for it.
     #[must_use]
-    pub const fn code(&self) -> ReasonCode {
+    pub fn code(&self) -> ReasonCode {
         match self {
             Self::Keep { reason, .. } => reason.code,
             Self::Redirect(Redirect { exception: Some(reason), .. }) => reason.code,

@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use serde_json::{Value, json};
 use tracing::Level;
 
-use crate::codex::Unfit;
+use crate::codex::locations::INSTALL;
 use crate::decide::{Decision, Redirect, Repair};
 use crate::display::{defuse, plain_text, shell_word, short_path, tail};
 use crate::failure::{Failure, NoUsableHome, UnusableHome};
@@ -138,14 +138,14 @@ fn parts(failure: &Failure, person_home: Option<&Path>, path_limit: usize, is_te
         }
         Failure::SettingsFile { path, problem } => vec![format!("`{}`: {problem}", short(path))],
         Failure::NoUsableHome(homes) => no_usable_home(homes, &short, is_terse),
-        Failure::CodexSetting { file, path, unfit } => {
+        Failure::CodexSetting { file, skipped } => {
             let name = match file {
                 Some(file) => format!("`{}` in `{}`", Key::Codex.name(), short(file)),
                 None => format!("`{}`", Key::Codex.variable()),
             };
-            vec![format!("{name} is `{}`: {unfit}", short(path))]
+            vec![format!("{name} is `{}`: {}", short(&skipped.path), skipped.unfit)]
         }
-        Failure::CodexNotFound { searched, skipped } => {
+        Failure::CodexNotFound { searched, skipped, .. } => {
             let mut places: Vec<_> =
                 searched.iter().take(SEARCHED).map(|directory| format!("`{}`", short(directory))).collect();
             let more = searched.len().saturating_sub(SEARCHED);
@@ -159,7 +159,7 @@ fn parts(failure: &Failure, person_home: Option<&Path>, path_limit: usize, is_te
                 format!("{} or {installers}", places.join(", "))
             };
             let not_found = format!("codex is not found in {places}");
-            let skipped = skipped.as_ref().map(|one| format!("skipped `{}`: {}", short(&one.path), one.unfit));
+            let skipped = skipped.first().map(|one| format!("skipped `{}`: {}", short(&one.path), one.unfit));
             [not_found].into_iter().chain(skipped).collect()
         }
         Failure::Loop { codex, launcher } => {
@@ -205,17 +205,24 @@ pub fn help(failure: &Failure, person_home: Option<&Path>) -> String {
         Failure::Setting { name, .. } => format!("correct `{name}`, or unset it in the environment of the gateway"),
         Failure::SettingsFile { path, problem } => settings_help(path, problem, person_home),
         Failure::NoUsableHome(homes) => homes.help.clone(),
+        Failure::CodexSetting { skipped, .. } if skipped.is_repaired_in_place() => skipped.help(person_home, true),
         Failure::CodexSetting { file: Some(file), .. } => {
             format!("correct `{}` in `{}`, or remove the line", Key::Codex.name(), shell_word(file, person_home))
         }
         Failure::CodexSetting { file: None, .. } => {
             format!("set `{}` to the absolute path of codex, or unset it", Key::Codex.variable())
         }
-        Failure::CodexNotFound { skipped: Some(skipped), .. } if skipped.unfit == Unfit::NoNative => {
-            "run `npm i -g @openai/codex@latest`".to_owned()
-        }
-        Failure::CodexNotFound { .. } => {
-            format!("run `npm i -g @openai/codex`, or set `{}` to the absolute path of codex", Key::Codex.variable())
+        Failure::CodexNotFound { skipped, settings_file, .. } => {
+            if let Some(first) = skipped.first() {
+                return first.help(person_home, true);
+            }
+            // An SDK's `env` replaces the environment; the file still reaches such a start.
+            let variable = format!("`{}`", Key::Codex.variable());
+            let places = match settings_file {
+                Some(file) => format!("`codex` in `{}` or {variable}", short_path(file, person_home)),
+                None => variable,
+            };
+            format!("run `{INSTALL}`, or set {places} to the absolute path of codex")
         }
         Failure::Loop { .. } => format!("set `{}` to the absolute path of the real codex", Key::Codex.variable()),
         Failure::Exec { errno: Errno::ETXTBSY, .. } => "send the message again once codex is updated".to_owned(),

@@ -42,17 +42,17 @@ pub enum Failure {
     CodexSetting {
         /// The settings file that names it; `None` if the variable does.
         file: Option<PathBuf>,
-        /// The codex.
-        path: PathBuf,
-        /// Why it cannot be started.
-        unfit: Unfit,
+        /// The codex, and why it cannot be started.
+        skipped: Skipped,
     },
     /// There is no codex that can be started.
     CodexNotFound {
         /// The directories on PATH that were searched.
         searched: Vec<PathBuf>,
-        /// The first candidate that was skipped.
-        skipped: Option<Skipped>,
+        /// The candidates that were skipped, in order.
+        skipped: Vec<Skipped>,
+        /// The settings file that may name one, whether it exists or not; `None` if no place for it is known.
+        settings_file: Option<PathBuf>,
     },
     /// The codex that we started has started us again.
     Loop {
@@ -113,11 +113,11 @@ impl Failure {
     /// Returns the exit code: as shells have it 127 if codex is not found and 126 if it cannot be executed, else 78,
     /// `EX_CONFIG` of `sysexits.h`.
     #[must_use]
-    pub const fn exit_code(&self) -> u8 {
+    pub fn exit_code(&self) -> u8 {
         match self {
             Self::Setting { .. } | Self::SettingsFile { .. } | Self::NoUsableHome(_) => 78,
-            Self::CodexNotFound { skipped: None, .. }
-            | Self::CodexSetting { unfit: Unfit::Missing, .. }
+            Self::CodexNotFound { skipped, .. } if skipped.is_empty() => 127,
+            Self::CodexSetting { skipped: Skipped { unfit: Unfit::Missing, .. }, .. }
             | Self::Exec { is_there: false, .. } => 127,
             Self::Privileged
             | Self::Loop { .. }
@@ -129,13 +129,13 @@ impl Failure {
 
     /// Returns the stable code.
     #[must_use]
-    pub const fn code(&self) -> ReasonCode {
+    pub fn code(&self) -> ReasonCode {
         match self {
             Self::Privileged => ReasonCode::PrivilegedStart,
             Self::Setting { .. } | Self::SettingsFile { .. } => ReasonCode::SettingInvalid,
             Self::NoUsableHome(homes) => homes.code(),
             Self::CodexSetting { .. } => ReasonCode::CodexSettingInvalid,
-            Self::CodexNotFound { skipped: None, .. } => ReasonCode::CodexNotFound,
+            Self::CodexNotFound { skipped, .. } if skipped.is_empty() => ReasonCode::CodexNotFound,
             Self::Loop { .. } => ReasonCode::ExecLoop,
             Self::CodexNotFound { .. } | Self::Exec { .. } => ReasonCode::CodexNotExecutable,
         }
@@ -153,7 +153,8 @@ impl std::error::Error for Failure {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::SettingsFile { problem, .. } => Some(problem),
-            Self::CodexSetting { unfit, .. } => Some(unfit),
+            Self::CodexSetting { skipped, .. } => Some(&skipped.unfit),
+            Self::CodexNotFound { skipped, .. } => skipped.first().map(|one| &one.unfit as _),
             Self::Exec { errno, .. } => Some(errno),
             _ => None,
         }

@@ -102,6 +102,19 @@ impl From<Errno> for ReadError {
     }
 }
 
+impl ReadError {
+    /// Returns the system's error, or the one that it would have given.
+    #[must_use]
+    pub const fn errno(self) -> Errno {
+        match self {
+            Self::Absent => Errno::ENOENT,
+            Self::WrongKind => Errno::EINVAL,
+            Self::TooLarge => Errno::EFBIG,
+            Self::Denied(errno) | Self::Transient(errno) => errno,
+        }
+    }
+}
+
 /// How a file is opened that may be anything: neither a FIFO nor a device blocks.
 const FILE_FLAGS: OFlag = OFlag::O_NONBLOCK.union(OFlag::O_NOCTTY);
 
@@ -155,10 +168,13 @@ fn read_at(directory: impl AsFd + Copy, path: &Path, limit: u64) -> Result<(File
     Ok((File { bytes: read_all(&mut file, stat.size, limit)?, stat }, file))
 }
 
+fn errno(error: &std::io::Error) -> Errno {
+    Errno::from_raw(error.raw_os_error().unwrap_or(Errno::EIO as i32))
+}
+
 /// Reads to the end, which lies beyond `size` if another program is writing. A file that gives exactly `size` bytes, with room
 /// for more, is not asked for more.
 fn read_all(file: &mut StdFile, size: u64, limit: u64) -> Result<Vec<u8>, ReadError> {
-    let errno = |error: &std::io::Error| Errno::from_raw(error.raw_os_error().unwrap_or(Errno::EIO as i32));
     let size = usize::try_from(size).map_err(|_| ReadError::TooLarge)?;
     let mut bytes = vec![0; size + 1];
     let read = retry(|| file.read(&mut bytes).map_err(|error| errno(&error))).map_err(ReadError::Transient)?;
@@ -361,6 +377,8 @@ pub struct Probe {
     pub real_path: PathBuf,
     /// Its beginning, or the whole of a script; empty if it cannot be read, which executing does not need.
     pub head: Vec<u8>,
+    /// Whether it could be read.
+    pub was_read: bool,
     /// The open file.
     _file: Option<StdFile>,
 }
@@ -379,6 +397,7 @@ pub fn probe(path: &Path) -> Result<Probe, ReadError> {
                 stat: regular(&retry(|| fstatat(AT_FDCWD, path, AtFlags::empty()))?)?,
                 real_path,
                 head: Vec::new(),
+                was_read: false,
                 _file: None,
             });
         }
@@ -388,12 +407,13 @@ pub fn probe(path: &Path) -> Result<Probe, ReadError> {
     let real_path = known.or_else(|| path_of(&fd)).or_else(|| canonicalize(path)).unwrap_or_else(|| path.to_owned());
     let mut file = StdFile::from(fd);
     let mut head = vec![0; HEAD];
-    let read = file.read(&mut head).unwrap_or(0);
+    let read = retry(|| file.read(&mut head).map_err(|error| errno(&error))).map_err(ReadError::Transient)?;
     head.truncate(read);
     if head.starts_with(b"#!") && read == HEAD {
-        let _ = (&file).take(SCRIPT_LIMIT).read_to_end(&mut head);
+        let rest = (&file).take(SCRIPT_LIMIT).read_to_end(&mut head);
+        rest.map_err(|error| ReadError::Transient(errno(&error)))?;
     }
-    Ok(Probe { stat, real_path, head, _file: Some(file) })
+    Ok(Probe { stat, real_path, head, was_read: true, _file: Some(file) })
 }
 
 fn regular(stat: &FileStat) -> Result<Stat, ReadError> {
@@ -418,6 +438,23 @@ pub fn is_program(path: &Path) -> bool {
         && fstatat(AT_FDCWD, path, AtFlags::empty()).is_ok_and(|stat| is_kind(&stat, SFlag::S_IFREG))
 }
 
+/// Returns the entries of a directory, at most `limit`.
+///
+/// # Errors
+/// [`ReadError`], also of an entry.
+#[expect(clippy::disallowed_methods, reason = "the one place that lists a directory")]
+pub fn entries(path: &Path, limit: usize) -> Result<Vec<PathBuf>, ReadError> {
+    let entries = std::fs::read_dir(path).map_err(|error| ReadError::from(errno(&error)))?;
+    let path = |entry: std::io::Result<std::fs::DirEntry>| entry.map(|entry| entry.path());
+    entries.take(limit).map(path).collect::<Result<_, _>>().map_err(|error| ReadError::Transient(errno(&error)))
+}
+
+/// Returns whether it was seen that nothing is at `path`, symlinks followed.
+#[must_use]
+pub fn is_absent(path: &Path) -> bool {
+    matches!(stat(path), Err(ReadError::Absent))
+}
+
 /// Returns whether anything is at `path`, symlinks followed.
 #[must_use]
 pub fn exists(path: &Path) -> bool {
@@ -437,11 +474,10 @@ pub fn canonicalize(path: &Path) -> Option<PathBuf> {
     std::fs::canonicalize(path).ok()
 }
 
-/// Returns the entries of a directory, at most `limit`.
+/// Returns the entries of a directory, at most `limit`; none if it cannot be listed.
 #[must_use]
-#[expect(clippy::disallowed_methods, reason = "the one place that lists a directory")]
 pub fn list(path: &Path, limit: usize) -> Vec<PathBuf> {
-    std::fs::read_dir(path).into_iter().flatten().flatten().take(limit).map(|entry| entry.path()).collect()
+    entries(path, limit).unwrap_or_default()
 }
 
 /// Reads at most `limit` bytes of a file of `/proc`, whose size the system does not tell.

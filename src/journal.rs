@@ -219,7 +219,7 @@ impl<'a> Record<'a> {
             reason: decision.code().id(),
             effective_home: observed.home_of(decision).map(text),
             codex: codex.map(|codex| text(&codex.path)),
-            skipped: codex.iter().flat_map(|codex| &codex.skipped).map(ToString::to_string).collect(),
+            skipped: observed.skipped().iter().map(ToString::to_string).collect(),
             warnings: messages
                 .iter()
                 .filter(|(level, _)| *level == Level::WARN)

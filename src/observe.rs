@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::codex::{self, Codex};
+use crate::codex::{self, Codex, Skipped};
 use crate::failure::Failure;
 use crate::fs::Directory;
 use crate::home::auth::Login;
@@ -111,6 +111,15 @@ pub fn observe_with(invocation: &Invocation, settings: Settings, problems: Vec<F
 }
 
 impl Observed {
+    /// Returns the candidates for codex that were skipped, each with the reason.
+    #[must_use]
+    pub fn skipped(&self) -> &[Skipped] {
+        match &self.codex {
+            Ok(Codex { skipped, .. }) | Err(Failure::CodexNotFound { skipped, .. }) => skipped,
+            Err(_) => &[],
+        }
+    }
+
     fn read_homes(&mut self, invocation: &Invocation, judged: &Judged) {
         let Some(path) = &self.codex_home else {
             self.kind = Some(Kind::Personal);

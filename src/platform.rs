@@ -2,9 +2,41 @@
 //!
 //! `cfg!` chooses the value here and nowhere else. What needs a system call of one system only is in [`crate::fs`].
 
+/// A family of systems.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Os {
+    /// Linux.
+    Linux,
+    /// macOS.
+    MacOs,
+}
+
+/// The programs that run here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Programs {
+    /// ELF with this `e_machine`.
+    Elf(u16),
+    /// Mach-O; of those for one processor only, not those with this `cputype`. Apple silicon may run Intel's.
+    MachO {
+        /// The processor whose programs do not run here.
+        foreign: Option<u32>,
+    },
+}
+
+/// The PATH of the services that OpenClaw 2026.4.21 to 2026.9.6 makes, behind node's directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServicePath {
+    /// Directories below the person's home.
+    pub of_user: &'static [&'static str],
+    /// The system's directories.
+    pub of_system: &'static [&'static str],
+}
+
 /// Where codex and the system keep what this program looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Platform {
+    /// The family of the system.
+    pub os: Os,
     /// Whether `XDG_CONFIG_HOME` and `XDG_STATE_HOME` are read.
     pub has_xdg: bool,
     /// The settings' directory below the person's home.
@@ -20,8 +52,10 @@ pub struct Platform {
     pub npm_package: &'static str,
     /// The target of the native codex, as npm's script names it.
     pub triple: &'static str,
-    /// `e_machine` of an ELF program that runs here; `None` if programs are not ELF.
-    pub elf_machine: Option<u16>,
+    /// The programs that run here.
+    pub programs: Programs,
+    /// The PATH of OpenClaw's services.
+    pub service_path: ServicePath,
 }
 
 /// This machine's.
@@ -34,6 +68,7 @@ pub const PLATFORM: Platform = match (cfg!(target_os = "macos"), cfg!(target_arc
 
 /// Linux on x86-64.
 pub const LINUX_X64: Platform = Platform {
+    os: Os::Linux,
     has_xdg: true,
     config_directory: ".config",
     state_directory: ".local/state",
@@ -41,19 +76,24 @@ pub const LINUX_X64: Platform = Platform {
     preferences: &[],
     npm_package: "codex-linux-x64",
     triple: "x86_64-unknown-linux-musl",
-    elf_machine: Some(62),
+    programs: Programs::Elf(62),
+    service_path: ServicePath {
+        of_user: &[".local/bin", ".npm-global/bin", "bin", ".volta/bin", ".asdf/shims", ".bun/bin"],
+        of_system: &["/usr/local/bin", "/usr/bin", "/bin"],
+    },
 };
 
 /// Linux on arm64.
 pub const LINUX_ARM64: Platform = Platform {
     npm_package: "codex-linux-arm64",
     triple: "aarch64-unknown-linux-musl",
-    elf_machine: Some(183),
+    programs: Programs::Elf(183),
     ..LINUX_X64
 };
 
 /// macOS on Apple silicon.
 pub const MACOS_ARM64: Platform = Platform {
+    os: Os::MacOs,
     has_xdg: false,
     config_directory: "Library/Application Support",
     state_directory: "Library/Application Support",
@@ -72,9 +112,25 @@ pub const MACOS_ARM64: Platform = Platform {
     ],
     npm_package: "codex-darwin-arm64",
     triple: "aarch64-apple-darwin",
-    elf_machine: None,
+    programs: Programs::MachO { foreign: None },
+    service_path: ServicePath {
+        of_user: &[],
+        of_system: &[
+            "/opt/homebrew/bin",
+            "/opt/homebrew/sbin",
+            "/usr/local/bin",
+            "/usr/bin",
+            "/bin",
+            "/usr/sbin",
+            "/sbin",
+        ],
+    },
 };
 
 /// macOS on Intel.
-pub const MACOS_X64: Platform =
-    Platform { npm_package: "codex-darwin-x64", triple: "x86_64-apple-darwin", ..MACOS_ARM64 };
+pub const MACOS_X64: Platform = Platform {
+    npm_package: "codex-darwin-x64",
+    triple: "x86_64-apple-darwin",
+    programs: Programs::MachO { foreign: Some(0x0100_000c) },
+    ..MACOS_ARM64
+};

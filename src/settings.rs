@@ -53,6 +53,8 @@ impl Strategy {
 pub enum Key {
     /// The codex to start.
     Codex,
+    /// More directories in which codex may be.
+    Search,
     /// The person's own home.
     PersonalHome,
     /// What may be done about a home that cannot log in.
@@ -69,14 +71,23 @@ pub enum Key {
 
 impl Key {
     /// Every key, in the order in which they are shown.
-    pub const ALL: [Self; 7] =
-        [Self::Codex, Self::PersonalHome, Self::Strategy, Self::Bridges, Self::Leave, Self::NpmNative, Self::Journal];
+    pub const ALL: [Self; 8] = [
+        Self::Codex,
+        Self::Search,
+        Self::PersonalHome,
+        Self::Strategy,
+        Self::Bridges,
+        Self::Leave,
+        Self::NpmNative,
+        Self::Journal,
+    ];
 
     /// Returns the name in the file.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Codex => "codex",
+            Self::Search => "search",
             Self::PersonalHome => "personal_home",
             Self::Strategy => "strategy",
             Self::Bridges => "bridges",
@@ -91,6 +102,7 @@ impl Key {
     pub const fn variable(self) -> &'static str {
         match self {
             Self::Codex => "CODEX_HOME_SHIM_CODEX",
+            Self::Search => "CODEX_HOME_SHIM_SEARCH",
             Self::PersonalHome => "CODEX_HOME_SHIM_PERSONAL_HOME",
             Self::Strategy => "CODEX_HOME_SHIM_STRATEGY",
             Self::Bridges => "CODEX_HOME_SHIM_BRIDGES",
@@ -123,6 +135,8 @@ pub struct Settings {
     pub strategy: Strategy,
     /// The codex to start.
     pub codex: Option<PathBuf>,
+    /// Directories in which codex may be, looked at after PATH.
+    pub search: Vec<PathBuf>,
     /// The person's own home, by default `.codex` in the person's home directory; `None` if that is not known.
     pub personal_home: Option<PathBuf>,
     /// The person's home directory, which messages write as `~`.
@@ -140,7 +154,7 @@ pub struct Settings {
     /// Whether [`FILE_VARIABLE`] names a file that does not exist.
     pub file_is_missing: bool,
     /// Where each value comes from, in the order of [`Key::ALL`].
-    sources: [Source; 7],
+    sources: [Source; 8],
 }
 
 impl Default for Settings {
@@ -148,6 +162,7 @@ impl Default for Settings {
         Self {
             strategy: Strategy::default(),
             codex: None,
+            search: Vec::new(),
             personal_home: None,
             person_home: None,
             bridges: Vec::new(),
@@ -156,7 +171,7 @@ impl Default for Settings {
             journal: true,
             file: None,
             file_is_missing: false,
-            sources: [Source::Default; 7],
+            sources: [Source::Default; 8],
         }
     }
 }
@@ -220,9 +235,13 @@ impl Settings {
             self.file_is_missing = named.is_some();
             return Ok(());
         };
-        let raw = file::parse(&text).map_err(problem)?;
-        self.take(raw, Source::File)
-            .map_err(|(key, cause)| problem(FileProblem::Invalid { at: file::position_of(&text, key.name()), cause }))
+        self.take_text(&text).map_err(problem)
+    }
+
+    /// Takes the values of a settings file.
+    fn take_text(&mut self, text: &str) -> Result<(), FileProblem> {
+        self.take(file::parse(text)?, Source::File)
+            .map_err(|(key, cause)| FileProblem::Invalid { at: file::position_of(text, key.name()), cause })
     }
 
     /// Takes the values that are given.
@@ -233,11 +252,14 @@ impl Settings {
             texts.into_iter().map(pattern).collect::<Result<Vec<_>, _>>()
         };
         let codex = raw.codex.map(|text| expand(Key::Codex, text)).transpose()?;
+        let search = raw.search.map(|texts| texts.into_iter().map(|text| expand(Key::Search, text)).collect());
+        let search: Option<Vec<_>> = search.transpose()?;
         let personal_home = raw.personal_home.map(|text| expand(Key::PersonalHome, text)).transpose()?;
         let bridges = raw.bridges.map(|texts| expand_all(Key::Bridges, texts)).transpose()?;
         let leave = raw.leave.map(|texts| expand_all(Key::Leave, texts)).transpose()?;
         let given = [
             codex.is_some(),
+            search.is_some(),
             personal_home.is_some(),
             raw.strategy.is_some(),
             bridges.is_some(),
@@ -249,6 +271,7 @@ impl Settings {
             *slot = source;
         }
         self.codex = codex.or(self.codex.take());
+        self.search = search.unwrap_or(std::mem::take(&mut self.search));
         self.personal_home = personal_home.or(self.personal_home.take());
         self.strategy = raw.strategy.unwrap_or(self.strategy);
         self.bridges = bridges.unwrap_or(std::mem::take(&mut self.bridges));
@@ -259,11 +282,21 @@ impl Settings {
     }
 }
 
+/// Checks the text of a settings file as a start does: its keys, the types of their values, and what the values mean for the
+/// person whose home directory this is.
+///
+/// # Errors
+/// The first thing that is wrong with it.
+pub fn check_for(text: &str, person_home: Option<&Path>) -> Result<(), FileProblem> {
+    Settings { person_home: person_home.map(Path::to_owned), ..Settings::default() }.take_text(text)
+}
+
 /// The settings as they are written: the one definition for the file and for variables.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Raw {
     codex: Option<String>,
+    search: Option<Vec<String>>,
     personal_home: Option<String>,
     strategy: Option<Strategy>,
     bridges: Option<Vec<String>>,
@@ -278,7 +311,7 @@ impl Raw {
     fn from_variable(key: Key, value: &OsStr) -> Result<Self, String> {
         let text = value.to_str().ok_or("it is not UTF-8")?;
         let value = match (key, text) {
-            (Key::Bridges | Key::Leave, _) => {
+            (Key::Search | Key::Bridges | Key::Leave, _) => {
                 toml::Value::Array(text.split(':').filter(|path| !path.is_empty()).map(Into::into).collect())
             }
             (Key::NpmNative | Key::Journal, "1" | "true" | "on") => true.into(),

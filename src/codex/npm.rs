@@ -1,113 +1,127 @@
 //! The native codex that npm's script `@openai/codex/bin/codex.js` would start, and the variables that it would set.
 //!
-//! Under node that script costs 45 ms and a second process, and the codex it started survives a SIGKILL to it. Follows the
-//! scripts of 0.123.0 and 0.169.0.
+//! Under node that script costs 45 ms and, before node 24, a second process; the codex it started survives a SIGKILL to it.
+//! Follows the scripts of 0.123.0, 0.150.1 and 0.169.0.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::Codex;
-use crate::fs;
+use super::script;
+use super::{Codex, Unfit};
+use crate::fs::{self, ReadError};
 use crate::invocation::Invocation;
 
 /// npm's script, in its package.
-const SCRIPT: &str = "@openai/codex/bin/codex.js";
+pub(super) const SCRIPT: &str = "@openai/codex/bin/codex.js";
 /// What the script sets to say who installed codex.
 const MANAGERS: [&str; 4] =
     ["CODEX_MANAGED_BY_NPM", "CODEX_MANAGED_BY_BUN", "CODEX_MANAGED_BY_PNPM", "CODEX_MANAGED_BY_VITE_PLUS"];
 
-/// Returns the directory of the npm package that a candidate belongs to, if it is npm's script or leads to it: behind symlinks,
-/// through pnpm's or asdf's shell script, or volta's shim. `real` is the candidate without symlinks, `head` how it begins.
-pub(super) fn package(hit: &Path, real: &Path, head: &[u8]) -> Option<PathBuf> {
-    if real.ends_with(SCRIPT) {
-        return real.ancestors().nth(2).map(Path::to_owned);
-    }
-    let named = |name: &str| real.file_name().is_some_and(|file| file == name);
-    let script = if named("volta-shim") {
-        // `~/.volta/bin/codex`
-        hit.ancestors().nth(2)?.join("tools/image/packages/@openai/codex/lib/node_modules").join(SCRIPT)
-    } else if head.starts_with(b"#!") {
-        named_in_script(hit, real, head)?
-    } else {
-        return None;
-    };
-    // Through pnpm's store, whose links lead to the package and its native neighbour.
-    let script = fs::canonicalize(&script)?;
-    script.ends_with(SCRIPT).then(|| script.ancestors().nth(2).map(Path::to_owned))?
+/// npm's script, as a candidate leads to it.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    /// The package, without symlinks.
+    pub package: PathBuf,
+    /// The script as node would be told it.
+    entrypoint: PathBuf,
+    /// The `NODE_PATH` that a shim exports.
+    node_path: Option<OsString>,
 }
 
-/// Returns npm's script as a shell script of pnpm's or asdf's names it.
-fn named_in_script(hit: &Path, real: &Path, head: &[u8]) -> Option<PathBuf> {
+impl Entry {
+    /// Returns what the script at `entrypoint` is part of; `None` if it is not npm's script.
+    pub fn of(entrypoint: PathBuf) -> Option<Self> {
+        let package = package_of(&fs::canonicalize(&entrypoint)?)?.to_owned();
+        Some(Self { package, entrypoint, node_path: None })
+    }
+}
+
+/// Returns how a candidate leads to npm's script, if it does: behind symlinks, or through a shim that `cmd-shim` made. `real` is the
+/// candidate without symlinks, `head` how it begins.
+///
+/// # Errors
+/// [`Unfit::AnotherPackage`].
+pub(super) fn entry(hit: &Path, real: &Path, head: &[u8], invocation: &Invocation) -> Result<Option<Entry>, Unfit> {
+    if let Some(package) = package_of(real) {
+        return Ok(Some(Entry { package: package.to_owned(), entrypoint: hit.to_owned(), node_path: None }));
+    }
+    check_package(real)?;
+    if !head.starts_with(b"#!") {
+        return Ok(None);
+    }
     let text = String::from_utf8_lossy(head);
-    if text.contains("asdf exec") {
-        // `# asdf-plugin: nodejs 22.1.0`, a line for each node that has one. Of several, asdf chooses.
-        let mut versions = text.lines().filter_map(|line| line.strip_prefix("# asdf-plugin: nodejs "));
-        let (version, None) = (versions.next()?.trim(), versions.next()) else { return None };
-        // `~/.asdf/shims/codex`
-        let installs = hit.ancestors().nth(2)?.join("installs/nodejs");
-        let modules = ["lib/node_modules", ".npm/lib/node_modules"];
-        return modules
-            .iter()
-            .map(|modules| installs.join(version).join(modules).join(SCRIPT))
-            .find(|path| fs::exists(path));
-    }
-    // `exec node "$basedir/global/5/node_modules/@openai/codex/bin/codex.js" "$@"`
-    // Any other script is a person's own, and may do more than that.
-    if !text.contains("\nbasedir=$(dirname ") {
-        return None;
-    }
-    let end = text.find(SCRIPT)? + SCRIPT.len();
-    let before = text.get(..end)?;
-    let start = before.rfind(['"', '\'', ' ', '\n']).map_or(0, |at| at + 1);
-    Some(real.parent()?.join(before.get(start..)?.strip_prefix("$basedir/")?))
+    let Some((target, node_path)) = script::shim_target(&text, real.parent().unwrap_or(real)) else { return Ok(None) };
+    check_package(&target)?;
+    let node_path = node_path.map(|value| script::node_path(&value, invocation));
+    Ok(Entry::of(target).map(|entry| Entry { node_path, ..entry }))
 }
 
-/// Returns the native codex of a package, with what the script would set; `None` if this platform's package is not installed.
-pub(super) fn native(package: &Path, invocation: &Invocation) -> Option<Codex> {
-    let (platform, triple) = (invocation.platform.npm_package, invocation.platform.triple);
-    let nested = package.join("node_modules/@openai").join(platform);
-    let hoisted = package.parent()?.join(platform);
-    for vendor in [nested, hoisted, package.to_owned()].map(|root| root.join("vendor").join(triple)) {
+/// Returns the package of npm's script.
+pub(super) fn package_of(real: &Path) -> Option<&Path> {
+    if real.ends_with(SCRIPT) { real.ancestors().nth(2) } else { None }
+}
+
+fn check_package(path: &Path) -> Result<(), Unfit> {
+    let is_other = path.ancestors().any(|path| path.ends_with("node_modules/codex"));
+    if is_other { Err(Unfit::AnotherPackage) } else { Ok(()) }
+}
+
+/// Returns the native codex behind npm's script, with what the script would set.
+///
+/// # Errors
+/// [`Unfit::NoNative`] if this platform's package is not installed, [`Unfit::NotRead`] if that could not be found out.
+pub(super) fn native(entry: &Entry, invocation: &Invocation) -> Result<Codex, Unfit> {
+    let package = &entry.package;
+    let triple = invocation.platform.triple;
+    for root in roots(entry, invocation) {
+        let is_own = root == *package;
         // From 0.136 on, and up to 0.128.
         for (binary, is_new) in [("bin/codex", true), ("codex/codex", false)] {
-            let path = vendor.join(binary);
-            if fs::is_program(&path) {
-                let path = fs::canonicalize(&path).unwrap_or(path);
-                let (set, unset) = surroundings(package, &path, is_new, invocation);
-                let package = Some(package.to_owned());
-                return Some(Codex { path, found_by: "npm", set, unset, skipped: Vec::new(), package });
+            let path = root.join("vendor").join(triple).join(binary);
+            match fs::stat(&path) {
+                Ok(stat) if stat.size > 0 && fs::is_executable(&path, &stat, invocation.uid) => {
+                    let path = fs::canonicalize(&path).unwrap_or(path);
+                    let (set, unset) = surroundings(entry, &path, is_new, invocation);
+                    return Ok(Codex { set, unset, package: Some(package.to_owned()), ..Codex::at(path, "npm") });
+                }
+                Err(ReadError::Transient(errno)) => return Err(Unfit::NotRead(errno)),
+                Ok(_) | Err(_) => {}
             }
         }
+        // The first package that node finds is the one that the script takes.
+        if !is_own && fs::exists(&root.join("package.json")) {
+            break;
+        }
     }
-    None
+    Err(Unfit::NoNative)
 }
 
-/// Returns the variables that the script sets for the native codex, and those that it removes.
+/// Returns where node looks for this platform's package, then the script's own package, in which it lay once: the `node_modules` of
+/// every directory above the script, then NODE_PATH.
+fn roots(entry: &Entry, invocation: &Invocation) -> impl Iterator<Item = PathBuf> {
+    let name = Path::new("@openai").join(invocation.platform.npm_package);
+    let above = entry.package.ancestors().filter(|directory| !directory.ends_with("node_modules"));
+    let above: Vec<_> = above.map(|directory| directory.join("node_modules").join(&name)).collect();
+    let node_path = entry.node_path.as_deref().or(invocation.var("NODE_PATH")).unwrap_or_default();
+    let named = std::env::split_paths(node_path).filter(|directory| directory.is_absolute());
+    let named: Vec<_> = named.map(|directory| directory.join(&name)).collect();
+    above.into_iter().chain(named).chain([entry.package.clone()])
+}
+
+/// Returns the variables that the script sets for the native codex, and those that it removes; `NODE_PATH` is its shim's.
 fn surroundings(
-    package: &Path,
+    entry: &Entry,
     native: &Path,
     is_new: bool,
     invocation: &Invocation,
 ) -> (Vec<(&'static str, OsString)>, Vec<&'static str>) {
-    let says =
-        |name: &str, word: &str| invocation.var(name).is_some_and(|value| value.to_string_lossy().contains(word));
-    let in_package = |word: &str| package.to_string_lossy().contains(word);
-    let is_bun =
-        says("npm_config_user_agent", "bun/") || says("npm_execpath", "bun") || in_package("/.bun/install/global");
-    let modules = package.ancestors().nth(2).unwrap_or(package);
-    let is_noted_by_pnpm = is_new && fs::exists(&modules.join(".modules.yaml"));
-    let manager = match (is_new, is_bun) {
-        (true, _) if in_package("/.pnpm/") || in_package("/pnpm/global/") || is_noted_by_pnpm => {
-            "CODEX_MANAGED_BY_PNPM"
-        }
-        (_, true) => "CODEX_MANAGED_BY_BUN",
-        (_, false) => "CODEX_MANAGED_BY_NPM",
-    };
+    let manager = manager(entry, is_new, invocation);
     let mut set = vec![(manager, OsString::from("1"))];
+    set.extend(entry.node_path.clone().map(|value| ("NODE_PATH", value)));
     if is_new {
-        set.push(("CODEX_MANAGED_PACKAGE_ROOT", package.into()));
+        set.push(("CODEX_MANAGED_PACKAGE_ROOT", entry.package.clone().into()));
         return (set, MANAGERS.into_iter().filter(|name| *name != manager).collect());
     }
     // ripgrep, which later versions find by themselves.
@@ -120,6 +134,45 @@ fn surroundings(
         set.push(("PATH", path));
     }
     (set, Vec::new())
+}
+
+/// Returns the variable by which the script says who installed codex.
+fn manager(entry: &Entry, is_new: bool, invocation: &Invocation) -> &'static str {
+    let says =
+        |name: &str, word: &str| invocation.var(name).is_some_and(|value| value.to_string_lossy().contains(word));
+    let starts = [entry.package.as_path(), entry.entrypoint.parent().unwrap_or(&entry.entrypoint)];
+    // The note of pnpm or of Vite+ may lie several directories above either.
+    let mut above = starts.iter().flat_map(|start| start.ancestors());
+    let is_owned_by_pnpm = |modules: &Path| {
+        fs::exists(&modules.join(".modules.yaml"))
+            && fs::canonicalize(&modules.join("@openai/codex")).as_ref() == Some(&entry.package)
+    };
+    let is_owned_by_vite_plus = |packages: &Path| fs::exists(&packages.join("@openai/codex.json"));
+    let owner = above.find_map(|directory| {
+        if directory.ends_with("packages") && is_owned_by_vite_plus(directory) {
+            Some("CODEX_MANAGED_BY_VITE_PLUS")
+        } else {
+            is_owned_by_pnpm(&directory.join("node_modules")).then_some("CODEX_MANAGED_BY_PNPM")
+        }
+    });
+    let is_bun = says("npm_config_user_agent", "bun/")
+        || says("npm_execpath", "bun")
+        || entry.package.to_string_lossy().contains("/.bun/install/global");
+    match owner {
+        Some(owner) if is_new => owner,
+        _ if is_bun => "CODEX_MANAGED_BY_BUN",
+        _ => "CODEX_MANAGED_BY_NPM",
+    }
+}
+
+/// Returns the version of the package that a native codex lies in, if it lies in npm's: the platform's (`0.169.0-linux-x64`) or, up
+/// to 0.123, the script's.
+pub(super) fn version_around(native: &Path) -> Option<String> {
+    let vendor = native.ancestors().find(|path| path.file_name().is_some_and(|name| name == "vendor"))?;
+    let package = vendor.parent().filter(|package| package.parent().is_some_and(|scope| scope.ends_with("@openai")))?;
+    let version = version(package)?;
+    let platform = ["-linux-", "-darwin-"].iter().find_map(|platform| version.find(platform));
+    version.get(..platform.unwrap_or(version.len())).map(str::to_owned)
 }
 
 /// Returns the version in a package's `package.json`.

@@ -140,6 +140,8 @@ fn file(path: &Path) -> Fact<ConfigFile> {
     }
 }
 
+const MAY_HOLD: &str = "it may hold managed preferences of codex";
+
 /// Returns whether a property list may hold managed preferences of codex. Their values are not read: that takes CoreFoundation.
 fn preferences(invocation: &Invocation, settings: &Settings) -> Fact<()> {
     let user = invocation.var("USER").unwrap_or_default().to_string_lossy();
@@ -155,14 +157,19 @@ fn preferences(invocation: &Invocation, settings: &Settings) -> Fact<()> {
             Some((beginning, _)) => {
                 let named =
                     |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(beginning));
-                fs::list(path.parent().unwrap_or(&path), 1024).into_iter().filter(named).collect()
+                let directory = path.parent().unwrap_or(&path);
+                match fs::entries(directory, 1024) {
+                    Ok(entries) => entries.into_iter().filter(named).collect(),
+                    Err(ReadError::Absent) => Vec::new(),
+                    Err(_) => return Fact::Unknown(about(directory, MAY_HOLD)),
+                }
             }
         };
         for path in paths {
             match fs::read(&path, CONFIG_LIMIT) {
                 Err(ReadError::Absent) => {}
                 Ok(file) if !file.bytes.windows(PREFERENCE_KEYS.len()).any(|bytes| bytes == PREFERENCE_KEYS) => {}
-                _ => return Fact::Unknown(about(&path, "it may hold managed preferences of codex")),
+                _ => return Fact::Unknown(about(&path, MAY_HOLD)),
             }
         }
     }

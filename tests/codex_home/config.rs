@@ -25,6 +25,7 @@ pub fn cases() -> Vec<Case> {
                 str![[r#"
 key            value           from
 codex          none            default
+search         none            default
 personal_home  ~/.codex        default
 strategy       repair          [ROOT]/work/mine.toml
 bridges        none            default

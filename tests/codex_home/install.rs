@@ -10,6 +10,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use crate::openclaw_stand_in::{CALLS, KEY, MOOD};
@@ -152,7 +154,8 @@ fn sets_and_restores() -> Vec<Case> {
             let launcher = clinic.launcher();
             let expected = format!(
                 "Updated {KEY}. Restart the gateway to apply.\ninstalled: `{KEY}` is `{launcher}`; it was `/opt/wrapper`\n\
-                 restart the gateway to apply it: run `openclaw gateway restart`\n"
+                 restart the gateway to apply it: run `openclaw gateway restart`\nthen run `codex-home verify`: it starts codex \
+                 as OpenClaw would, and shows which login codex holds\n"
             );
             assert_eq!(finished.stdout, expected);
             assert_eq!(clinic.calls(), [format!("config set {KEY} {launcher}")]);
@@ -409,6 +412,18 @@ fn fails() -> Vec<Case> {
             // OpenClaw has the value, and `install` does not know it yet.
             child.kill().unwrap();
             child.wait().unwrap();
+            assert_eq!(clinic.app_server()["command"], json!(clinic.launcher()));
+            clinic.succeeds(&["uninstall"]);
+            assert_eq!(clinic.app_server(), wrapper());
+        }),
+        case("an install that is interrupted ends OpenClaw first, and can be undone", || {
+            let clinic = Clinic::with_wrapper();
+            let mut child = clinic.start_slowly(&["install"]);
+            let since = Instant::now();
+            kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGINT).unwrap();
+            assert_eq!(child.wait().unwrap().code(), Some(130));
+            // OpenClaw would have taken a second more.
+            assert!(since.elapsed() < Duration::from_millis(900), "{:?}", since.elapsed());
             assert_eq!(clinic.app_server()["command"], json!(clinic.launcher()));
             clinic.succeeds(&["uninstall"]);
             assert_eq!(clinic.app_server(), wrapper());

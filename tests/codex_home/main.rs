@@ -21,6 +21,7 @@ mod support;
 
 mod cli;
 mod config;
+mod config_edit;
 mod doctor;
 mod explain;
 mod inspect;
@@ -28,6 +29,7 @@ mod install;
 mod log;
 mod man;
 mod openclaw_stand_in;
+mod verify;
 
 use std::process::{Command, ExitCode};
 
@@ -88,15 +90,17 @@ fn main() -> ExitCode {
     if let Some(code) = openclaw_stand_in::act().or_else(stand_in::act) {
         return code;
     }
-    let cases: [Vec<Case>; 8] = [
+    let cases: [Vec<Case>; 10] = [
         inspect::cases(),
         explain::cases(),
         log::cases(),
         config::cases(),
+        config_edit::cases(),
         cli::cases(),
         doctor::cases(),
         install::cases(),
         man::cases(),
+        verify::cases(),
     ];
     let code = harness::main(cases.into_iter().flatten());
     fixture::remove_programs();

@@ -7,6 +7,8 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use codex_home::codex::locations::INSTALLERS;
+
 use crate::support::fixture::BRIDGE_REFRESH;
 use crate::support::strace::{self, Call};
 use crate::support::tokens::ACCOUNT;
@@ -117,6 +119,25 @@ pub fn cases() -> Vec<Case> {
             }
             assert!(!opened.iter().any(|path| path.starts_with("/etc")), "{opened:?}");
         }),
+        case("a place of an installer that is not there costs one system call", || {
+            let person = person();
+            let near = calls(&person, &[], "redirect");
+            let last = person.home().join("Applications/Codex (Beta).app/Contents/Resources/codex");
+            person.place_codex(&last);
+            for near in ["bin/codex", "later/codex"] {
+                fs::remove_file(person.root().join(near)).unwrap();
+            }
+            let far = calls(&person, &[], "redirect");
+            let is_memory = |name: &str| ["brk", "mmap", "munmap", "mremap"].contains(&name);
+            let count = |calls: &[Call]| own(calls).into_iter().filter(|call| !is_memory(&call.name)).count();
+            let roots = INSTALLERS.iter().flat_map(|installer| installer.roots);
+            let roots = roots.filter(|root| !root.path.starts_with('$') || root.path.starts_with("$XDG")).count();
+            // Both directories on PATH, and what is there on any machine: `/usr/local`, `~/.local/state`.
+            let limit = count(&near) + roots + 2 + 4;
+            let list: Vec<_> = own(&far).iter().map(|call| call.line.chars().take(120).collect::<String>()).collect();
+            assert!(count(&far) <= limit, "{} calls, not {limit}:\n{}", count(&far), list.join("\n"));
+        })
+        .needs(Need::NoSystemCodex),
         case("directories on PATH behind codex, and sessions in the homes, cost no call", || {
             let person = person();
             let few = calls(&person, &[], "redirect");

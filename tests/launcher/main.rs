@@ -36,7 +36,7 @@ use support::{fixture, harness, stand_in};
 
 fn main() -> ExitCode {
     // Under the name of codex this program is the stand-in.
-    if let Some(code) = crowds::act().or_else(stand_in::act) {
+    if let Some(code) = crowds::act().or_else(finding::act).or_else(stand_in::act) {
         return code;
     }
     let code = harness::main(

@@ -35,10 +35,20 @@ fn refusal(repair: impl Into<Reason>, personal: Result<Reason, ReasonCode>, help
 }
 
 fn rows() -> Vec<(Failure, String, u8)> {
-    let [path, file] = ["/opt/codex", "/home/me/.config/codex-home-shim/config.toml"].map(PathBuf::from);
-    let skipped = |unfit| Some(Skipped { path: "/home/me/bin/codex".into(), unfit });
-    let not_found =
-        |skipped| Failure::CodexNotFound { searched: vec!["/usr/bin".into(), "/home/me/bin".into()], skipped };
+    let file = PathBuf::from("/home/me/.config/codex-home-shim/config.toml");
+    let skipped = |path: &str, unfit| Skipped { path: path.into(), real_path: path.into(), unfit };
+    let not_found = |skipped: Option<Unfit>| Failure::CodexNotFound {
+        searched: vec!["/usr/bin".into(), "/home/me/bin".into()],
+        skipped: skipped
+            .into_iter()
+            .map(|unfit| Skipped {
+                path: "/home/me/bin/codex".into(),
+                real_path: "/home/me/lib/node_modules/@openai/codex/bin/codex.js".into(),
+                unfit,
+            })
+            .collect(),
+        settings_file: Some(file.clone()),
+    };
     let exec = |errno, is_there| Failure::Exec { codex: "/usr/bin/codex".into(), errno, is_there };
     let settings = |problem| Failure::SettingsFile { path: file.clone(), problem };
     let bridge = format!("no usable Codex home: bridge `{BRIDGE}`: auth.json has no `id_token` (missing-id-token)");
@@ -107,34 +117,34 @@ fn rows() -> Vec<(Failure, String, u8)> {
             78,
         ),
         (
-            Failure::CodexSetting { file: None, path: path.clone(), unfit: Unfit::Missing },
+            Failure::CodexSetting { file: None, skipped: skipped("/opt/codex", Unfit::Missing) },
             format!("`CODEX_HOME_SHIM_CODEX` is `/opt/codex`: there is no such file; {set}, or unset it"),
             127,
         ),
         (
-            Failure::CodexSetting { file: Some(file.clone()), path, unfit: Unfit::Ourselves },
+            Failure::CodexSetting { file: Some(file.clone()), skipped: skipped("/opt/codex", Unfit::Ourselves) },
             format!("`codex` in `{shown}` is `/opt/codex`: it is this launcher; correct `codex` in `{shown}`, or remove the line"),
             126,
         ),
         (
             not_found(None),
             format!(
-                "codex is not found in `/usr/bin`, `~/bin` or the usual places of installers; run `npm i -g @openai/codex`, or {set}"
+                "codex is not found in `/usr/bin`, `~/bin` or the usual places of installers; run `npm i -g @openai/codex@latest`, or set \
+                 `codex` in `{shown}` or `CODEX_HOME_SHIM_CODEX` to the absolute path of codex"
             ),
             127,
         ),
         (
-            not_found(skipped(Unfit::OtherMachine)),
-            format!(
-                "codex is not found in `/usr/bin`, `~/bin` or the usual places of installers; skipped `~/bin/codex`: it is a program \
-                 for another machine; run `npm i -g @openai/codex`, or {set}"
-            ),
+            not_found(Some(Unfit::OtherMachine)),
+            "codex is not found in `/usr/bin`, `~/bin` or the usual places of installers; skipped `~/bin/codex`: it is a program for \
+             another machine; run `npm i -g @openai/codex@latest`"
+                .to_owned(),
             126,
         ),
         (
-            not_found(skipped(Unfit::NoNative)),
-            "codex is not found in `/usr/bin`, `~/bin` or the usual places of installers; skipped `~/bin/codex`: it is npm's script, \
-             its native package is not installed, and there is no node on PATH; run `npm i -g @openai/codex@latest`"
+            not_found(Some(Unfit::NoNative)),
+            "codex is not found in `/usr/bin`, `~/bin` or the usual places of installers; skipped `~/bin/codex`: it is npm's script, and \
+             the native package that it starts is not installed; run `npm i -g --include=optional --prefix ~ @openai/codex@latest`"
                 .to_owned(),
             126,
         ),
@@ -280,7 +290,11 @@ pub fn cases() -> Vec<Case> {
             observed.settings.file = Some("/home/me/x.toml".into());
             observed.settings.file_is_missing = true;
             if let Ok(codex) = &mut observed.codex {
-                codex.skipped = vec![Skipped { path: "/home/me/bin/codex".into(), unfit: Unfit::StartsUs }];
+                codex.skipped = vec![Skipped {
+                    path: "/home/me/bin/codex".into(),
+                    real_path: "/home/me/bin/codex".into(),
+                    unfit: Unfit::StartsUs,
+                }];
             }
             let decision = decide(&observed, RepairState::Untried);
             assert!(matches!(decision, Decision::Keep { .. }));

@@ -4,12 +4,13 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use codex_home::codex::locations::{INSTALLERS, NPM, Root};
 use codex_home::codex::{self, Unfit};
 use codex_home::decide::{Decision, RepairState, decide};
 use codex_home::failure::Failure;
 use codex_home::invocation::Invocation;
 use codex_home::observe::{Observed, observe};
-use codex_home::platform::{LINUX_ARM64, LINUX_X64, MACOS_ARM64, MACOS_X64, PLATFORM, Platform};
+use codex_home::platform::{LINUX_ARM64, LINUX_X64, MACOS_ARM64, MACOS_X64, Os, PLATFORM, Platform};
 use codex_home::settings::Settings;
 
 use crate::support::tokens::ACCOUNT;
@@ -115,6 +116,16 @@ fn preferences() -> Vec<Case> {
             fs::create_dir_all(person.home().join("Library/Preferences/com.openai.codex.plist")).unwrap();
             assert_eq!(decided(&person, MACOS_ARM64).1.name(), "refuse");
         }),
+        case("a directory of property lists that cannot be listed may hold them", || {
+            let person = Fixture::issue_70511();
+            let preferences = person.home().join("Library/Preferences");
+            fs::create_dir_all(&preferences).unwrap();
+            fs::write(preferences.join("ByHost"), "not a directory").unwrap();
+            assert_eq!(decided(&person, MACOS_ARM64).1.name(), "redirect", "nothing can be in there");
+            fs::remove_file(preferences.join("ByHost")).unwrap();
+            person.link(Path::new("ByHost"), &preferences.join("ByHost"));
+            assert_eq!(decided(&person, MACOS_ARM64).1.name(), "refuse", "a loop of symlinks");
+        }),
         case("managed preferences are looked for in every file that `CFPreferencesCopyAppValue` consults", || {
             let places = MACOS_ARM64.preferences;
             for domain in ["com.openai.codex", ".GlobalPreferences"] {
@@ -155,7 +166,7 @@ fn unfit(platform: Platform, head: &[u8]) -> Option<Unfit> {
     let invocation = start(&person, platform);
     match codex::find(&invocation, &settings) {
         Ok(_) => None,
-        Err(Failure::CodexSetting { unfit, .. }) => Some(unfit),
+        Err(Failure::CodexSetting { skipped, .. }) => Some(skipped.unfit),
         Err(other) => panic!("{other:?}"),
     }
 }
@@ -166,13 +177,16 @@ fn programs() -> Vec<Case> {
             const X64: u16 = 62;
             const ARM64: u16 = 183;
             let mach_o = b"\xcf\xfa\xed\xfe\x0c\x00\x00\x01".as_slice();
+            // Rosetta runs it on Apple silicon, if that is installed.
+            let mach_o_x64 = b"\xcf\xfa\xed\xfe\x07\x00\x00\x01".as_slice();
             let universal = b"\xca\xfe\xba\xbe\x00\x00\x00\x02".as_slice();
             let windows = b"MZ\x90\0".as_slice();
             let (x64, arm64) = (elf(X64), elf(ARM64));
-            let rows: [(&str, &[u8], [bool; 4]); 6] = [
+            let rows: [(&str, &[u8], [bool; 4]); 7] = [
                 ("ELF for x86-64", &x64, [true, false, false, false]),
                 ("ELF for arm64", &arm64, [false, true, false, false]),
-                ("Mach-O", mach_o, [false, false, true, true]),
+                ("Mach-O for arm64", mach_o, [false, false, false, true]),
+                ("Mach-O for x86-64", mach_o_x64, [false, false, true, true]),
                 ("Mach-O for several machines", universal, [false, false, true, true]),
                 ("Windows", windows, [false; 4]),
                 ("a script", b"#!/bin/sh\n", [true; 4]),
@@ -184,6 +198,33 @@ fn programs() -> Vec<Case> {
                     assert_eq!(unfit(platform, head), expected, "{name} on {}", platform.triple);
                 }
             }
+        }),
+        case("the page about finding codex has the table of installers", || {
+            let page = include_str!("../../docs/finding-codex.md");
+            let listed =
+                |texts: Vec<String>| texts.iter().map(|text| format!("`{text}`")).collect::<Vec<_>>().join(", ");
+            let root = |root: &Root| {
+                let system = match root.os {
+                    None => "",
+                    Some(Os::Linux) => " (Linux)",
+                    Some(Os::MacOs) => " (macOS)",
+                };
+                format!("`{}`{system}", root.path)
+            };
+            let mut table = "| found by | roots | places below a root | update |\n|---|---|---|---|\n".to_owned();
+            for one in INSTALLERS {
+                let roots: Vec<_> = one.roots.iter().map(root).collect();
+                let (below, update) = match (one.roots, one.update) {
+                    ([], update) => (one.marks, update),
+                    (_, update) => (one.below, update),
+                };
+                let below = listed(below.iter().map(ToString::to_string).collect());
+                let roots = if roots.is_empty() { "by its real path".to_owned() } else { roots.join(", ") };
+                let update = update.map(|update| format!("`{update}`")).unwrap_or_default();
+                table.push_str(&format!("| `{}` | {roots} | {below} | {update} |\n", one.id));
+            }
+            table.push_str(&format!("| npm, wherever it is | | `lib/node_modules/@openai/codex` | `{NPM}` |\n"));
+            assert!(page.contains(&table), "the table is:\n{table}");
         }),
         case("npm's native package is that of the platform", || {
             let rows = [

@@ -93,6 +93,7 @@ fn patterns(paths: &[&str]) -> Vec<Pattern> {
 /// Every setting.
 const ALL: &str = r#"
 codex = "/opt/homebrew/bin/codex"
+search = ["~/tools/bin", "/srv/bin/"]
 personal_home = "~/.codex-mine"
 strategy = "repair"
 bridges = ["~/.openclaw/acpx/codex-home", "/srv/*/codex"]
@@ -110,12 +111,13 @@ fn values() -> Vec<Case> {
         case("the file sets every key", || {
             let settings = Scene::file(ALL).settings();
             assert_eq!(settings.codex, Some("/opt/homebrew/bin/codex".into()));
+            assert_eq!(settings.search, ["/home/me/tools/bin", "/srv/bin"].map(PathBuf::from));
             assert_eq!(settings.personal_home, Some("/home/me/.codex-mine".into()), "`~` is the person's home");
             assert_eq!(settings.strategy, Strategy::Repair);
             assert_eq!(settings.bridges, patterns(&["/home/me/.openclaw/acpx/codex-home", "/srv/*/codex"]));
             assert_eq!(settings.leave, patterns(&["/home/me/.codex-work"]), "a trailing slash is no part of a name");
             assert!(!settings.npm_native && !settings.journal);
-            assert_eq!(Key::ALL.map(|key| settings.source(key)), [Source::File; 7]);
+            assert_eq!(Key::ALL.map(|key| settings.source(key)), [Source::File; 8]);
         }),
         case("without a file everything is at its default", || {
             let scene = Scene::new();
@@ -131,12 +133,13 @@ fn values() -> Vec<Case> {
         case("an empty file sets nothing, with a byte order mark or without", || {
             for text in ["", "# nothing\n", "\u{feff}\n", "\u{feff}# nothing"] {
                 let settings = Scene::file(text).settings();
-                assert_eq!(Key::ALL.map(|key| settings.source(key)), [Source::Default; 7], "{text:?}");
+                assert_eq!(Key::ALL.map(|key| settings.source(key)), [Source::Default; 8], "{text:?}");
             }
         }),
         case("every variable wins over its key", || {
             let settings = Scene::file(ALL)
                 .with("CODEX_HOME_SHIM_CODEX", "/usr/bin/codex")
+                .with("CODEX_HOME_SHIM_SEARCH", "~/a:/b")
                 .with("CODEX_HOME_SHIM_PERSONAL_HOME", "/home/other/.codex")
                 .with("CODEX_HOME_SHIM_STRATEGY", "off")
                 .with("CODEX_HOME_SHIM_BRIDGES", "/a:~/b:")
@@ -150,7 +153,7 @@ fn values() -> Vec<Case> {
             assert_eq!(settings.bridges, patterns(&["/a", "/home/me/b"]), "in place of the file's");
             assert_eq!(settings.leave, patterns(&["/c*"]));
             assert!(settings.npm_native && settings.journal);
-            assert_eq!(Key::ALL.map(|key| settings.source(key)), [Source::Variable; 7]);
+            assert_eq!(Key::ALL.map(|key| settings.source(key)), [Source::Variable; 8]);
         }),
         case("a variable that is empty is not set", || {
             let settings = Scene::file(ALL).with("CODEX_HOME_SHIM_STRATEGY", "").settings();
@@ -171,7 +174,7 @@ fn values() -> Vec<Case> {
 const LINE: &str = "; correct that line, then run `codex-home config check`";
 
 fn wrong() -> Vec<Case> {
-    const KEYS: &str = "`codex`, `personal_home`, `strategy`, `bridges`, `leave`, `npm_native`, `journal`";
+    const KEYS: &str = "`codex`, `search`, `personal_home`, `strategy`, `bridges`, `leave`, `npm_native`, `journal`";
     const PATH: &str = "an absolute path, or one that begins with `~/`";
     vec![
         case("a wrong key or value in the file is named with its place and what is expected", || {

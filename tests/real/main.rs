@@ -28,6 +28,7 @@ mod logins;
 mod openclaw;
 mod places;
 mod turns;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         examples::cases(),
         hosts::cases(),
         openclaw::cases(),
+        verify::cases(),
     ];
     let code = harness::main(cases.into_iter().flatten());
     fixture::remove_programs();

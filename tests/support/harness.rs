@@ -149,8 +149,10 @@ fn can_mount() -> Result<(), String> {
 }
 
 fn no_system_codex() -> Result<(), String> {
-    let places = codex_home::codex::locations::LOCATIONS.iter().map(|location| location.path);
-    let found =
-        places.chain(["/usr/bin/codex", "/bin/codex"]).find(|path| path.starts_with('/') && Path::new(path).exists());
+    let places = codex_home::codex::locations::INSTALLERS.iter().flat_map(|installer| {
+        installer.roots.iter().flat_map(|root| installer.below.iter().map(|below| format!("{}/{below}", root.path)))
+    });
+    let system = ["/usr/bin/codex", "/bin/codex"].map(str::to_owned);
+    let found = places.chain(system).find(|path| path.starts_with('/') && Path::new(path).exists());
     found.map_or(Ok(()), |path| Err(format!("`{path}` is on this machine")))
 }

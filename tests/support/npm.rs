@@ -81,6 +81,134 @@ pub fn global(version: &str) -> Result<PathBuf, String> {
     made(&format!("global-{version}"), "lib", make)
 }
 
+/// An installer that installs codex for one person.
+#[derive(Clone, Copy, Debug)]
+pub struct Installer {
+    /// Its name and version, as npm has it.
+    pub spec: &'static str,
+    /// Its id among the places that the launcher looks at.
+    pub id: &'static str,
+    /// The directory below the home in which it puts the command `codex`.
+    pub bin: &'static str,
+    /// What precedes the package's name on its command line.
+    args: &'static [&'static str],
+}
+
+/// The installers that npm has.
+pub const INSTALLERS: &[Installer] = &[
+    npm_of("npm@11"),
+    npm_of("npm@12"),
+    pnpm_of("pnpm@10", ".local/share/pnpm"),
+    pnpm_of("pnpm@11", ".local/share/pnpm/bin"),
+    pnpm_of("pnpm@12", ".local/share/pnpm/bin"),
+    Installer { spec: "bun@1", id: "bun", bin: ".bun/bin", args: &["add", "-g"] },
+    Installer { spec: "yarn@1", id: "yarn", bin: ".yarn/bin", args: &["global", "add"] },
+    Installer {
+        spec: "mise",
+        id: "mise",
+        bin: ".local/share/mise/installs/npm-openai-codex/VERSION/bin",
+        args: &["use", "-g"],
+    },
+];
+
+const fn npm_of(spec: &'static str) -> Installer {
+    let args = &["install", "-g", "--prefix", "HOME/.npm-global"];
+    Installer { spec, id: "npm", bin: ".npm-global/bin", args }
+}
+
+const fn pnpm_of(spec: &'static str, bin: &'static str) -> Installer {
+    Installer { spec, id: "pnpm", bin, args: &["add", "-g"] }
+}
+
+impl Installer {
+    /// Returns the versions of codex that it can install: yarn wants the packages of all platforms, of which the registry has those
+    /// of 0.123.0 no more.
+    pub fn versions(&self) -> &'static [&'static str] {
+        if self.id == "yarn" { &["0.169.0"] } else { &["0.123.0", "0.169.0"] }
+    }
+
+    /// Returns a home in which this installer installed `@openai/codex@<version>`.
+    pub fn home(&self, version: &str) -> Result<PathBuf, String> {
+        // What it runs with is fetched first: one fetch at a time.
+        self.command(Path::new("/"))?;
+        let name = format!("home-{}-{version}", self.spec);
+        let there = |home: &Path| home.join(self.bin.replace("VERSION", version)).join("codex").exists();
+        let make = |home: &Path, _: &Path| self.install(home, version);
+        kept_or_made(&name, |home| there(home).then(|| home.to_owned()), make)?
+            .ok_or_else(|| format!("{} brought no command", self.spec))
+    }
+
+    /// Installs `@openai/codex@<version>` into a home.
+    pub fn install(&self, home: &Path, version: &str) -> Result<(), String> {
+        let package = format!("{}@openai/codex@{version}", if self.id == "mise" { "npm:" } else { "" });
+        let args = self.args.iter().map(|arg| arg.replace("HOME", &home.to_string_lossy()));
+        let args: Vec<_> = args.chain([package]).collect();
+        let mut command = self.command(home)?;
+        install(command.args(args))
+    }
+
+    /// Returns the installer for the person of this home, to be given arguments.
+    pub fn command(&self, home: &Path) -> Result<Command, String> {
+        let program = self.program()?;
+        let mut command = Command::new(&program[0]);
+        command.args(&program[1..]).current_dir(home).env_clear().envs(self.environment(home)?);
+        Ok(command)
+    }
+
+    /// Returns the environment in which it works for the person of this home.
+    pub fn environment(&self, home: &Path) -> Result<Vec<(String, std::ffi::OsString)>, String> {
+        // Certificates and the registry are this machine's.
+        let kept =
+            |name: &str| ["SSL_", "NODE_EXTRA_CA", "npm_config_", "HTTP", "http"].iter().any(|p| name.starts_with(p));
+        let mut env: Vec<_> =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value))).collect();
+        env.retain(|(name, _)| kept(name));
+        let data = home.join(".local/share/pnpm");
+        let path =
+            [&data.join("bin"), &data, &node()?, Path::new("/usr/local/bin"), Path::new("/usr/bin"), Path::new("/bin")];
+        let set = [
+            ("HOME", home.as_os_str().to_owned()),
+            ("PNPM_HOME", data.clone().into()),
+            ("PATH", std::env::join_paths(path).map_err(|error| error.to_string())?),
+            ("SHELL", "/bin/bash".into()),
+            ("CI", "1".into()),
+            // Where they are for everyone but root.
+            ("YARN_PREFIX", home.join(".yarn").into()),
+            ("YARN_GLOBAL_FOLDER", home.join(".config/yarn/global").into()),
+            ("MISE_NPM_PACKAGE_MANAGER", "npm".into()),
+            ("MISE_MINIMUM_RELEASE_AGE", "0s".into()),
+        ];
+        env.extend(set.map(|(name, value)| (name.to_owned(), value)));
+        Ok(env)
+    }
+
+    /// Returns the program and its first arguments.
+    fn program(&self) -> Result<Vec<PathBuf>, String> {
+        if self.spec == "mise" {
+            let package = format!("@jdxcode/mise-{}-{}", if OS == "macos" { "macos" } else { OS }, arch("arm64"));
+            return Ok(vec![packages(&[&package])?.join("node_modules").join(package).join("bin/mise")]);
+        }
+        let modules = packages(&[self.spec])?.join("node_modules");
+        let node = node()?.join("node");
+        let script = match self.spec {
+            "pnpm@10" => "pnpm/bin/pnpm.cjs",
+            "pnpm@11" | "pnpm@12" => "pnpm/bin/pnpm.mjs",
+            "yarn@1" => "yarn/bin/yarn.js",
+            // Only the package of this machine is installed, and without scripts it keeps its program.
+            "bun@1" => {
+                let system = if OS == "macos" { "darwin" } else { OS };
+                return Ok(vec![modules.join(format!("@oven/bun-{system}-{}/bin/bun", arch("aarch64")))]);
+            }
+            _ => "npm/bin/npm-cli.js",
+        };
+        Ok(vec![node, modules.join(script)])
+    }
+}
+
+fn arch(arm64: &'static str) -> &'static str {
+    if ARCH == "x86_64" { "x64" } else { arm64 }
+}
+
 /// Returns a project in which `pnpm add @openai/codex@<version>` was run.
 pub fn pnpm_project(version: &str) -> Result<PathBuf, String> {
     // A version that runs on any node that codex runs on.
@@ -124,9 +252,12 @@ fn kept_or_made(
 ) -> Result<Option<PathBuf>, String> {
     // Cases of one program often want the same.
     static FETCHING: Mutex<()> = Mutex::new(());
-    let _alone = FETCHING.lock().unwrap_or_else(PoisonError::into_inner);
     let cache = cache()?;
     let kept = cache.join(name);
+    if let Some(found) = find(&kept) {
+        return Ok(Some(found));
+    }
+    let _alone = FETCHING.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(found) = find(&kept) {
         return Ok(Some(found));
     }

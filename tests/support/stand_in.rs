@@ -5,10 +5,10 @@ use std::env;
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{getpgrp, getpid, getppid, getsid};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 /// The path of the report. A process with this variable is the stand-in.
 pub const REPORT: &str = "STAND_IN_REPORT";
@@ -25,6 +26,10 @@ pub const REPORT: &str = "STAND_IN_REPORT";
 pub const END: &str = "STAND_IN_END";
 /// Set: copy stdin to stdout first.
 pub const ECHO: &str = "STAND_IN_ECHO";
+/// Answer as an app-server does, by this JSON: `version`, `account`, `needed`, `home` if it is not the one that is used, `refuses` a
+/// method, `says` on stderr first, `answer` of the model. `"silent"`: read everything and answer nothing. `"stubborn"`: the same,
+/// with SIGTERM blocked and a child that sleeps.
+pub const SERVE: &str = "STAND_IN_SERVE";
 /// A program to start as a child, with our own arguments and the report in the value of [`NESTED_REPORT`].
 pub const NEST: &str = "STAND_IN_NEST";
 /// The path of the report of the child's stand-in.
@@ -159,6 +164,9 @@ pub fn act() -> Option<ExitCode> {
     if env::var_os(ECHO).is_some() {
         io::copy(&mut io::stdin(), &mut io::stdout()).unwrap();
     }
+    if let Ok(script) = env::var(SERVE) {
+        serve(&serde_json::from_str(&script).unwrap());
+    }
     if let (Some(program), Some(nested)) = (env::var_os(NEST), env::var_os(NESTED_REPORT)) {
         let mut child = Command::new(program);
         child.args(env::args_os().skip(1)).env(REPORT, nested).env_remove(NEST);
@@ -181,5 +189,60 @@ pub fn act() -> Option<ExitCode> {
             thread::sleep(Duration::from_secs(60));
             Some(ExitCode::from(97))
         }
+    }
+}
+
+/// Answers requests until stdin ends.
+fn serve(script: &Value) {
+    if script == "stubborn" {
+        [Signal::SIGTERM].into_iter().collect::<SigSet>().thread_block().unwrap();
+        let mut sleep = Command::new("/bin/sleep").arg("60").stdin(Stdio::null()).spawn().unwrap();
+        thread::spawn(move || sleep.wait());
+    }
+    if let Some(text) = script["says"].as_str() {
+        io::stderr().write_all(text.as_bytes()).unwrap();
+    }
+    for line in io::stdin().lines() {
+        let request: Value = serde_json::from_str(&line.unwrap()).unwrap();
+        let (Some(id), Some(method)) = (request.get("id"), request["method"].as_str()) else { continue };
+        if script.is_string() {
+            continue;
+        }
+        let result = if script["refuses"] == method {
+            json!({"error": {"code": -32600, "message": format!("`{method}` is refused")}})
+        } else {
+            json!({ "result": result_of(method, script) })
+        };
+        let mut answers = vec![json!({"method": "configWarning", "params": {"summary": "noise"}}), result];
+        answers[1]["id"] = id.clone();
+        if method == "turn/start" {
+            let item = |kind: &str, text: &Value| json!({"method": "item/completed", "params": {"item": {"type": kind, "text": text}}});
+            answers.push(item("reasoning", &json!("hm")));
+            answers.push(item("agentMessage", &script["answer"]));
+            answers.push(json!({"method": "turn/completed", "params": {"turn": {"status": "completed"}}}));
+        }
+        for answer in answers {
+            io::stdout().write_all(format!("{answer}\n").as_bytes()).unwrap();
+        }
+    }
+    if script == "stubborn" {
+        thread::sleep(Duration::from_secs(60));
+    }
+}
+
+fn result_of(method: &str, script: &Value) -> Value {
+    let home = env::var("CODEX_HOME").unwrap_or_else(|_| format!("{}/.codex", env::var("HOME").unwrap_or_default()));
+    match method {
+        "initialize" => {
+            let version = script["version"].as_str().unwrap_or("0.123.0");
+            let home = script["home"].as_str().unwrap_or(&home);
+            json!({"userAgent": format!("codex-home/{version} (Debian 12.0.0; x86_64) unknown"), "codexHome": home})
+        }
+        "account/read" => json!({"account": script["account"], "requiresOpenaiAuth": script["needed"] != false}),
+        "getAuthStatus" => {
+            json!({"authMethod": script["account"]["type"], "authToken": null, "requiresOpenaiAuth": true})
+        }
+        "thread/start" => json!({"thread": {"id": "t"}}),
+        _ => json!({}),
     }
 }

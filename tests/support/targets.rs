@@ -175,7 +175,7 @@ fn argv_corpus() -> Vec<Vec<u8>> {
 
 /// What a host writes to an app-server that is refused.
 pub fn lines(bytes: &[u8]) {
-    let failure = Failure::CodexNotFound { searched: Vec::new(), skipped: None };
+    let failure = Failure::CodexNotFound { searched: Vec::new(), skipped: Vec::new(), settings_file: None };
     let mut output = Vec::new();
     refusal::converse(&mut &*bytes, &mut output, &failure, None, failure.to_string()).unwrap();
     let output = String::from_utf8(output).unwrap();

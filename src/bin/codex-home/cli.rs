@@ -3,8 +3,10 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
+use codex_home::settings::Key;
 
 use crate::error::CliResult;
 use crate::gateways::Pick;
@@ -91,6 +93,28 @@ pub enum Command {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Start what the gateway would start, and show which login codex says it holds
+    ///
+    /// Starts it in the gateway's environment and in the home that OpenClaw would inject, asks it over stdio, and ends it. codex
+    /// writes into its home at any start; what may be written is printed first. Exit codes: 0 codex says that it is logged in, 1 it
+    /// is not, or it does not answer, 3 it cannot be told, 78, 126 or 127 the launcher starts nothing.
+    Verify {
+        /// Inject this home instead of OpenClaw's
+        #[arg(long, value_name = "DIR")]
+        home: Option<PathBuf>,
+        /// Which gateway is meant.
+        #[command(flatten)]
+        pick: Pick,
+        /// Ask the model one short question too, and show the answer
+        #[arg(long)]
+        turn: bool,
+        /// End it after this many seconds [default: 30, with --turn 180]
+        #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=crate::verify::MOST))]
+        limit: Option<u64>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Show recent starts, newest last
     Log {
         /// How many starts to show
@@ -103,9 +127,11 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Show the settings: their file, the values in force, whether they are valid
+    /// Show the settings, or change one of them
+    ///
+    /// Exit codes: 0 it was shown or changed, 1 the file cannot be written, 78 the settings or the value are wrong.
     Config {
-        /// What to show [default: show]
+        /// What to do [default: show]
         #[command(subcommand)]
         command: Option<ConfigCommand>,
         /// Print JSON
@@ -119,8 +145,8 @@ pub enum Command {
     },
 }
 
-/// What to show of the settings.
-#[derive(Clone, Copy, Default, Subcommand)]
+/// What to do with the settings.
+#[derive(Clone, Default, Subcommand)]
 pub enum ConfigCommand {
     /// Print the path of the settings file, whether it exists or not
     Path,
@@ -129,6 +155,20 @@ pub enum ConfigCommand {
     Show,
     /// Check the settings; exit code 78 if something is wrong
     Check,
+    /// Set one key in the settings file, and keep the rest of it
+    Set {
+        /// The key
+        #[arg(value_parser = PossibleValuesParser::new(Key::ALL.map(Key::name)))]
+        key: String,
+        /// Its value; several make a list
+        #[arg(required = true, value_name = "VALUE")]
+        values: Vec<String>,
+    },
+    /// Remove one key from the settings file, so that its default is in force
+    Unset {
+        /// The key; also one that is not known, which makes the file invalid
+        key: String,
+    },
 }
 
 /// Prints a completion script.

@@ -1,4 +1,6 @@
-//! `codex-home config`: where the settings are, what is in force, and whether it is valid.
+//! `codex-home config`: where the settings are, what is in force, whether it is valid; and changes of one key.
+
+mod edit;
 
 use std::path::PathBuf;
 
@@ -11,6 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::cli::ConfigCommand;
 use crate::error::{CliError, CliResult};
 use crate::printer::{BAD, GOOD, Printer, painted};
+use edit::Edit;
 
 /// Reads the settings for a command that needs valid ones.
 ///
@@ -30,13 +33,18 @@ fn gather(invocation: &Invocation) -> (Settings, Vec<Failure>) {
     (settings, problems)
 }
 
-/// Shows what was asked for.
+/// Shows or changes what was asked for.
 pub fn run(invocation: &Invocation, command: ConfigCommand, json: bool, printer: &mut Printer) -> CliResult {
     let (settings, problems) = gather(invocation);
     match command {
         ConfigCommand::Path => path(&settings, json, printer),
         ConfigCommand::Show => show(&settings, &problems, json, printer),
         ConfigCommand::Check => check(&settings, &problems, json, printer),
+        ConfigCommand::Set { key, values } => {
+            let Some(key) = Key::ALL.into_iter().find(|known| known.name() == key) else { return Ok(2) };
+            edit::run(invocation, &Edit::Set(key, values), json, printer)
+        }
+        ConfigCommand::Unset { key } => edit::run(invocation, &Edit::Unset(key), json, printer),
     }
 }
 
@@ -51,13 +59,15 @@ fn path(settings: &Settings, json: bool, printer: &mut Printer) -> CliResult {
         printer.json(&json!({ "file": file }))?;
         return Ok(0);
     }
-    let Some(file) = file else {
-        let message = "no place for a settings file is known: this user has no home directory that could be found";
-        return Err(CliError::new(message, format!("set `{FILE_VARIABLE}` to an absolute path")));
-    };
+    let Some(file) = file else { return Err(no_place()) };
     // Not shortened: scripts read this.
     printer.line(file)?;
     Ok(0)
+}
+
+fn no_place() -> CliError {
+    let message = "no place for a settings file is known: this user has no home directory that could be found";
+    CliError::new(message, format!("set `{FILE_VARIABLE}` to an absolute path"))
 }
 
 /// Returns the value of a key as JSON.
@@ -65,6 +75,7 @@ fn value(settings: &Settings, key: Key) -> Value {
     let path = |path: &PathBuf| Value::from(path.to_string_lossy());
     match key {
         Key::Codex => settings.codex.as_ref().map_or(Value::Null, path),
+        Key::Search => settings.search.iter().map(|path| Value::from(path.to_string_lossy())).collect(),
         Key::PersonalHome => settings.personal_home.as_ref().map_or(Value::Null, path),
         Key::Strategy => settings.strategy.name().into(),
         Key::Bridges => settings.bridges.iter().map(ToString::to_string).collect(),

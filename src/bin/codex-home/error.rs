@@ -3,6 +3,7 @@
 use std::io;
 
 use codex_home::failure::Failure;
+use nix::sys::signal::Signal;
 
 /// The exit code of a command, or what kept it from doing what was asked.
 pub type CliResult = Result<u8, CliError>;
@@ -14,6 +15,8 @@ pub enum CliError {
     Output(io::Error),
     /// A failure that would stop a start too.
     Failure(Failure),
+    /// This program was asked to end.
+    Interrupted(Signal),
     /// Anything else.
     Other {
         /// What is wrong.
@@ -29,6 +32,14 @@ impl CliError {
     /// Returns an error with exit code 1.
     pub fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self::Other { message: message.into(), help: help.into(), code: 1 }
+    }
+
+    /// Returns the same with another exit code, if it has none of its own.
+    pub fn with_code(self, code: u8) -> Self {
+        match self {
+            Self::Other { message, help, .. } => Self::Other { message, help, code },
+            other => other,
+        }
     }
 }
 

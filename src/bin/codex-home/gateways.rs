@@ -29,7 +29,7 @@ use process::Process;
 pub use command::OpenClawCommand;
 pub use gateway::Gateway;
 pub use known::Known;
-pub use pick::Pick;
+pub use pick::{Pick, the_gateway};
 pub use service::Service;
 pub use starts::{Start, of as starts_of};
 

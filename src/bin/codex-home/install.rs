@@ -16,14 +16,15 @@ use serde_json::Value;
 use crate::disk;
 use crate::doctor::app_server::VARIABLE;
 use crate::error::{CliError, CliResult};
-use crate::gateways::{OpenClawCommand, Pick};
+use crate::gateways::{OpenClawCommand, Pick, the_gateway};
 use crate::launcher;
 use crate::openclaw::OpenClaw;
 use crate::openclaw::config::{Includes, KEY, OpenClawConfig};
 use crate::printer::Printer;
+use crate::write::refuse_if_owned_by_other_user;
 use change::Change;
 use receipt::{Receipt, Receipts};
-use refusal::{refuse_if_owned_by_other_user, refuse_if_unwise, the_gateway};
+use refusal::refuse_if_unwise;
 
 /// The exit code if there is no `openclaw` command, so that something is left to do by hand.
 const BY_HAND: u8 = 3;
@@ -176,6 +177,8 @@ pub fn install(invocation: &Invocation, pick: &Pick, options: Options, printer: 
     };
     printer.line(format!("installed: `{KEY}` is `{}`; it {was}", printer.path(&path)))?;
     printer.line(hint.text())?;
+    printer
+        .line("then run `codex-home verify`: it starts codex as OpenClaw would, and shows which login codex holds")?;
     Ok(0)
 }
 

@@ -10,6 +10,25 @@ use crate::disk;
 /// The launcher's name.
 pub const NAME: &str = "codex-home-shim";
 
+/// The launcher.
+pub struct Launcher {
+    /// Its path.
+    pub path: PathBuf,
+    /// A path to it that an upgrade does not remove.
+    pub stable: PathBuf,
+    /// Whether it is setuid or setgid, so that it starts nothing.
+    pub is_setuid: bool,
+}
+
+impl Launcher {
+    /// Finds the launcher.
+    pub fn find(invocation: &Invocation) -> Option<Self> {
+        let path = find(invocation)?;
+        let is_setuid = disk::is_setuid(&path, invocation.uid);
+        Some(Self { stable: stable(invocation, &path), is_setuid, path })
+    }
+}
+
 /// Returns the launcher, symlinks resolved; `None` if it is not found.
 pub fn find(invocation: &Invocation) -> Option<PathBuf> {
     let beside = invocation.program.as_deref().and_then(Path::parent).map(|directory| directory.join(NAME));

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`cli`] | our own command line | |
 //! | [`printer`], [`error`] | output and exit codes | stdout, stderr |
+//! | [`child`] | a program that is run, and ended with this one | starts and ends processes |
 //! | [`launcher`] | where the launcher is | [`disk`] |
 //! | [`dry_run`] | what a start would do: the library's `observe` and `decide` | the library |
 //! | [`inspect`], [`explain`] | one home, one start | the library |
@@ -11,14 +12,17 @@
 //! | [`hosts`] | what a redirect of a host's home would risk | |
 //! | [`openclaw`] | OpenClaw's places, files and versions | [`disk`] |
 //! | [`doctor`] | what is wrong, and what repairs it | [`disk`], the library |
-//! | [`install`] | sets and restores one setting of OpenClaw | runs `openclaw`, writes its receipt |
+//! | [`install`] | sets and restores one setting of OpenClaw | [`child`], [`write`] |
+//! | [`verify`] | starts what the gateway would start, and asks it | [`child`] |
 //! | [`log`] | shows the journal | [`disk`] |
-//! | [`config`] | shows the settings | the library |
+//! | [`config`] | shows the settings, changes one of them | the library, [`write`] |
+//! | [`write`] | replaces a file of this program's own | the disk, writing |
 //! | [`disk`] | reads for the modules above | the disk, reading |
 //!
 //! What is deliberately absent: a policy. Everything that is said about a home or a start comes from the library, from the same
 //! functions that a start calls.
 
+mod child;
 mod cli;
 mod config;
 mod disk;
@@ -35,6 +39,8 @@ mod launcher;
 mod log;
 mod openclaw;
 mod printer;
+mod verify;
+mod write;
 
 use std::process::ExitCode;
 
@@ -90,6 +96,10 @@ fn run(cli: Cli, invocation: Invocation, printer: &mut Printer) -> CliResult {
         }
         Command::Uninstall { pick, dry_run } => {
             install::uninstall(&invocation, &pick, Options { dry_run, force: false }, printer)
+        }
+        Command::Verify { home, pick, turn, limit, json } => {
+            let options = verify::Options { home, pick, turn, limit, json };
+            verify::run(&invocation, options, printer)
         }
         Command::Log { count, follow, json } => log::run(&invocation, count, follow, json, printer),
         Command::Config { command, json } => config::run(&invocation, command.unwrap_or_default(), json, printer),

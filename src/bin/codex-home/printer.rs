@@ -6,12 +6,14 @@
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 use codex_home::describe;
-use codex_home::display::{cause, is_control, short_path};
+use codex_home::display::{cause, is_control, plain_text, short_path};
 use comfy_table::{Cell, ContentArrangement, Table, presets};
+use indicatif::ProgressBar;
 use serde::Serialize;
 
 use crate::error::{CliError, CliResult};
@@ -30,6 +32,22 @@ pub const DIM: Style = Style::new().dimmed();
 /// Returns `text` in a style.
 pub fn painted(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
+}
+
+/// What a terminal shows while something is waited for; gone when it is dropped.
+pub struct Spinner(ProgressBar);
+
+impl Spinner {
+    /// Prints without the spinner in between.
+    pub fn above<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.0.suspend(print)
+    }
+}
+
+impl Drop for Spinner {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
 }
 
 /// Writes answers to stdout and remarks to stderr.
@@ -113,6 +131,14 @@ impl Printer {
         let _ = writeln!(err, "codex-home: {text}");
     }
 
+    /// Shows on stderr that something is waited for, if that is a terminal.
+    #[expect(clippy::unused_self, reason = "every output is asked of the printer")]
+    pub fn spinner(&self, text: &str) -> Spinner {
+        let spinner = ProgressBar::new_spinner().with_message(plain_text(text));
+        spinner.enable_steady_tick(Duration::from_millis(100));
+        Spinner(spinner)
+    }
+
     /// Prints what went wrong, if anything did, and returns the exit code.
     pub fn finish(&mut self, result: CliResult) -> ExitCode {
         let result = result.and_then(|code| {
@@ -130,6 +156,11 @@ impl Printer {
             Err(CliError::Failure(failure)) => {
                 self.remark(&describe::terminal(&failure, self.person_home.as_deref()));
                 ExitCode::from(failure.exit_code())
+            }
+            Err(CliError::Interrupted(signal)) => {
+                self.remark(&format!("stopped by {signal}"));
+                // As a shell has it.
+                ExitCode::from(u8::try_from(signal as i32).unwrap_or_default().saturating_add(128))
             }
             Err(CliError::Other { message, help, code }) => {
                 self.remark(&format!("{message}\n  help: {help}"));

@@ -7,7 +7,7 @@ pub mod world;
 use std::sync::LazyLock;
 use std::thread;
 
-use codex_home::codex::Unfit;
+use codex_home::codex::{Skipped, Unfit};
 use codex_home::decide::{Decision, RepairState, decide};
 use codex_home::describe;
 use codex_home::display::TRIGGER_WORDS;
@@ -327,7 +327,10 @@ fn others() -> Vec<Case> {
         }),
         case("a wrong setting stops every start, and so does a codex that cannot be started", || {
             let wrong = Failure::Setting { name: "CODEX_HOME_SHIM_STRATEGY", value: "x".into(), cause: "y".to_owned() };
-            let missing = Failure::CodexSetting { file: None, path: "/x".into(), unfit: Unfit::Missing };
+            let missing = Failure::CodexSetting {
+                file: None,
+                skipped: Skipped { path: "/x".into(), real_path: "/x".into(), unfit: Unfit::Missing },
+            };
             for one in DECIDED.iter().step_by(50) {
                 let mut observed = one.world.observed();
                 observed.codex = Err(missing.clone());

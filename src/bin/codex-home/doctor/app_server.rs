@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 use codex_home::fs::{canonicalize, is_program};
 use codex_home::invocation::Invocation;
 
-use super::findings::Launcher;
 use super::wrapper::Wrapper;
 use crate::disk;
 use crate::gateways::Known;
-use crate::launcher::{self, is_versioned};
+use crate::launcher::{self, Launcher, is_versioned};
 use crate::openclaw::OpenClaw;
 use crate::openclaw::config::{Includes, OpenClawConfig};
 use crate::openclaw::variable::Resolved;

@@ -9,14 +9,14 @@ use codex_home::failure::Failure;
 use codex_home::fs;
 use codex_home::invocation::Invocation;
 use codex_home::request::Request;
-use codex_home::settings::Settings;
+use codex_home::settings::{Key, Settings};
 
 use super::app_server::{Configured, Search};
 use super::homes::{HomeFiles, JudgedHome, judge_all, start_in};
 use crate::disk;
 use crate::dry_run::DryRun;
 use crate::gateways::{Gateway, Known, OUR_PREFIX, Start};
-use crate::launcher;
+use crate::launcher::Launcher;
 use crate::openclaw::OpenClaw;
 use crate::openclaw::version::{DEFAULT_ARGUMENTS, Version};
 
@@ -75,26 +75,12 @@ pub struct Findings {
     pub uid: u32,
 }
 
-/// The launcher.
-pub struct Launcher {
-    /// Its path.
-    pub path: PathBuf,
-    /// A path to it that an upgrade does not remove.
-    pub stable: PathBuf,
-    /// Whether it is setuid or setgid, so that it starts nothing.
-    pub is_setuid: bool,
-}
-
 impl Findings {
     /// Reads everything about one gateway.
     pub fn observe(invocation: &Invocation, gateway: Gateway) -> Self {
         let openclaw = OpenClaw::observe(invocation, gateway);
         let version = openclaw.version();
-        let launcher = launcher::find(invocation).map(|path| Launcher {
-            stable: launcher::stable(invocation, &path),
-            is_setuid: disk::is_setuid(&path, invocation.uid),
-            path,
-        });
+        let launcher = Launcher::find(invocation);
         let gateway = &openclaw.gateway;
         let start = in_gateway(invocation, gateway, version.as_ref());
         let observed = DryRun::new(&start).observed;
@@ -163,10 +149,10 @@ fn codex_known(gateway: &Gateway, settings: &Settings, codex: Option<&Codex>) ->
     if codex.is_some_and(|codex| last == Some(&codex.path)) {
         return Known::Seen;
     }
-    let of_setting = gateway.known(codex_home::settings::Key::Codex.variable());
+    let of_setting = gateway.known(Key::Codex.variable());
     match settings.codex {
         Some(_) => of_setting,
-        None => of_setting.and(gateway.known("PATH")),
+        None => of_setting.and(gateway.known("PATH")).and(gateway.known(Key::Search.variable())),
     }
 }
 

@@ -12,8 +12,6 @@ use crate::disk;
 
 /// The variable by which OpenClaw knows that it has done so.
 pub const IS_DONE: &str = "OPENCLAW_PATH_BOOTSTRAPPED";
-/// The user's directories on the PATH of the services that OpenClaw makes.
-const OF_SERVICE: [&str; 6] = [".local/bin", ".npm-global/bin", "bin", ".volta/bin", ".asdf/shims", ".bun/bin"];
 /// What OpenClaw puts before the PATH, behind node's directory.
 const BEFORE: [&str; 2] = ["/usr/bin", "/bin"];
 /// What it puts behind the PATH: Homebrew's directories, `~` for the home.
@@ -89,14 +87,10 @@ fn node(gateway: &Gateway, path: &OsStr) -> Option<PathBuf> {
 fn of_service(gateway: &Gateway, invocation: &Invocation, is_new: bool) -> OsString {
     let node = node(gateway, invocation.var("PATH").unwrap_or_default());
     let home = invocation.person_home();
-    let own = OF_SERVICE.iter().filter(|_| !cfg!(target_os = "macos"));
+    let services = invocation.platform.service_path;
+    let own = services.of_user.iter();
     let own: Vec<_> = own.filter_map(|below| Some(home.as_ref()?.join(below))).collect();
-    let system: &[&str] = if cfg!(target_os = "macos") {
-        &["/opt/homebrew/bin", "/opt/homebrew/sbin", "/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"]
-    } else {
-        &["/usr/local/bin", "/usr/bin", "/bin"]
-    };
-    let system: Vec<_> = system.iter().map(PathBuf::from).collect();
+    let system: Vec<_> = services.of_system.iter().map(PathBuf::from).collect();
     let (first, second) = if is_new { (system, own) } else { (own, system) };
     std::env::join_paths(node.into_iter().chain(first).chain(second)).unwrap_or_default()
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use codex_home::display::{plain_text, shell_word};
 use codex_home::invocation::Invocation;
 use codex_home::settings::lexically_normal;
 
@@ -13,7 +14,7 @@ use crate::error::CliError;
 #[derive(Args, Clone, Debug, Default)]
 pub struct Pick {
     /// The gateway of this OpenClaw profile, as in `openclaw --profile NAME`
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["dev", "state_dir"])]
+    #[arg(long, visible_alias = "gateway", value_name = "NAME", conflicts_with_all = ["dev", "state_dir"])]
     pub profile: Option<String>,
     /// The gateway of `openclaw --dev`
     #[arg(long, conflicts_with = "state_dir")]
@@ -63,4 +64,42 @@ pub fn none(names: &[String]) -> CliError {
         names => format!("there are: `{}`", names.join("`, `")),
     };
     CliError::new(format!("no such gateway; {there_are}"), "run `codex-home doctor`, which shows every gateway")
+}
+
+/// Returns the one gateway that is meant.
+pub fn the_gateway(invocation: &Invocation, pick: &Pick, verb: &str) -> Result<super::Gateway, CliError> {
+    let found = super::Gateways::find(invocation, pick).map_err(|names| none(&names))?;
+    let profile = invocation.var("OPENCLAW_PROFILE").map(|profile| profile.to_string_lossy().trim().to_owned());
+    if let Some(profile) = profile.filter(|profile| pick.is_from_shell() && !profile.is_empty()) {
+        let is_meant = matches!(found.all.as_slice(), [only] if only.profile.as_ref() == Some(&profile));
+        if !is_meant && !profile.eq_ignore_ascii_case("default") {
+            let message = format!(
+                "`OPENCLAW_PROFILE` is `{}`, by which OpenClaw names only its service: it finds its files by `--profile`",
+                plain_text(&profile)
+            );
+            let word = shell_word(Path::new(&profile), None);
+            return Err(CliError::new(
+                message,
+                format!("run `codex-home {verb} --profile {word}`, or unset the variable"),
+            ));
+        }
+    }
+    let mut all = found.all;
+    match all.as_slice() {
+        [_] => {}
+        several => {
+            let names = several.iter().map(|gateway| {
+                let state = gateway.state.as_deref().map(Path::display);
+                format!(
+                    "`{}` ({})",
+                    plain_text(&gateway.name),
+                    state.map(|state| state.to_string()).unwrap_or_default()
+                )
+            });
+            let message = format!("there are several gateways: {}", names.collect::<Vec<_>>().join(", "));
+            let options = several.iter().map(|gateway| format!("`codex-home {verb}{}`", gateway.picked()));
+            return Err(CliError::new(message, format!("run {}", options.collect::<Vec<_>>().join(" or "))));
+        }
+    }
+    all.pop().ok_or_else(|| none(&[]))
 }

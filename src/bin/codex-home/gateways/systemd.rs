@@ -1,16 +1,15 @@
 //! systemd's units: asked from systemd, which knows drop-ins, specifiers and environment files; else read from their files.
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Stdio;
+use std::time::Duration;
 
 use codex_home::invocation::Invocation;
 
 use super::launchd;
 use super::service::{Service, changed, files, read};
 use super::unit;
-use crate::disk;
+use crate::{child, disk};
 
 /// How the names of OpenClaw's units begin.
 const NAMES: [&str; 2] = ["openclaw", "clawdbot"];
@@ -62,33 +61,15 @@ impl Manager {
             .collect()
     }
 
-    /// Asks systemd; `None` if it is not there, or does not answer in time.
-    #[expect(clippy::disallowed_methods, reason = "asks systemd, which changes nothing")]
+    /// Asks systemd, which changes nothing; `None` if it is not there, or does not answer in time.
     fn ask(&self, invocation: &Invocation, files: &[PathBuf]) -> Option<String> {
-        let systemctl = disk::on_path(invocation, "systemctl")?;
-        let mut command = Command::new(systemctl);
+        let mut command = child::command(disk::on_path(invocation, "systemctl")?);
         if !self.is_system {
             command.arg("--user");
         }
         command.args(["show", "--no-pager"]).args(PROPERTIES.iter().flat_map(|property| ["-p", property]));
-        command.args(files.iter().filter_map(|file| file.file_name()));
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
-        let deadline = Instant::now() + PATIENCE;
-        let status = loop {
-            match child.try_wait() {
-                Ok(Some(status)) => break status,
-                Ok(None) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(2)),
-                _ => {
-                    let _ = child.kill();
-                    let _ = child.wait();
-                    return None;
-                }
-            }
-        };
-        let mut answer = Vec::new();
-        // An answer fits a pipe; what does not ends by the time limit.
-        child.stdout.take()?.take(1 << 20).read_to_end(&mut answer).ok()?;
-        status.success().then(|| String::from_utf8_lossy(&answer).into_owned())
+        command.args(files.iter().filter_map(|file| file.file_name())).stderr(Stdio::null());
+        child::output(&mut command, PATIENCE)
     }
 
     /// Reads a unit from its file and its drop-ins.

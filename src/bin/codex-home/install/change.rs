@@ -1,16 +1,12 @@
-//! One change to OpenClaw's configuration, made by `openclaw config`: the only program that `codex-home` runs.
+//! One change to OpenClaw's configuration, made by `openclaw config`.
 
-use std::io::{BufRead as _, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use codex_home::display::{cause, plain_text, shell_word};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use serde_json::Value;
 
+use crate::child::{Child, Event, command};
 use crate::error::CliError;
 use crate::gateways::OpenClawCommand;
 use crate::openclaw::config::KEY;
@@ -20,8 +16,6 @@ use crate::printer::Printer;
 const PATIENCE: Duration = Duration::from_secs(300);
 /// How long it may take to end after a SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
-/// How long its last output may take to arrive after it has ended.
-const LAST_OUTPUT: Duration = Duration::from_millis(200);
 
 /// A change of `appServer.command`.
 pub enum Change {
@@ -72,35 +66,37 @@ impl Change {
     }
 
     /// Runs `openclaw`, prints its output, and returns what it says about a restart.
-    #[expect(clippy::disallowed_methods, reason = "runs `openclaw`, the only program that is run")]
     pub fn run(&self, openclaw: &OpenClawCommand, printer: &mut Printer) -> Result<RestartHint, CliError> {
         let failed = |cause: String| {
             let message = format!("`{}` {cause}", self.shown(openclaw));
             CliError::new(message, "see its output above; `codex-home` changed nothing itself")
         };
-        let mut command = Command::new(&openclaw.program);
+        let mut command = command(&openclaw.program);
         command.envs(openclaw.env.iter().map(|(name, value)| (name, value))).args(&openclaw.options);
-        command.args(self.arguments()).stdin(Stdio::null()).stdout(Stdio::piped());
         tracing::debug!("running `{}`", self.shown(openclaw));
-        let mut child = command.spawn().map_err(|error| failed(format!("cannot be started: {}", cause(&error))))?;
-        let lines = lines_of(child.stdout.take());
+        let mut child = Child::start(command.args(self.arguments()), GRACE)
+            .map_err(|error| failed(format!("cannot be started: {}", cause(&error))))?;
+        let spinner = printer.spinner("waiting for `openclaw`");
         let mut hint = RestartHint::default();
         // The process is waited for even if our own output cannot be written: its result must be known.
         let mut printed = Ok(());
-        let mut print = |line: &str| {
-            hint.read(line);
-            if printed.is_ok() {
-                printed = printer.line(plain_text(line.trim_end()));
+        let deadline = Instant::now() + PATIENCE;
+        let status = loop {
+            match child.next(deadline) {
+                Event::Line(line) => {
+                    hint.read(&line);
+                    if printed.is_ok() {
+                        printed = spinner.above(|| printer.line(plain_text(line.trim_end())));
+                    }
+                }
+                Event::Ended(status) => break status,
+                Event::Interrupted(signal) => return Err(CliError::Interrupted(signal)),
+                Event::Late => {
+                    let seconds = PATIENCE.as_secs();
+                    return Err(failed(format!("was stopped: it had not ended after {seconds} s")));
+                }
             }
         };
-        let status = wait(&mut child, &lines, &mut print).map_err(failed)?;
-        // Its last output may still arrive; a process that it left behind may hold stdout open, and go on writing.
-        let deadline = Instant::now() + GRACE;
-        while Instant::now() < deadline
-            && let Ok(line) = lines.recv_timeout(LAST_OUTPUT)
-        {
-            print(&line);
-        }
         printed?;
         match status.code() {
             Some(0) => Ok(hint),
@@ -108,69 +104,6 @@ impl Change {
             None => Err(failed("was killed".to_owned())),
         }
     }
-}
-
-/// Reads lines in a thread of its own.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a process that `openclaw` leaves behind can hold its stdout open for ever"
-)]
-fn lines_of(output: Option<impl Read + Send + 'static>) -> Receiver<String> {
-    let (sender, lines) = mpsc::channel();
-    std::thread::spawn(move || {
-        for line in output.into_iter().flat_map(|output| BufReader::new(output).split(b'\n').map_while(Result::ok)) {
-            if sender.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
-                return;
-            }
-        }
-    });
-    lines
-}
-
-/// Waits for the process, and passes on each line that it prints.
-fn wait(child: &mut Child, lines: &Receiver<String>, print: &mut impl FnMut(&str)) -> Result<ExitStatus, String> {
-    let deadline = Instant::now() + PATIENCE;
-    let mut next_check = Instant::now() + LAST_OUTPUT;
-    loop {
-        match lines.recv_timeout(Duration::from_millis(50)) {
-            Ok(line) => {
-                print(&line);
-                // However much is printed, the process is checked from time to time.
-                if Instant::now() < next_check {
-                    continue;
-                }
-            }
-            // stdout can stay open after the process ended, if a process that it started holds it.
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
-        }
-        next_check = Instant::now() + LAST_OUTPUT;
-        match child.try_wait() {
-            Ok(Some(status)) => return Ok(status),
-            Ok(None) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(20)),
-            Ok(None) => {
-                stop(child);
-                return Err(format!("was stopped: it had not ended after {} s", PATIENCE.as_secs()));
-            }
-            Err(error) => return Err(format!("cannot be waited for: {}", cause(&error))),
-        }
-    }
-}
-
-/// Ends a process: by SIGTERM, then by SIGKILL.
-fn stop(child: &mut Child) {
-    if let Ok(pid) = i32::try_from(child.id()) {
-        // It may have ended already.
-        let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
-    }
-    let deadline = Instant::now() + GRACE;
-    while Instant::now() < deadline {
-        if !matches!(child.try_wait(), Ok(None)) {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    let _ = child.kill();
-    let _ = child.wait();
 }
 
 /// What OpenClaw says about a restart of its gateway.

@@ -2,17 +2,14 @@
 //!
 //! In `codex-home-shim/install.json` of the state directory. Replaced by a rename or not at all, and readable by its owner only.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use codex_home::display::cause;
 use codex_home::invocation::Invocation;
-use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 
-use crate::disk;
+use crate::{disk, write};
 
 /// The largest file that is read, in bytes.
 const LIMIT: u64 = 1 << 20;
@@ -80,40 +77,15 @@ impl Receipts {
     ///
     /// # Errors
     /// What went wrong, in words.
-    #[expect(clippy::disallowed_methods, reason = "opens the directory, to lock it")]
     pub fn change(path: &Path, uid: u32, change: impl FnOnce(Self) -> Self) -> Result<(), String> {
         let text = |error: io::Error| cause(&error);
-        let directory = path.parent().unwrap_or(path);
-        if !disk::is_directory(directory) {
-            DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(text)?;
+        let lock = write::lock(path).map_err(text)?;
+        let receipts = change(Self::read(path, uid)?);
+        if receipts.installs.is_empty() {
+            return write::remove(path).map_err(text);
         }
-        let directory = File::open(directory).map_err(text)?;
-        let _lock = Flock::lock(directory, FlockArg::LockExclusive).map_err(|(_, errno)| text(errno.into()))?;
-        change(Self::read(path, uid)?).write(path).map_err(text)
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "writes the receipts, and nothing else")]
-    fn write(&self, path: &Path) -> io::Result<()> {
-        if self.installs.is_empty() {
-            return match fs::remove_file(path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-                _ => Ok(()),
-            };
-        }
-        let temporary = path.with_extension(format!("{}.new", std::process::id()));
-        // A killed process with the same id may have left one.
-        let _ = fs::remove_file(&temporary);
-        let written = (|| {
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-            file.set_permissions(Permissions::from_mode(0o600))?;
-            serde_json::to_writer_pretty(&mut file, self)?;
-            file.write_all(b"\n")?;
-            file.sync_all()?;
-            fs::rename(&temporary, path)
-        })();
-        if written.is_err() {
-            let _ = fs::remove_file(&temporary);
-        }
-        written
+        let mut bytes = serde_json::to_vec_pretty(&receipts).map_err(|error| error.to_string())?;
+        bytes.push(b'\n');
+        write::replace(path, &bytes, 0o600, &lock).map_err(text)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use codex_home::codex::{Codex, Unfit};
+use codex_home::codex::Codex;
 use codex_home::display::plain_text;
 use codex_home::fs::canonicalize;
 use semver::Version as Number;
@@ -43,11 +43,7 @@ impl Checks<'_> {
         self.ok("codex", text);
         for skipped in &codex.skipped {
             let text = format!("another codex is skipped, `{}`: {}", self.path(&skipped.path), skipped.unfit);
-            let help = match skipped.unfit {
-                Unfit::NoNative => "run `npm i -g @openai/codex@latest`",
-                _ => "remove it, or its directory from PATH",
-            };
-            self.warn("codex-skipped", text, help);
+            self.warn("codex-skipped", text, skipped.help(self.person_home, false));
         }
         self.codex_writable_by_others();
     }
@@ -104,10 +100,14 @@ impl Checks<'_> {
                     .as_ref()
                     .ok()
                     .filter(|here| !is_here && number(here).is_some_and(|version| is_accepted(&version, &minimum)));
-                let stable = here.and_then(|here| self.stable_codex(here));
-                let help = match stable {
+                let help = match here.and_then(|here| self.stable_codex(here)) {
                     Some(stable) => self.set_codex(&stable),
-                    None => "run `npm i -g @openai/codex`, or set `codex = …` to a later one".to_owned(),
+                    None => match codex.update(self.person_home) {
+                        Some(command) => format!("run `{command}`"),
+                        None => {
+                            "update codex as it was installed, or set `codex` in the settings to a later one".to_owned()
+                        }
+                    },
                 };
                 let text = format!("{needs}, and {which} is{}", version_of(codex));
                 let is_started = findings.command.is_launcher() || findings.codex_of_openclaw.is_some();

@@ -1,0 +1,119 @@
+//! What the launcher's own `observe` and `decide` foretell of a start, to be compared with what is then seen.
+
+use std::path::PathBuf;
+
+use codex_home::decide::Decision;
+use codex_home::describe;
+use codex_home::failure::Failure;
+use codex_home::fs::canonicalize;
+use codex_home::home::auth::Login;
+use codex_home::invocation::Invocation;
+use codex_home::journal;
+use codex_home::observe;
+use codex_home::request::{Overrides, Request};
+
+use super::Seen;
+use super::session::Stopped;
+use crate::dry_run::DryRun;
+use crate::inspection::Inspection;
+
+/// What is foretold.
+pub struct Forecast {
+    /// `keep`, `redirect`, `repair` or `refuse`.
+    pub decision: &'static str,
+    /// Why.
+    pub because: String,
+    /// The home that codex is started in; `None` if it is not started.
+    pub home: Option<PathBuf>,
+    /// The version of codex, if its files tell.
+    pub version: Option<String>,
+    /// Whether codex is logged in; `None` if the files do not tell.
+    pub logged_in: Option<bool>,
+    /// What is answered in codex's place.
+    pub refusal: Option<String>,
+    /// The journal that the launcher writes a line to, if it does.
+    pub journal: Option<PathBuf>,
+    /// What repairs a start that does not log in.
+    pub help: Option<String>,
+}
+
+impl Forecast {
+    /// Makes the forecast; changes nothing.
+    pub fn new(invocation: &Invocation) -> Self {
+        let start = DryRun::new(invocation);
+        let home = start.home().map(PathBuf::from);
+        let inspection = home.as_deref().map(|home| Inspection::of(home, invocation, &start.observed.settings));
+        let person_home = start.observed.settings.person_home.as_deref();
+        Self {
+            decision: start.decision.name(),
+            because: start.because(),
+            logged_in: logged_in(&start, invocation),
+            version: start.observed.codex.as_ref().ok().and_then(|codex| codex.version()),
+            journal: journal::path(invocation).filter(|_| start.observed.settings.journal),
+            refusal: start.failure().map(|failure| describe::chat_answer(failure, person_home, &invocation.user())),
+            help: match start.failure() {
+                Some(failure) => Some(describe::help(failure, person_home)),
+                None => inspection.and_then(|inspection| inspection.help),
+            },
+            home,
+        }
+    }
+
+    /// Returns in what the start was other than foretold, each in words.
+    pub fn differences(&self, seen: &Seen) -> Vec<String> {
+        let mut differences = Vec::new();
+        let refused = match &seen.stopped {
+            Some(Stopped::Refused(message)) if seen.hello.is_none() => Some(message),
+            _ => None,
+        };
+        match (&self.refusal, refused) {
+            (Some(_), None) if seen.hello.is_some() => differences.push("it was to start nothing".to_owned()),
+            (None, Some(_)) => differences.push("it was to start codex".to_owned()),
+            (Some(foretold), Some(said)) if foretold != said => {
+                differences.push(format!("it was to answer: {foretold}"));
+            }
+            _ => {}
+        }
+        if let (Some((hello, _)), None) = (&seen.hello, &self.refusal) {
+            let real = |path: &PathBuf| canonicalize(path).unwrap_or_else(|| path.clone());
+            if let (Some(foretold), Some(said)) = (&self.home, &hello.home)
+                && real(foretold) != real(said)
+            {
+                differences.push(format!("its home was to be `{}`", foretold.display()));
+            }
+            if let (Some(foretold), Some(said)) = (&self.version, &hello.version)
+                && foretold != said
+            {
+                differences.push(format!("its version was to be {foretold}"));
+            }
+        }
+        match (self.logged_in, seen.account.as_ref().map(|account| account.kind.is_some())) {
+            (Some(true), Some(false)) => differences.push("it was to be logged in".to_owned()),
+            (Some(false), Some(true)) => differences.push("it was not to be logged in".to_owned()),
+            _ => {}
+        }
+        differences
+    }
+}
+
+/// Returns whether codex will hold a login; `None` if the files do not tell.
+fn logged_in(start: &DryRun, invocation: &Invocation) -> Option<bool> {
+    match &start.decision {
+        Decision::Refuse(Failure::NoUsableHome(_)) => Some(false),
+        Decision::Refuse(_) => None,
+        Decision::Redirect(_) | Decision::Repair(_) => Some(true),
+        Decision::Keep { .. } if start.observed.has_access_token => None,
+        Decision::Keep { .. } => {
+            let none = Overrides::default();
+            let overrides = match &start.observed.request {
+                Request::Judged(judged) => &judged.overrides,
+                Request::PassThrough(_) => &none,
+            };
+            match observe::home(start.home()?, invocation.now, invocation.uid).login(overrides) {
+                Login::Usable(_) => Some(true),
+                Login::Broken(_) => Some(false),
+                Login::NotJudged(_) => None,
+            }
+        }
+    }
+}

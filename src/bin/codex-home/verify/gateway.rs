@@ -1,0 +1,207 @@
+//! What OpenClaw's gateway would start as codex, and how: program, arguments, environment, home.
+//!
+//! Reads; starts nothing. What is not known is an error or an assumption that is said, never a guess.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use codex_home::display::plain_text;
+use codex_home::fs::canonicalize;
+use codex_home::home::Kind;
+use codex_home::invocation::Invocation;
+use codex_home::settings::lexically_normal;
+
+use super::UNKNOWN;
+use crate::disk;
+use crate::doctor::app_server::{AppServerCommand, Configured, Search};
+use crate::error::CliError;
+use crate::gateways::{Gateway, Pick, the_gateway};
+use crate::launcher::Launcher;
+use crate::openclaw::config::KEY;
+use crate::openclaw::version::{DEFAULT_ARGUMENTS, Version};
+use crate::openclaw::{OpenClaw, Purpose};
+
+/// The variable that OpenClaw takes arguments from if `appServer` has none (2026.4.21).
+const ARGUMENTS: &str = "OPENCLAW_CODEX_APP_SERVER_ARGS";
+
+/// A start as the gateway would make it.
+pub struct GatewayStart {
+    /// What it would start.
+    pub program: PathBuf,
+    /// Whether that is the launcher.
+    pub is_launcher: bool,
+    /// Arguments and environment, the injected home among them.
+    pub invocation: Invocation,
+    /// Where the environment is from: a process, the file of a service; `None` if it is this shell's.
+    pub environment_of: Option<String>,
+    /// The version of OpenClaw, if it is known.
+    pub version: Option<String>,
+    /// Whether the host logs codex in after the start, which `verify` does not do.
+    pub host_logs_in: bool,
+    /// What is not known and was assumed.
+    pub assumed: Vec<String>,
+}
+
+/// Returns what the gateway would start, in `home` if that is not the one that it would inject.
+///
+/// # Errors
+/// If that is not known, with [`UNKNOWN`] as the exit code; if it cannot be started, with 126 or 127.
+pub fn what_the_gateway_starts(
+    invocation: &Invocation,
+    home: Option<PathBuf>,
+    pick: &Pick,
+) -> Result<GatewayStart, CliError> {
+    let home = home.map(|home| lexically_normal(&invocation.absolute(home)));
+    let gateway = the_gateway(invocation, pick, "verify").map_err(|error| error.with_code(UNKNOWN))?;
+    let mut assumed = Vec::new();
+    let openclaw = OpenClaw::observe(invocation, gateway);
+    let version = openclaw.version();
+    let gateway = &openclaw.gateway;
+    let (mut start, environment_of) = environment(invocation, gateway, version.as_ref(), &mut assumed);
+    let (program, args, is_launcher) = program(&start, &openclaw, &mut assumed)?;
+    let home = match home {
+        Some(home) => Some(home),
+        None => injected(&start, &openclaw, &mut assumed)?,
+    };
+    let host_logs_in =
+        home.as_deref().is_some_and(|home| Kind::of_path(home, start.person_home().as_deref()) == Kind::HostLogin)
+            || args.iter().any(|arg| arg.to_string_lossy().contains("ephemeral"));
+    if let Some(home) = &home {
+        start = start.with_var("CODEX_HOME", Some(home.as_os_str()));
+        if version.as_ref().is_some_and(|version| version.between((2026, 5, 2), (2026, 5, 7))) {
+            start = start.with_var("HOME", Some(home.join("home").as_os_str()));
+        }
+    }
+    start.args = args;
+    if is_launcher {
+        start.program = canonicalize(&program);
+    }
+    let version = openclaw.package.map(|package| package.version);
+    Ok(GatewayStart { program, is_launcher, invocation: start, environment_of, version, host_logs_in, assumed })
+}
+
+/// Returns an error for what is not known.
+fn unknown(message: impl Into<String>, help: impl Into<String>) -> CliError {
+    CliError::Other { message: message.into(), help: help.into(), code: UNKNOWN }
+}
+
+/// Returns a start in the environment of the gateway, and where that is from.
+fn environment(
+    invocation: &Invocation,
+    gateway: &Gateway,
+    version: Option<&Version>,
+    assumed: &mut Vec<String>,
+) -> (Invocation, Option<String>) {
+    let start = gateway.start(invocation, version.is_some_and(Version::puts_system_first));
+    if gateway.environment.others.is_certain() {
+        if !gateway.known("PATH").is_certain() {
+            assumed.push("the gateway's PATH, which its service does not set".to_owned());
+        }
+        let of_service = || gateway.service.as_ref().map(|service| format!("`{}`", plain_text(&service.file)));
+        return (start, gateway.pid.map(|pid| format!("process {pid}")).or_else(of_service));
+    }
+    assumed.push("the environment of this shell: no gateway runs, and no service of one is found".to_owned());
+    // What is known of the gateway's places wins over this shell's.
+    let is_set = |name: &OsString| name != "PATH" && start.env().iter().any(|(other, _)| other == name);
+    let others = invocation.env().iter().filter(|(name, _)| !is_set(name)).cloned();
+    let known = start.env().iter().filter(|(name, _)| is_set(name)).cloned();
+    (start.with_env(known.chain(others)), None)
+}
+
+/// Returns the program that would be started, with its arguments, and whether it is the launcher.
+fn program(
+    start: &Invocation,
+    openclaw: &OpenClaw,
+    assumed: &mut Vec<String>,
+) -> Result<(PathBuf, Vec<OsString>, bool), CliError> {
+    let version = openclaw.version();
+    // In the person's own home logins are kept.
+    let usual = version.as_ref().filter(|_| !is_shared(openclaw));
+    let usual = usual.map_or(DEFAULT_ARGUMENTS.as_slice(), Version::arguments);
+    let usual: Vec<_> = usual.iter().map(OsString::from).collect();
+    if !openclaw.is_there() {
+        assumed.push("another host that starts the launcher: OpenClaw is not found".to_owned());
+        let launcher = Launcher::find(start)
+            .ok_or_else(|| unknown("neither OpenClaw nor the launcher is found", "reinstall codex-home-shim"))?;
+        return Ok((launcher.path, usual, true));
+    }
+    let gateway = &openclaw.gateway;
+    let launcher = Launcher::find(start);
+    let search = Search { start, path_known: gateway.known("PATH"), launcher: launcher.as_ref() };
+    let configured = Configured::app_server(openclaw, version.as_ref(), &search);
+    if !configured.known.is_certain() {
+        assumed.push(format!("that `{KEY}` is what this gateway reads"));
+    }
+    let words = gateway.environment.text(ARGUMENTS).filter(|_| !has_app_server(openclaw));
+    let words = words.map(|words| words.split_whitespace().map(OsString::from).collect());
+    let set = openclaw.readable_config().and_then(|config| config.args.as_ref());
+    let args = set.map(|args| args.iter().map(OsString::from).collect()).or(words).unwrap_or(usual);
+    let doctor = "run `codex-home doctor`";
+    let missing = |path: &Path| {
+        let code = if disk::is_there(path) { 126 } else { 127 };
+        let message = format!("OpenClaw would start `{}`, and there is no such program for it", plain_text(path));
+        Err(CliError::Other { message, help: "run `codex-home install`".to_owned(), code })
+    };
+    match configured.command {
+        AppServerCommand::Launcher { path, .. } => Ok((path, args, true)),
+        AppServerCommand::Wrapper(path, _) | AppServerCommand::Program(path) => Ok((path, args, false)),
+        AppServerCommand::Missing(path) => missing(&path),
+        AppServerCommand::Unset if version.as_ref().is_some_and(Version::writes_bridges) => {
+            match disk::on_path(start, "codex") {
+                Some(path) => Ok((path, args, false)),
+                None => missing(Path::new("codex")),
+            }
+        }
+        AppServerCommand::Unset => {
+            Err(unknown(format!("`{KEY}` is not set, and which codex this OpenClaw brings is not known"), doctor))
+        }
+        AppServerCommand::PluginOff(setting) => {
+            Err(unknown(format!("OpenClaw starts no codex: its plugin is off (`{setting}`)"), doctor))
+        }
+        AppServerCommand::Connects(address) => {
+            Err(unknown(format!("OpenClaw starts no codex: it connects to `{}`", plain_text(&address)), doctor))
+        }
+        AppServerCommand::Variable(text) | AppServerCommand::Relative(text) => {
+            let message = format!("`{KEY}` is `{}`, which does not tell the program", plain_text(&text));
+            Err(unknown(message, doctor))
+        }
+        AppServerCommand::Unknown => Err(unknown("OpenClaw's configuration could not be read completely", doctor)),
+    }
+}
+
+fn has_app_server(openclaw: &OpenClaw) -> bool {
+    openclaw.readable_config().is_some_and(|config| config.has_app_server)
+}
+
+/// Returns whether OpenClaw has codex use the person's own home.
+fn is_shared(openclaw: &OpenClaw) -> bool {
+    openclaw.readable_config().is_some_and(|config| config.home_scope.as_deref() == Some("user"))
+}
+
+/// Returns the home that OpenClaw would inject; `None` if it would inject none.
+fn injected(
+    invocation: &Invocation,
+    openclaw: &OpenClaw,
+    assumed: &mut Vec<String>,
+) -> Result<Option<PathBuf>, CliError> {
+    let version = openclaw.version();
+    if !openclaw.is_there() {
+        return Ok(invocation.codex_home());
+    }
+    let injects = |version: &Version| version.writes_bridges() || version.since((2026, 5, 2));
+    if is_shared(openclaw) || version.as_ref().is_some_and(|version| !injects(version)) {
+        return Ok(invocation.codex_home());
+    }
+    let is_for_server = |purpose: Purpose| matches!(purpose, Purpose::HarnessAuth | Purpose::Agent);
+    let homes = openclaw.homes.iter().filter(|home| is_for_server(home.purpose));
+    let mut homes = homes.filter(|home| home.purpose.is_used_by(version.as_ref()) != Some(false));
+    let Some(first) = homes.next() else {
+        let message = "OpenClaw has not made a home for codex yet, or it is not found";
+        return Err(unknown(message, "send the bot a message, then run `codex-home verify` again"));
+    };
+    let more = homes.count();
+    if more > 0 {
+        assumed.push(format!("OpenClaw has {more} more homes for codex; `--home` picks one"));
+    }
+    Ok(Some(first.path.clone()))
+}

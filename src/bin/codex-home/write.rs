@@ -1,0 +1,75 @@
+//! Writes of the few files that are this program's own: each is replaced by a rename or stays as it is.
+//!
+//! Used by `install` for its receipts and by `config` for the settings. Never writes to a home.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use codex_home::display::plain_text;
+use nix::fcntl::{Flock, FlockArg};
+
+use crate::disk;
+use crate::error::CliError;
+
+/// Locks the directory of a file against other writers of ours, until the lock is dropped; makes the directory if it is missing.
+///
+/// # Errors
+/// The system's.
+#[expect(clippy::disallowed_methods, reason = "opens the directory, to lock it")]
+pub fn lock(file: &Path) -> io::Result<Flock<File>> {
+    let directory = file.parent().unwrap_or(file);
+    if !disk::is_directory(directory) {
+        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    }
+    Flock::lock(File::open(directory)?, FlockArg::LockExclusive).map_err(|(_, errno)| errno.into())
+}
+
+/// Replaces the file at `path`, no symlink, whose directory is locked: a reader sees the old file or the new one, whole.
+///
+/// # Errors
+/// The system's. The file is then as it was.
+#[expect(clippy::disallowed_methods, reason = "the one place that replaces a file of ours")]
+pub fn replace(path: &Path, bytes: &[u8], mode: u32, lock: &Flock<File>) -> io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let temporary = path.with_file_name(name);
+    // A process that was killed may have left one; the lock says that no other has one now.
+    let _ = fs::remove_file(&temporary);
+    let written = (|| {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+        // Whatever the umask says.
+        file.set_permissions(Permissions::from_mode(mode))?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)
+    })();
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    written?;
+    // Readers see the new name already; this is for a power cut.
+    let _ = lock.sync_all();
+    Ok(())
+}
+
+/// Removes a file of ours, if it is there.
+///
+/// # Errors
+/// The system's.
+#[expect(clippy::disallowed_methods, reason = "the one place that removes a file of ours")]
+pub fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses to write among another user's files: `sudo` would leave files that their owner cannot change or read.
+pub fn refuse_if_owned_by_other_user(paths: &[&Path], uid: u32) -> Result<(), CliError> {
+    let Some(path) = paths.iter().find(|path| disk::owned_by_other_user(path, uid)) else { return Ok(()) };
+    let message =
+        format!("`{}` belongs to another user, or would be created in that user's directory", plain_text(path));
+    Err(CliError::new(message, "run this as that user, without `sudo`"))
+}

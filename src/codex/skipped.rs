@@ -1,0 +1,125 @@
+//! Candidates that cannot start codex: why, and what repairs them.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+
+use super::locations;
+use crate::display::{plain_text, shell_word};
+
+/// A candidate that was skipped, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// Its path; of a directory of versions that cannot be listed, the directory's.
+    pub path: PathBuf,
+    /// Its path without symlinks, as far as that is known.
+    pub real_path: PathBuf,
+    /// Why it cannot start codex.
+    pub unfit: Unfit,
+}
+
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`: {}", plain_text(&self.path), self.unfit)
+    }
+}
+
+/// Why a file is not a codex that can be started.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// Nothing is there.
+    #[error("there is no such file")]
+    Missing,
+    /// This user may not look at it.
+    #[error("this user may not look at it")]
+    Closed,
+    /// In the person's home, and another user's.
+    #[error("it belongs to another user")]
+    NotOwned,
+    /// The system failed to tell.
+    #[error("it could not be looked at: {}", .0.desc().to_lowercase())]
+    NotRead(Errno),
+    /// A directory, a socket, a FIFO.
+    #[error("it is not a regular file")]
+    NotAFile,
+    /// It lacks the permission to be executed.
+    #[error("it is not executable")]
+    NotExecutable,
+    /// It is this program, or a copy of it.
+    #[error("it is this launcher")]
+    Ourselves,
+    /// A script that starts this launcher.
+    #[error("it is a script that starts this launcher")]
+    StartsUs,
+    /// A program for another machine or another system.
+    #[error("it is a program for another machine")]
+    OtherMachine,
+    /// Neither a program nor a script that names its interpreter, such as an empty file.
+    #[error("it is neither a program nor a script that begins with `#!`")]
+    NotAProgram,
+    /// A script whose interpreter is missing, or is not on PATH.
+    #[error("its interpreter `{}` is missing", plain_text(.0))]
+    NoInterpreter(PathBuf),
+    /// A shim or a wrapper, and the program that it starts is missing, or is not on PATH.
+    #[error("it starts `{}`, which is missing", plain_text(.0))]
+    NoManager(PathBuf),
+    /// A shim of a version manager that finds no version to start outside a project.
+    #[error("it is a shim of {0}, and no version is set outside a project")]
+    NoVersionSet(&'static str),
+    /// npm's script without the native package that it starts.
+    #[error("it is npm's script, and the native package that it starts is not installed")]
+    NoNative,
+    /// The package called `codex` on npm (openai/codex#796).
+    #[error("it belongs to npm's package `codex`, which is another program than `@openai/codex`")]
+    AnotherPackage,
+}
+
+impl Unfit {
+    /// Returns whether a candidate with this fault is one that PATH would have started, so that skipping it is said.
+    pub(super) const fn is_worth_saying(&self) -> bool {
+        !matches!(self, Self::Missing | Self::Closed | Self::NotAFile | Self::NotExecutable | Self::Ourselves)
+    }
+}
+
+impl Skipped {
+    /// Returns whether both are the same file with the same fault: a place may be on PATH too.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.real_path == other.real_path && self.unfit == other.unfit
+    }
+
+    /// Returns whether the installation itself is to be repaired: then it is the right one.
+    pub(crate) const fn is_repaired_in_place(&self) -> bool {
+        matches!(self.unfit, Unfit::NoNative | Unfit::NoVersionSet(_) | Unfit::NotRead(_))
+    }
+
+    /// Returns what to do about it: a command, or one thing to change. `is_last` if there is no other codex.
+    #[must_use]
+    pub fn help(&self, person_home: Option<&Path>, is_last: bool) -> String {
+        let word = shell_word(&self.path, person_home);
+        let fallback = || match is_last {
+            true => format!("run `{}`", locations::INSTALL),
+            false => "remove it, or its directory from PATH".to_owned(),
+        };
+        match &self.unfit {
+            Unfit::NoNative | Unfit::NotAProgram | Unfit::NoInterpreter(_) => {
+                locations::update(&self.real_path, person_home)
+                    .map_or_else(fallback, |update| format!("run `{update}`"))
+            }
+            Unfit::AnotherPackage => locations::npm_prefix(&self.real_path).map_or_else(fallback, |prefix| {
+                let prefix = shell_word(&prefix, person_home);
+                format!("run `npm rm -g --prefix {prefix} codex && npm i -g --prefix {prefix} @openai/codex`")
+            }),
+            Unfit::NoVersionSet("mise") => "run `mise use -g npm:@openai/codex@latest`".to_owned(),
+            Unfit::NoVersionSet(manager) => format!("set a version of nodejs for {manager} in `~/.tool-versions`"),
+            Unfit::NotRead(Errno::EMFILE | Errno::ENFILE) => "raise the gateway's limit of open files".to_owned(),
+            Unfit::NotRead(Errno::EAGAIN) => "send the message again".to_owned(),
+            Unfit::NotRead(Errno::ELOOP) => format!("remove the symlink `{word}`"),
+            Unfit::NotRead(_) => format!("check the file system of `{word}`"),
+            Unfit::NoManager(_) | Unfit::StartsUs if is_last => {
+                "set `codex` in the settings to the absolute path of the real codex".to_owned()
+            }
+            _ => fallback(),
+        }
+    }
+}

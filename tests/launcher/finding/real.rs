@@ -1,0 +1,142 @@
+//! The real packages, as the real installers lay them out.
+
+use super::*;
+
+/// The real packages, as each installer lays them out: with the stand-in in the place of the native codex, the launcher starts
+/// what npm's own script starts under node, with the same arguments and the same environment.
+pub fn cases() -> Vec<Case> {
+    fn unchanged(_: &Path) {}
+    type Layout =
+        (&'static str, fn(&str) -> Result<PathBuf, String>, &'static str, &'static str, &'static str, fn(&Path));
+    let layouts: [Layout; 5] = [
+        ("npm i -g", npm::global, "prefix", "bin", "bin/codex", unchanged),
+        ("npm i", npm::project, "project", "node_modules/.bin", "node_modules/.bin/codex", unchanged),
+        (
+            "pnpm add, in a project",
+            npm::pnpm_project,
+            "project",
+            "node_modules/.bin",
+            "node_modules/@openai/codex/bin/codex.js",
+            unchanged,
+        ),
+        // What `node-linker=hoisted` lays out is what npm does, with pnpm's note beside.
+        ("pnpm add, hoisted", npm::project, "project", "node_modules/.bin", "node_modules/.bin/codex", |tree| {
+            fs::write(tree.join("node_modules/.modules.yaml"), "nodeLinker: hoisted\n").unwrap();
+        }),
+        (
+            "bun add -g",
+            npm::project,
+            "home/.bun/install/global",
+            "../../bin",
+            "node_modules/@openai/codex/bin/codex.js",
+            |tree| {
+                let bin = tree.join("../../bin");
+                fs::create_dir_all(&bin).unwrap();
+                symlink("../install/global/node_modules/@openai/codex/bin/codex.js", bin.join("codex")).unwrap();
+            },
+        ),
+    ];
+    let cases = layouts.into_iter().flat_map(|layout| ["0.123.0", "0.169.0"].map(|version| (layout, version)));
+    let installers = npm::INSTALLERS
+        .iter()
+        .flat_map(|installer| installer.versions().iter().map(move |version| (installer, *version)));
+    let installed = installers.map(|(installer, version)| {
+        let name = format!("{}, {version}: codex is found, and starts as the command starts it", installer.spec);
+        case(name, move || as_the_command(installer, version))
+            .needs(Need::Deep)
+            .needs(Need::Npm)
+            .needs(Need::NoSystemCodex)
+    });
+    let cases = cases.map(|((what, fetch, at, on_path, script, finish), version)| {
+        case(format!("{what}, {version}: codex starts as npm's script would start it"), move || {
+            let person = Fixture::new();
+            let tree = person.root().join(at);
+            plant(&person, &fetch(version).unwrap(), &tree);
+            finish(&tree);
+            as_the_script(&person, &fs::canonicalize(tree.join(on_path)).unwrap(), &tree.join(script));
+        })
+        .needs(Need::Deep)
+        .needs(Need::Npm)
+    });
+    cases.chain(installed).collect()
+}
+
+/// A home in which a real installer installed codex: the launcher starts what the command in it starts, under a service's PATH and
+/// under one that has the command.
+fn as_the_command(installer: &npm::Installer, version: &str) {
+    let person = Fixture::new();
+    plant(&person, &installer.home(version).unwrap(), &person.home());
+    let bin = person.home().join(installer.bin.replace("VERSION", version));
+    let node = npm::node().unwrap();
+    let path = joined(&[&bin, &node, Path::new("/usr/bin"), Path::new("/bin")]);
+    let mut theirs = person.start(&["app-server", "--help"]).path(&path);
+    let mut command = person.command(bin.join("codex"));
+    command.args(["app-server", "--help"]).env_clear();
+    command.envs(theirs.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    theirs.command = command;
+    let theirs = started(&person, theirs);
+    for path in [path.as_os_str(), OsStr::new("/usr/bin:/bin")] {
+        let ours = started(&person, person.start(&["app-server", "--help"]).path(path));
+        assert_eq!(ours.argv, theirs.argv, "{path:?}");
+        let environment = |report: &Report| {
+            let differs = [GUARD_VARIABLE.as_bytes(), b"PATH", b"_", b"PWD", b"OLDPWD", b"SHLVL"];
+            let mut env: Vec<_> =
+                report.env.iter().filter(|(name, _)| !differs.contains(&name.0.as_slice())).cloned().collect();
+            env.sort();
+            env
+        };
+        assert_eq!(environment(&ours), environment(&theirs), "{path:?}");
+    }
+    let invocation = invocation(&[("HOME", person.home().as_os_str()), ("PATH", OsStr::new("/usr/bin:/bin"))]);
+    let found = found(&invocation);
+    assert_eq!((found.found_by, found.version().as_deref()), (installer.id, Some(version)));
+}
+
+fn as_the_script(person: &Fixture, bin: &Path, script: &Path) {
+    let node = npm::node().unwrap();
+    let path = joined(&[bin, &node, Path::new("/usr/bin"), Path::new(""), Path::new("/bin")]);
+    for variables in [
+        &[][..],
+        &[("npm_config_user_agent", "npm/10.9.0 node/v22.0.0 linux x64")],
+        &[("npm_config_user_agent", "bun/1.2.0 npm/? node/v22.0.0 linux x64")],
+        &[("npm_execpath", "/opt/bun/bin/bun")],
+        &[("CODEX_MANAGED_BY_BUN", "1"), ("CODEX_MANAGED_PACKAGE_ROOT", "/nowhere")],
+    ] {
+        let mut ours = person.start(&["app-server", "--help"]).path(&path);
+        ours.command.envs(variables.iter().copied());
+        let mut theirs = person.start(&[]);
+        theirs.command = person.command(node.join("node"));
+        theirs.command.arg(script).args(["app-server", "--help"]).env_clear();
+        theirs.command.envs(ours.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let (theirs, ours) = (started(person, theirs), started(person, ours));
+        assert_eq!(ours.argv, theirs.argv);
+        let environment = |report: &Report| {
+            let is_guard = |name: &Bytes| name.0 == GUARD_VARIABLE.as_bytes();
+            let mut env: Vec<_> = report.env.iter().filter(|(name, _)| !is_guard(name)).cloned().collect();
+            env.sort();
+            env
+        };
+        assert_eq!(environment(&ours), environment(&theirs), "with {variables:?}");
+    }
+}
+
+/// Copies an installation, with the stand-in in the place of its native codex.
+fn plant(person: &Fixture, from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        let kind = entry.file_type().unwrap();
+        let is_native = from.ends_with("bin/codex") || from.ends_with("codex/codex");
+        if kind.is_dir() {
+            plant(person, &from, &to);
+        } else if kind.is_symlink() {
+            symlink(fs::read_link(&from).unwrap(), &to).unwrap();
+        } else if is_native && from.components().any(|part| part.as_os_str() == "vendor") {
+            person.place_codex(&to);
+        } else if from.metadata().unwrap().len() < 1 << 22 {
+            let _alone = forking();
+            fs::copy(&from, &to).unwrap();
+        }
+    }
+}
