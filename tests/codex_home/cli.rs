@@ -71,12 +71,12 @@ pub fn cases() -> Vec<Case> {
             assert!(!ask(&person, inspect().env("TERM", "xterm-256color")).stdout.contains('\u{1b}'));
             assert!(ask(&person, inspect().env("CLICOLOR_FORCE", "1")).stdout.contains("\u{1b}["));
         }),
-        case("a table fits its terminal, and in a pipe a row is one line", || {
+        case("sentences fit their terminal, and in a pipe each is one line", || {
             let person = with_journal(&STARTS.replace("/bridge", &format!("/{}", "x".repeat(300))));
             for line in in_a_terminal(&mut codex_home(&person, &["log"]), 80).lines() {
                 assert!(line.trim_end().chars().count() <= 80, "{line}");
             }
-            assert_eq!(ask(&person, &mut codex_home(&person, &["log"])).stdout.lines().count(), 4);
+            assert_eq!(ask(&person, &mut codex_home(&person, &["log"])).stdout.lines().count(), 6);
         }),
         case("CODEX_HOME_SHIM_LOG=debug names every file that is read, on stderr", || {
             let person = Fixture::issue_70511();

@@ -83,20 +83,17 @@ fn texts() -> Vec<Case> {
                 0,
                 str![[r#"
 asked for codex app-server
-injected  ✗ ~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241 (bridge)
-            cannot log in: auth.json has no `id_token` (missing-id-token), account …5555
-personal  ✓ ~/.codex (personal)
-            can log in: it holds a ChatGPT login (ok-chatgpt), account …5555
+injected  ✗ `~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241` (bridge) cannot log in: auth.json has no `id_token` (missing-id-token), account …5555
+personal  ✓ `~/.codex` (personal) can log in: it holds a ChatGPT login (ok-chatgpt), account …5555
 decision  redirect: auth.json has no `id_token` (missing-id-token)
-starts    [ROOT]/bin/codex (of unknown version, found by path)
-in        ~/.codex
+starts    `[ROOT]/bin/codex` (of unknown version, found by path)
+in        `~/.codex`
 says      using `~/.codex`: bridge `~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241`: auth.json has no `id_token` (missing-id-token)
 
-strategy  decision  home
-auto      redirect  ~/.codex                                                           in force
-redirect  redirect  ~/.codex
-repair    repair    ~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241
-off       keep      ~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241
+the strategy in force is `auto`; with another one:
+redirect  codex is started in `~/.codex` instead
+repair    codex is started in `~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241`, which is repaired first
+off       codex is started in `~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241`, which is left as it is
 
 "#]],
             );
@@ -111,21 +108,18 @@ off       keep      ~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171ef
                 78,
                 str![[r#"
 asked for codex app-server
-injected  ✗ ~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241 (bridge)
-            cannot log in: auth.json has no `id_token` (missing-id-token)
-personal  ✗ ~/.codex (personal)
-            cannot log in: the directory does not exist (home-missing)
+injected  ✗ `~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241` (bridge) cannot log in: auth.json has no `id_token` (missing-id-token)
+personal  ✗ `~/.codex` (personal) cannot log in: the directory does not exist (home-missing)
 decision  refuse: bridge: auth.json has no `id_token` (missing-id-token); personal: the directory does not exist (home-missing)
 starts    nothing, exit code 78
-  no usable Codex home: bridge `~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241`: auth.json has no `id_token` (missing-id-token)
-  personal `~/.codex`: the directory does not exist (home-missing)
-  help: run `openclaw models auth login --provider openai-codex`
+          no usable Codex home: bridge `~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241`: auth.json has no `id_token` (missing-id-token)
+          personal `~/.codex`: the directory does not exist (home-missing)
+          help: run `openclaw models auth login --provider openai-codex`
 
-strategy  decision  home
-auto      refuse    none: missing-id-token                                             in force
-redirect  refuse    none: missing-id-token
-repair    refuse    none: missing-id-token
-off       keep      ~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241
+the strategy in force is `auto`; with another one:
+redirect  nothing is started: bridge: auth.json has no `id_token` (missing-id-token); personal: the directory does not exist (home-missing)
+repair    nothing is started: bridge: auth.json has no `id_token` (missing-id-token); personal: the strategy `repair` does not use it (strategy-forbids)
+off       codex is started in `~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241`, which is left as it is
 
 "#]],
             );
@@ -141,6 +135,10 @@ off       keep      ~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171ef
             let [injected, personal] = ["injected", "personal"].map(|home| said[home]["kind"].clone());
             assert_eq!([injected, personal], ["bridge", "personal"]);
             (said["injected"], said["personal"]) = (Value::Null, Value::Null);
+            // Each start that is explained; the other fields are those of the first.
+            let starts = said.as_object_mut().unwrap().remove("starts").unwrap();
+            let [start] = starts.as_array().unwrap().as_slice() else { panic!("{starts:#}") };
+            assert_eq!((&start["gateway"], &start["decision"]), (&Value::Null, &json!("repair")), "{start:#}");
             let of = |strategy: &str, decision: &str, reason: &str, codex_home: Value| json!({"strategy": strategy, "decision": decision, "reason": reason, "codex_home": codex_home});
             let expected = json!({
                 "invocation": {"subcommand": "app-server", "judged": true, "codex_home": bridge},
@@ -149,6 +147,7 @@ off       keep      ~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171ef
                 "decision": "repair",
                 "reason": "missing-id-token",
                 "because": "auth.json has no `id_token` (missing-id-token)",
+                "not_used": "it holds another account than the bridge is for, although both end in …5555 (accounts-differ)",
                 "repairs": [{"file": bridge.join("auth.json"), "id_token_from": "access-token"}],
                 "launch": {
                     "codex": person.codex(),
@@ -219,11 +218,17 @@ fn starts_that_are_asked_about() -> Vec<Case> {
         case("a codex that is skipped is named by explain and by doctor", || {
             let person = Fixture::issue_70511();
             let script = person.write_program(&person.root().join("script/codex"), "#!/nowhere/sh\n");
+            let bridge = person.bridge();
+            let explain = |args: &[&str]| {
+                let mut explain = codex_home(&person, args);
+                explain.env("CODEX_HOME", &bridge);
+                explain
+            };
             let path = std::env::join_paths([script.parent().unwrap(), &person.root().join("bin")]).unwrap();
-            let (_, said) = ask_json(&person, codex_home(&person, &["explain", "--json"]).env("PATH", &path));
+            let (_, said) = ask_json(&person, explain(&["explain", "--json"]).env("PATH", &path));
             let skipped = format!("`{}`: its interpreter `/nowhere/sh` is missing", script.display());
             assert_eq!(said["launch"]["skipped"], json!([skipped]), "{said:#}");
-            let text = ask(&person, codex_home(&person, &["explain"]).env("PATH", &path)).stdout;
+            let text = ask(&person, explain(&["explain"]).env("PATH", &path)).stdout;
             assert!(text.contains(&format!("says      skipped {skipped}\n")), "{text}");
             let text = ask(&person, codex_home(&person, &["doctor"]).env("PATH", &path)).stdout;
             let expected =

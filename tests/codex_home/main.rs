@@ -82,7 +82,7 @@ fn complains(person: &Fixture, command: &mut Command, code: i32, expected: impl 
 fn compare(person: &Fixture, text: &str, expected: impl IntoData) {
     let mut redactions = Redactions::new();
     redactions.insert("[ROOT]", person.root().to_path_buf()).unwrap();
-    Assert::new().redact_with(redactions).eq(text, expected);
+    Assert::new().action_env(snapbox::assert::DEFAULT_ACTION_ENV).redact_with(redactions).eq(text, expected);
 }
 
 fn main() -> ExitCode {

@@ -71,7 +71,7 @@ fn no_place() -> CliError {
 }
 
 /// Returns the value of a key as JSON.
-fn value(settings: &Settings, key: Key) -> Value {
+pub fn value(settings: &Settings, key: Key) -> Value {
     let path = |path: &PathBuf| Value::from(path.to_string_lossy());
     match key {
         Key::Codex => settings.codex.as_ref().map_or(Value::Null, path),

@@ -1,7 +1,10 @@
 //! Output: the only module that writes to stdout and stderr.
 //!
 //! Colour only on a terminal (`NO_COLOR` and `CLICOLOR_FORCE` override that), `~` for the person's home in text, full paths in
-//! JSON. Text that another program chose cannot move the cursor.
+//! JSON. Text that another program chose cannot move the cursor. In a terminal sentences are wrapped and long paths shortened; in a
+//! pipe a sentence is one line, with whole paths.
+
+mod lines;
 
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -17,6 +20,7 @@ use indicatif::ProgressBar;
 use serde::Serialize;
 
 use crate::error::{CliError, CliResult};
+use lines::Code;
 
 /// What is right.
 pub const GOOD: Style = AnsiColor::Green.on_default();
@@ -28,6 +32,11 @@ pub const BAD: Style = AnsiColor::Red.on_default().bold();
 pub const HEAD: Style = Style::new().bold();
 /// Less important text.
 pub const DIM: Style = Style::new().dimmed();
+
+/// The longest line, in columns: a longer one is hard to read.
+const LONGEST: u16 = 120;
+/// The shortest line that is wrapped: a terminal that says less does not know its width.
+const SHORTEST: u16 = 20;
 
 /// Returns `text` in a style.
 pub fn painted(style: Style, text: &str) -> String {
@@ -54,13 +63,20 @@ impl Drop for Spinner {
 pub struct Printer {
     out: AutoStream<io::Stdout>,
     person_home: Option<PathBuf>,
+    /// The width of the terminal, if stdout is one.
+    width: Option<usize>,
 }
 
 impl Printer {
     /// Returns a printer that shows `person_home` as `~`.
-    #[expect(clippy::disallowed_methods, reason = "the one writer of stdout")]
+    #[expect(clippy::disallowed_methods, reason = "the one writer of stdout, which asks whether that is a terminal")]
     pub fn new(person_home: Option<PathBuf>) -> Self {
-        Self { out: AutoStream::auto(io::stdout()), person_home }
+        let size = terminal_size::terminal_size().filter(|_| io::stdout().is_terminal());
+        let width = size.map(|(width, _)| match width.0 {
+            0..SHORTEST => 80,
+            width => usize::from(width.min(LONGEST)),
+        });
+        Self { out: AutoStream::auto(io::stdout()), person_home, width }
     }
 
     /// Returns a path as text shows it.
@@ -72,6 +88,29 @@ impl Printer {
     pub fn line(&mut self, text: impl AsRef<str>) -> Result<(), CliError> {
         writeln!(self.out, "{}", text.as_ref())?;
         Ok(())
+    }
+
+    /// Prints a sentence behind `first`; its continued lines begin with `indent` spaces. Paths in backticks are shortened.
+    pub fn sentence(&mut self, first: &str, indent: usize, text: &str) -> Result<(), CliError> {
+        self.wrapped(first, indent, text, Code::Read)
+    }
+
+    /// Prints what to do, whose commands are to be pasted, below a line that is indented by `indent`.
+    pub fn help(&mut self, indent: usize, help: &str) -> Result<(), CliError> {
+        let first = format!("{}help: ", " ".repeat(indent));
+        self.wrapped(&first, first.len(), help, Code::Pasted)
+    }
+
+    /// Prints a text whose commands are to be pasted behind `first`.
+    pub fn pasted(&mut self, first: &str, text: &str) -> Result<(), CliError> {
+        self.wrapped(first, first.len(), text, Code::Pasted)
+    }
+
+    fn wrapped(&mut self, first: &str, indent: usize, text: &str, code: Code) -> Result<(), CliError> {
+        match self.width {
+            Some(width) => lines::wrapped(first, indent, text, code, width).iter().try_for_each(|line| self.line(line)),
+            None => self.line(format!("{first}{text}")),
+        }
     }
 
     /// Prints bytes unchanged.
@@ -101,13 +140,12 @@ impl Printer {
     }
 
     /// Prints rows under headings; without a heading line if `headings` is empty.
-    #[expect(clippy::disallowed_methods, reason = "asks whether stdout is a terminal")]
     pub fn table(&mut self, headings: &[&str], rows: Vec<Vec<String>>) -> Result<(), CliError> {
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
         // In a pipe a row is one line, however long.
-        match terminal_size::terminal_size().filter(|_| io::stdout().is_terminal()) {
-            Some((width, _)) => table.set_width(width.0),
+        match self.width.and_then(|width| u16::try_from(width).ok()) {
+            Some(width) => table.set_width(width),
             None => table.set_content_arrangement(ContentArrangement::Disabled),
         };
         if !headings.is_empty() {

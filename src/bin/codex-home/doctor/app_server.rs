@@ -84,7 +84,7 @@ impl Configured {
             return Self::new(AppServerCommand::PluginOff(setting), of_place);
         }
         if let Some(address) = &config.websocket {
-            return Self::new(AppServerCommand::Connects(address.clone()), of_place);
+            return Self::new(AppServerCommand::Connects(without_credentials(address)), of_place);
         }
         if let Some(program) = &config.program {
             return search.judge(program, of_place);
@@ -161,7 +161,7 @@ impl Search<'_> {
 
     fn at(&self, path: PathBuf) -> AppServerCommand {
         if !is_program(&path) {
-            return AppServerCommand::Missing(path);
+            return AppServerCommand::Missing(without_arguments(&path.to_string_lossy()).into());
         }
         let real = canonicalize(&path);
         let is_named = real.as_deref().is_some_and(|real| real.file_name().is_some_and(|name| name == launcher::NAME));
@@ -174,5 +174,27 @@ impl Search<'_> {
             Some(wrapper) => AppServerCommand::Wrapper(path, wrapper),
             None => AppServerCommand::Program(path),
         }
+    }
+}
+
+/// Returns a command without what may be the value of an argument: a path has no ` NAME=value` in it.
+pub fn without_arguments(command: &str) -> String {
+    let is_value = |word: &&str| word.contains('=');
+    match command.split(' ').position(|word| is_value(&word)) {
+        Some(at @ 1..) => command.split(' ').take(at).chain(["…"]).collect::<Vec<_>>().join(" "),
+        _ => command.to_owned(),
+    }
+}
+
+/// Returns an address without a user, a password and a query.
+fn without_credentials(address: &str) -> String {
+    let address = address.split(['?', '#']).next().unwrap_or_default();
+    match address.split_once("://") {
+        Some((scheme, rest)) => {
+            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            let host = authority.rsplit('@').next().unwrap_or_default();
+            format!("{scheme}://{host}{path}")
+        }
+        None => address.to_owned(),
     }
 }

@@ -5,6 +5,7 @@
 mod app_server;
 mod codex;
 mod environment;
+mod fine;
 mod homes;
 mod openclaw;
 mod settings;
@@ -19,10 +20,8 @@ use codex_home::failure::Failure;
 use super::findings::Findings;
 use crate::gateways::{Gateways, Known, Pick};
 
-pub use homes::{in_order, outcome};
-
 /// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Status {
     /// It is right.
     Ok,
@@ -47,10 +46,10 @@ impl Status {
 }
 
 /// How to find out what rests on an assumption.
-const FIND_OUT: &str = "run `codex-home doctor` again while the gateway runs, or after it has answered a message";
+pub const FIND_OUT: &str = "run `codex-home doctor` again while the gateway runs, or after it has answered a message";
 
 /// One line.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Check {
     /// What was checked.
     pub id: &'static str,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use codex_home::display::{plain_text, shell_word};
 use codex_home::invocation::Invocation;
 use codex_home::settings::lexically_normal;
@@ -20,7 +20,7 @@ pub struct Pick {
     #[arg(long, conflicts_with = "state_dir")]
     pub dev: bool,
     /// The gateway with this state directory
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub state_dir: Option<PathBuf>,
 }
 

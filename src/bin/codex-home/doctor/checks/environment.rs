@@ -37,19 +37,20 @@ impl Checks<'_> {
 
     pub(super) fn journal(&mut self) {
         let starts = &self.findings.starts;
-        let failed: Vec<_> = starts.iter().filter_map(|start| Some((&start.time, start.error.as_ref()?))).collect();
-        match (starts.len(), failed.first()) {
+        // A start that succeeded shows that what failed before is over.
+        let succeeded = starts.iter().take_while(|start| start.error.is_none()).count();
+        match (succeeded, starts.first().and_then(|start| Some((&start.time, start.error.as_ref()?)))) {
             (0, None) => self.never_started(),
             (1, None) => self.ok("journal", "the last start succeeded"),
             (count, None) => self.ok("journal", format!("the last {count} starts succeeded")),
-            (count, Some((time, error))) => {
+            (_, Some((time, error))) => {
                 let time = plain_text(time.get(..16).unwrap_or(time).replace('T', " "));
-                let failed = failed.len();
-                let text = format!(
-                    "{failed} of the last {count} starts failed, the latest at {time} UTC: {}",
-                    plain_text(error)
-                );
-                self.warn("journal", text, "run `codex-home log`");
+                let failed = starts.iter().take_while(|start| start.error.is_some()).count();
+                let which = match failed {
+                    1 => format!("the last start failed, at {time} UTC"),
+                    _ => format!("the last {failed} starts failed, the latest at {time} UTC"),
+                };
+                self.warn("journal", format!("{which}: {}", plain_text(error)), "run `codex-home log`");
             }
         }
     }

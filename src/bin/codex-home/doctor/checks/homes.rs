@@ -1,7 +1,5 @@
 //! The personal home, and the homes that hosts inject.
 
-use std::path::Path;
-
 use codex_home::decide::Decision;
 use codex_home::failure::Failure;
 use codex_home::home::auth::Login;
@@ -69,7 +67,6 @@ impl Checks<'_> {
 
     pub(super) fn homes(&mut self) {
         let findings = self.findings;
-        let mut fine = 0;
         for home in findings.homes.iter().filter(|home| home.is_used != Some(false)) {
             let before = self.all.len();
             self.symlinked_bridge(home);
@@ -77,15 +74,15 @@ impl Checks<'_> {
             if findings.problems.is_empty() {
                 self.home(home);
             }
-            fine += usize::from(self.all.len() == before);
+            if self.all.len() == before {
+                self.fine(home);
+            }
             if home.inspection.kind != Kind::Personal {
                 self.files(&home.files);
             }
         }
-        match fine {
-            0 => {}
-            1 => self.ok("homes", "1 home needs nothing"),
-            _ => self.ok("homes", format!("{fine} homes need nothing")),
+        for home in findings.homes.iter().filter(|home| home.is_used == Some(false)) {
+            self.ok("homes", format!("`{}` is left over: this OpenClaw does not use it", self.path(&home.path)));
         }
     }
 
@@ -193,23 +190,5 @@ impl Checks<'_> {
             "with `bridges = [\"{shown}\"]` in the settings it is treated as a bridge; what that risks: {risk}"
         );
         self.warn("home-left-alone", text, help);
-    }
-}
-
-/// Returns the homes as they are shown: those in use first.
-pub fn in_order(homes: &[JudgedHome]) -> Vec<&JudgedHome> {
-    let mut homes: Vec<_> = homes.iter().collect();
-    homes.sort_by_key(|home| home.is_used == Some(false));
-    homes
-}
-
-/// Returns what the launcher would do about a home, for the table.
-pub fn outcome(home: &JudgedHome, shown: impl Fn(&Path) -> String) -> String {
-    match &home.start.decision {
-        _ if home.is_used == Some(false) => "left over: this OpenClaw does not use it".to_owned(),
-        Decision::Refuse(failure) => format!("starts nothing ({})", failure.code()),
-        Decision::Keep { .. } => "leaves it as it is".to_owned(),
-        Decision::Repair(_) => "repairs its auth.json".to_owned(),
-        Decision::Redirect(redirect) => format!("uses {} instead", shown(&redirect.shown)),
     }
 }
