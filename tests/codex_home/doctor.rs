@@ -3,7 +3,7 @@
 mod gateways;
 mod homes;
 mod running;
-mod service;
+pub mod service;
 mod settings;
 
 use std::fs;

@@ -110,14 +110,14 @@ off       codex is started in `~/.openclaw/agents/main/agent/harness-auth/codex/
 asked for codex app-server
 injected  ✗ `~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241` (bridge) cannot log in: auth.json has no `id_token` (missing-id-token)
 personal  ✗ `~/.codex` (personal) cannot log in: the directory does not exist (home-missing)
-decision  refuse: bridge: auth.json has no `id_token` (missing-id-token); personal: the directory does not exist (home-missing)
+decision  refuse
 starts    nothing, exit code 78
           no usable Codex home: bridge `~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241`: auth.json has no `id_token` (missing-id-token)
           personal `~/.codex`: the directory does not exist (home-missing)
           help: run `openclaw models auth login --provider openai-codex`
 
 the strategy in force is `auto`; with another one:
-redirect  nothing is started: bridge: auth.json has no `id_token` (missing-id-token); personal: the directory does not exist (home-missing)
+redirect  nothing is started, for the same reason
 repair    nothing is started: bridge: auth.json has no `id_token` (missing-id-token); personal: the strategy `repair` does not use it (strategy-forbids)
 off       codex is started in `~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241`, which is left as it is
 

@@ -32,8 +32,7 @@ fn texts() -> Vec<Case> {
                 &mut codex_home(&person, &["inspect"]),
                 0,
                 str![[r#"
-✓ ~/.codex (personal)
-  can log in: it holds a ChatGPT login (ok-chatgpt)
+✓ `~/.codex` (personal) can log in: it holds a ChatGPT login (ok-chatgpt)
   chatgpt login of account …5555
 
 "#]],
@@ -48,8 +47,7 @@ fn texts() -> Vec<Case> {
                 inspect.env("CODEX_HOME", person.bridge()),
                 1,
                 str![[r#"
-✗ ~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241 (bridge)
-  cannot log in: auth.json has no `id_token` (missing-id-token)
+✗ `~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241` (bridge) cannot log in: auth.json has no `id_token` (missing-id-token)
   chatgpt login of account …5555
   the launcher could repair its auth.json
   help: run `codex-home install`: its host writes this home anew at each turn

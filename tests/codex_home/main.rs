@@ -20,6 +20,7 @@ mod decisions;
 mod support;
 
 mod cli;
+mod completions;
 mod config;
 mod config_edit;
 mod doctor;
@@ -29,6 +30,8 @@ mod install;
 mod log;
 mod man;
 mod openclaw_stand_in;
+mod report;
+mod screens;
 mod verify;
 
 use std::process::{Command, ExitCode};
@@ -90,13 +93,16 @@ fn main() -> ExitCode {
     if let Some(code) = openclaw_stand_in::act().or_else(stand_in::act) {
         return code;
     }
-    let cases: [Vec<Case>; 10] = [
+    let cases: [Vec<Case>; 13] = [
         inspect::cases(),
         explain::cases(),
         log::cases(),
         config::cases(),
         config_edit::cases(),
         cli::cases(),
+        completions::cases(),
+        report::cases(),
+        screens::cases(),
         doctor::cases(),
         install::cases(),
         man::cases(),

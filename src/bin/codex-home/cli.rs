@@ -75,7 +75,7 @@ pub enum Command {
         #[arg(long)]
         force: bool,
     },
-    /// Start what the gateway would start, and show which login codex says it holds
+    /// Start codex as the gateway would, and show which login it says it holds
     ///
     /// Starts it in the gateway's environment and in the home that OpenClaw would inject, asks it over stdio, and ends it. codex
     /// writes into its home at any start; what may be written is printed first. Exit codes: 0 codex says that it is logged in, 1 it
@@ -171,9 +171,9 @@ pub enum Command {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Print what to paste into an issue: what `doctor` found and the last starts, without names of yours
+    /// Print what to paste into an issue, without names of yours
     ///
-    /// Markdown. Your home directory, user and host names, account ids, and every name in a path that is not one of OpenClaw's,
+    /// Markdown: versions, what `doctor` found, and the last starts. Your home directory, user and host names, account ids, and every name in a path that is not one of OpenClaw's,
     /// codex's or an installer's are replaced.
     #[command(after_help = example!("codex-home report > report.md", "docs/doctor.md#report"))]
     Report {

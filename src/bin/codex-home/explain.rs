@@ -243,7 +243,11 @@ impl Explanation {
         }
         let style = if self.start.failure().is_none() { GOOD } else { BAD };
         let decision = painted(style, self.start.decision.name());
-        item("decision", &format!("{decision}: {}", self.start.because()), printer)?;
+        match self.start.failure() {
+            // What is wrong is said below.
+            Some(_) => item("decision", &decision, printer)?,
+            None => item("decision", &format!("{decision}: {}", self.start.because()), printer)?,
+        }
         if let Some((path, reason)) = self.not_used() {
             let path = path.map_or_else(|| "your own home".to_owned(), |path| format!("`{}`", printer.path(path)));
             item("not used", &format!("{path}, because {reason:#}"), printer)?;
@@ -295,6 +299,9 @@ impl Explanation {
                 Decision::Keep { .. } => format!("codex is started in {home}, which is left as it is"),
                 Decision::Redirect(_) => format!("codex is started in {home} instead"),
                 Decision::Repair(_) => format!("codex is started in {home}, which is repaired first"),
+                Decision::Refuse(_) if other.because() == self.start.because() => {
+                    "nothing is started, for the same reason".to_owned()
+                }
                 Decision::Refuse(_) => format!("nothing is started: {}", other.because()),
             };
             item(other.observed.settings.strategy.name(), &text, printer)?;

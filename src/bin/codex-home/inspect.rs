@@ -10,7 +10,7 @@ use codex_home::invocation::Invocation;
 use codex_home::settings::{Settings, lexically_normal};
 
 use crate::config;
-use crate::error::CliResult;
+use crate::error::{CliError, CliResult};
 use crate::printer::{BAD, DIM, DOUBTFUL, GOOD, Printer, painted};
 
 /// Describes the home in `directory`, else `$CODEX_HOME`, else the personal one.
@@ -31,9 +31,7 @@ pub fn run(invocation: &Invocation, directory: Option<PathBuf>, json: bool, prin
     if json {
         printer.json(&inspection)?;
     } else {
-        for line in described(&inspection, printer) {
-            printer.line(line)?;
-        }
+        print(&inspection, printer)?;
     }
     Ok(match inspection.login {
         Login::Usable(_) => 0,
@@ -69,23 +67,23 @@ fn suspect_variable(inspection: &mut Inspection, invocation: &Invocation, settin
     };
 }
 
-/// Returns a home in a few lines.
-fn described(inspection: &Inspection, printer: &Printer) -> Vec<String> {
+/// Prints a home in a few lines.
+fn print(inspection: &Inspection, printer: &mut Printer) -> Result<(), CliError> {
     let (mark, can) = mark(&inspection.login);
-    let home = inspection.home.as_deref().map_or_else(|| "no home".to_owned(), |home| printer.path(home));
-    let mut lines = vec![
-        format!("{mark} {home} {}", painted(DIM, &format!("({})", inspection.kind.name()))),
-        format!("  {can}: {:#}", inspection.reason()),
-    ];
+    let home = inspection.home.as_deref().map(|home| format!("`{}`", printer.path(home)));
+    let home = home.unwrap_or_else(|| "no home".to_owned());
+    let kind = painted(DIM, &format!("({})", inspection.kind.name()));
+    printer.sentence(&format!("{mark} "), 2, &format!("{home} {kind} {can}: {:#}", inspection.reason()))?;
     if let Some(account) = &inspection.account {
-        lines.push(format!("  {} login of account {account}", inspection.holds));
+        printer.sentence("  ", 2, &format!("{} login of account {account}", inspection.holds))?;
     }
-    lines.extend(inspection.remarks.iter().map(|remark| format!("  note: {remark}")));
+    for remark in &inspection.remarks {
+        printer.sentence("  note: ", 8, remark)?;
+    }
     if inspection.repairable {
-        lines.push("  the launcher could repair its auth.json".to_owned());
+        printer.line("  the launcher could repair its auth.json")?;
     }
-    lines.extend(inspection.help.iter().map(|help| format!("  help: {help}")));
-    lines
+    inspection.help.iter().try_for_each(|help| printer.help(2, help))
 }
 
 /// Returns the mark of an answer, and its words.

@@ -6,7 +6,8 @@
 
 mod lines;
 
-use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
+use std::io::{self, ErrorKind, IsTerminal, Write as _};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -20,7 +21,6 @@ use indicatif::ProgressBar;
 use serde::Serialize;
 
 use crate::error::{CliError, CliResult};
-use lines::Code;
 
 /// What is right.
 pub const GOOD: Style = AnsiColor::Green.on_default();
@@ -37,6 +37,18 @@ pub const DIM: Style = Style::new().dimmed();
 const LONGEST: u16 = 120;
 /// The shortest line that is wrapped: a terminal that says less does not know its width.
 const SHORTEST: u16 = 20;
+
+/// How a line begins that says what to do.
+const HELP: &str = "  help: ";
+
+/// Returns how wide lines are, if it is a terminal.
+fn width_of(output: impl AsFd + IsTerminal) -> Option<usize> {
+    let (width, _) = terminal_size::terminal_size_of(&output).filter(|_| output.is_terminal())?;
+    Some(match width.0 {
+        0..SHORTEST => 80,
+        width => usize::from(width.min(LONGEST)),
+    })
+}
 
 /// Returns `text` in a style.
 pub fn painted(style: Style, text: &str) -> String {
@@ -65,18 +77,14 @@ pub struct Printer {
     person_home: Option<PathBuf>,
     /// The width of the terminal, if stdout is one.
     width: Option<usize>,
+    has_printed: bool,
 }
 
 impl Printer {
     /// Returns a printer that shows `person_home` as `~`.
-    #[expect(clippy::disallowed_methods, reason = "the one writer of stdout, which asks whether that is a terminal")]
+    #[expect(clippy::disallowed_methods, reason = "the one writer of stdout")]
     pub fn new(person_home: Option<PathBuf>) -> Self {
-        let size = terminal_size::terminal_size().filter(|_| io::stdout().is_terminal());
-        let width = size.map(|(width, _)| match width.0 {
-            0..SHORTEST => 80,
-            width => usize::from(width.min(LONGEST)),
-        });
-        Self { out: AutoStream::auto(io::stdout()), person_home, width }
+        Self { out: AutoStream::auto(io::stdout()), person_home, width: width_of(io::stdout()), has_printed: false }
     }
 
     /// Returns a path as text shows it.
@@ -87,30 +95,36 @@ impl Printer {
     /// Prints one line.
     pub fn line(&mut self, text: impl AsRef<str>) -> Result<(), CliError> {
         writeln!(self.out, "{}", text.as_ref())?;
+        self.has_printed = true;
         Ok(())
     }
 
-    /// Prints a sentence behind `first`; its continued lines begin with `indent` spaces. Paths in backticks are shortened.
+    /// Prints a sentence behind `first`; its continued lines begin with `indent` spaces. In a terminal paths in backticks are
+    /// shortened.
     pub fn sentence(&mut self, first: &str, indent: usize, text: &str) -> Result<(), CliError> {
-        self.wrapped(first, indent, text, Code::Read)
+        match self.width {
+            Some(width) => self.pasted(first, indent, &lines::with_short_paths(text, width)),
+            None => self.pasted(first, indent, text),
+        }
     }
 
-    /// Prints what to do, whose commands are to be pasted, below a line that is indented by `indent`.
+    /// Prints what to do, below a line that is indented by `indent`. Its paths are pasted, and so stay whole.
     pub fn help(&mut self, indent: usize, help: &str) -> Result<(), CliError> {
         let first = format!("{}help: ", " ".repeat(indent));
-        self.wrapped(&first, first.len(), help, Code::Pasted)
+        self.pasted(&first, first.len(), help)
     }
 
-    /// Prints a text whose commands are to be pasted behind `first`.
-    pub fn pasted(&mut self, first: &str, text: &str) -> Result<(), CliError> {
-        self.wrapped(first, first.len(), text, Code::Pasted)
-    }
-
-    fn wrapped(&mut self, first: &str, indent: usize, text: &str, code: Code) -> Result<(), CliError> {
+    /// Prints a text as [`sentence`](Self::sentence) does, with whole paths.
+    pub fn pasted(&mut self, first: &str, indent: usize, text: &str) -> Result<(), CliError> {
         match self.width {
-            Some(width) => lines::wrapped(first, indent, text, code, width).iter().try_for_each(|line| self.line(line)),
+            Some(width) => lines::wrapped(first, indent, text, width).iter().try_for_each(|line| self.line(line)),
             None => self.line(format!("{first}{text}")),
         }
+    }
+
+    /// Prints an empty line, if anything was printed before.
+    pub fn gap(&mut self) -> Result<(), CliError> {
+        if self.has_printed { self.line("") } else { Ok(()) }
     }
 
     /// Prints bytes unchanged.
@@ -165,8 +179,16 @@ impl Printer {
     #[expect(clippy::disallowed_methods, reason = "remarks go to stderr")]
     pub fn remark(&self, text: &str) {
         let mut err = AutoStream::auto(io::stderr());
-        // There is no other place to report a failure to.
-        let _ = writeln!(err, "codex-home: {text}");
+        let text = format!("codex-home: {text}");
+        let lines = text.lines().flat_map(|line| match (width_of(io::stderr()), line.strip_prefix(HELP)) {
+            (Some(width), Some(help)) => lines::wrapped(HELP, HELP.len(), help, width),
+            (Some(width), None) => lines::wrapped("", 2, line, width),
+            (None, _) => vec![line.to_owned()],
+        });
+        for line in lines {
+            // There is no other place to report a failure to.
+            let _ = writeln!(err, "{line}");
+        }
     }
 
     /// Shows on stderr that something is waited for, if that is a terminal.

@@ -2,6 +2,7 @@
 
 mod redact;
 
+use std::collections::BTreeMap;
 use std::env::consts::{ARCH, OS};
 
 use codex_home::invocation::Invocation;
@@ -95,7 +96,7 @@ impl Report<'_> {
 
     fn checks(&mut self, gateway: Option<&str>, checks: &[Check]) -> Result<(), CliError> {
         let of = gateway.map(|name| format!(" (gateway `{name}`)")).unwrap_or_default();
-        let mut alike = std::collections::HashMap::new();
+        let mut alike = BTreeMap::new();
         for check in checks {
             let count: &mut usize = alike.entry((check.id, check.status)).or_default();
             *count += 1;

@@ -17,25 +17,29 @@ pub fn print(examination: &Examination, all: bool, printer: &mut Printer) -> Res
     print_checks(common, all, printer)?;
     if let [_, _, ..] = gateways.as_slice() {
         for Examined { findings, checks } in gateways {
-            printer.line("")?;
+            printer.gap()?;
             printer.sentence("", 2, &painted(HEAD, &heading(&findings.openclaw.gateway, printer)))?;
             print_checks(checks, all, printer)?;
         }
     }
     let count = |status| examination.checks().filter(|check| check.status == status).count();
-    if let Some(find_out) = examination.checks().find_map(|check| Some(split(check.help.as_deref()?)?.0)) {
-        printer.line("")?;
-        printer.pasted("what is marked `?` rests on an assumption: ", find_out)?;
+    let first = first_help(examination);
+    let find_out = examination.checks().find_map(|check| Some(split(check.help.as_deref()?)?.0));
+    // Once, and not again as the first thing to do.
+    if let Some(find_out) = find_out.filter(|find_out| first != Some(*find_out)) {
+        printer.gap()?;
+        printer.pasted("what is marked `?` rests on an assumption: ", 2, find_out)?;
     }
     let right = count(Status::Ok);
     if right > 0 && !all {
         let are = if right == 1 { "1 check is right".to_owned() } else { format!("{right} checks are right") };
         let text = format!("{are}: `codex-home doctor --all` shows {}", if right == 1 { "it" } else { "them" });
-        printer.line("")?;
+        printer.gap()?;
         printer.sentence(&format!("{} ", mark(Status::Ok)), 2, &text)?;
     }
-    printer.line("")?;
-    print_summary(examination, count, printer)
+    printer.gap()?;
+    print_summary(count, printer)?;
+    first.map_or(Ok(()), |first| printer.pasted("first: ", 7, first))
 }
 
 /// Returns the line over what is said about one of several gateways.
@@ -117,39 +121,35 @@ fn print_checks(checks: &[Check], all: bool, printer: &mut Printer) -> Result<()
     Ok(())
 }
 
-/// Prints the last line: how much is wrong, and what to do first.
-fn print_summary(
-    examination: &Examination,
-    count: impl Fn(Status) -> usize,
-    printer: &mut Printer,
-) -> Result<(), CliError> {
+/// Prints how much is wrong.
+fn print_summary(count: impl Fn(Status) -> usize, printer: &mut Printer) -> Result<(), CliError> {
     let words = |status, one: &str, many: &str| match count(status) {
         0 => None,
         1 => Some(format!("1 {one}")),
         number => Some(format!("{number} {many}")),
     };
-    let counts = [
-        words(Status::Fail, "thing does not work", "things do not work"),
+    let broken = words(Status::Fail, "thing does not work", "things do not work");
+    let is_broken = broken.is_some();
+    let doubtful = [
         words(Status::Warn, "deserves a look", "deserve a look"),
         words(Status::Unknown, "is not known", "are not known"),
     ];
-    let is_broken = counts.first().is_some_and(Option::is_some);
-    let counts: Vec<_> = counts.into_iter().flatten().collect();
+    let counts: Vec<_> = [broken].into_iter().chain(doubtful).flatten().collect();
     let text = match (counts.is_empty(), is_broken) {
         (true, _) => "nothing is wrong".to_owned(),
         (false, true) => counts.join(", "),
         (false, false) => format!("nothing is broken: {}", counts.join(", ")),
     };
-    printer.sentence("", 0, &painted(HEAD, &text))?;
-    // A command comes before what depends on a condition.
+    printer.sentence("", 0, &painted(HEAD, &text))
+}
+
+/// Returns the first thing to do about the worst line; a command comes before what depends on a condition.
+fn first_help(examination: &Examination) -> Option<&str> {
     let helps = examination.checks().filter_map(|check| Some((check.status, check.help.as_deref()?)));
-    let rank = |(status, help): &(Status, &str)| (*status == Status::Fail, help.starts_with("run "), *status);
     let helps: Vec<_> = helps.filter(|(status, _)| *status != Status::Ok).collect();
+    let rank = |(status, help): &(Status, &str)| (*status == Status::Fail, help.starts_with("run "), *status);
     // Of several that are as bad, the first.
-    match helps.into_iter().rev().max_by_key(rank) {
-        Some((_, help)) => printer.pasted("first: ", first_of(help)),
-        None => Ok(()),
-    }
+    helps.into_iter().rev().max_by_key(rank).map(|(_, help)| first_of(help))
 }
 
 /// Splits a help into how to find out what is assumed, which is the same for all, and what to do then.

@@ -36,7 +36,7 @@ pub fn run(id: &str, json: bool, printer: &mut Printer) -> CliResult {
         return Ok(0);
     }
     printer.sentence(&format!("{} ", painted(HEAD, &format!("{id}:"))), 2, &entry.meaning)?;
-    printer.pasted("  what to run: ", &entry.run)?;
+    printer.pasted("  what to run: ", 15, &entry.run)?;
     printer.line("")?;
     printer.sentence("", 0, &format!("{}. {}", entry.heading, entry.introduction))?;
     // It says what `DIR` is, and which command means which home.

@@ -1,7 +1,7 @@
 //! Sentences as lines of a terminal: wrapped between words, long paths shortened in the middle.
 //!
-//! Pure. A command that is to be pasted is never broken or shortened: the terminal wraps what does not fit, and it is copied as one
-//! line.
+//! Pure. What is in backticks is never broken, for it may be a command that is pasted: the terminal wraps what does not fit, and it is
+//! copied as one line.
 
 use std::borrow::Cow;
 
@@ -16,33 +16,17 @@ const LEAST: usize = 20;
 /// How many of the last parts of a path are shown if they fit.
 const ENDING: usize = 3;
 
-/// What code in backticks is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Code {
-    /// To be read: a path is shortened, and the rest is wrapped like any text.
-    Read,
-    /// To be pasted: it stays whole.
-    Pasted,
-}
-
 /// Returns a text as lines of at most `width` columns. The first begins with `first`, the others with `indent` spaces.
-pub fn wrapped(first: &str, indent: usize, text: &str, code: Code, width: usize) -> Vec<String> {
+pub fn wrapped(first: &str, indent: usize, text: &str, width: usize) -> Vec<String> {
     let rest = " ".repeat(indent);
     let options = Options::new(width)
         .initial_indent(first)
         .subsequent_indent(&rest)
+        .break_words(false)
+        .word_separator(WordSeparator::Custom(words))
         .word_splitter(WordSplitter::NoHyphenation)
         .wrap_algorithm(WrapAlgorithm::FirstFit);
-    let owned = |lines: Vec<Cow<'_, str>>| lines.into_iter().map(Cow::into_owned).collect();
-    match code {
-        Code::Read => {
-            let text = with_short_paths(text, width.saturating_sub(AROUND).max(LEAST));
-            owned(textwrap::wrap(&text, options.word_separator(WordSeparator::AsciiSpace)))
-        }
-        Code::Pasted => {
-            owned(textwrap::wrap(text, options.word_separator(WordSeparator::Custom(words)).break_words(false)))
-        }
-    }
+    textwrap::wrap(text, options).into_iter().map(Cow::into_owned).collect()
 }
 
 /// Splits a line between words, and not in backticks.
@@ -55,8 +39,9 @@ fn words(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
     Box::new(parts.map(Word::from))
 }
 
-/// Returns a text whose paths in backticks are shortened to `limit` columns.
-fn with_short_paths(text: &str, limit: usize) -> String {
+/// Returns a text whose paths in backticks leave a line of `width` columns some room.
+pub fn with_short_paths(text: &str, width: usize) -> String {
+    let limit = width.saturating_sub(AROUND).max(LEAST);
     let is_path = |code: &str| code.starts_with(['/', '~']) && !code.contains(' ');
     let parts = text.split('`').enumerate().map(|(at, part)| match at % 2 {
         1 if is_path(part) => short_path(part, limit),
@@ -66,7 +51,7 @@ fn with_short_paths(text: &str, limit: usize) -> String {
 }
 
 /// Returns a path with `…` for its middle: the end tells the most, then the beginning.
-pub fn short_path(path: &str, limit: usize) -> String {
+fn short_path(path: &str, limit: usize) -> String {
     if display_width(path) <= limit {
         return path.to_owned();
     }

@@ -135,7 +135,9 @@ fn with_tilde(text: &str, home: &str) -> String {
 
 /// Splits a text into words and what is between them; the flag tells which it is.
 fn words(text: &str) -> impl Iterator<Item = (&str, bool)> {
-    let is_in_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '@' | '+') || !c.is_ascii();
+    let is_in_word = |c: char| {
+        c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '@' | '+') || !(c.is_ascii() || matches!(c, '—' | '…'))
+    };
     let mut rest = text;
     std::iter::from_fn(move || {
         let is_word = is_in_word(rest.chars().next()?);
