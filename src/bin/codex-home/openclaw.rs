@@ -9,6 +9,7 @@ pub mod package;
 pub mod variable;
 pub mod version;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use codex_home::invocation::Invocation;
@@ -154,16 +155,12 @@ impl OpenClaw {
                 _ => self.unexamined.push(format!("the `agentDir` `{}`", agent.text)),
             }
         }
-        let mut done = Vec::new();
-        for directory in agent_dirs {
-            if done.contains(&directory) {
-                continue;
-            }
+        let mut done = HashSet::new();
+        for directory in agent_dirs.into_iter().filter(|directory| done.insert(directory.clone())) {
             self.add_all(&directory.join("harness-auth/codex"), "", Purpose::HarnessAuth);
             self.add_all(&directory.join("cli-auth/codex"), "", Purpose::CliAuth);
             self.add_all(&directory.join("acp-auth"), "codex", Purpose::AcpAuth);
             self.add(directory.join("codex-home"), Purpose::Agent);
-            done.push(directory);
         }
         self.add_all(&state.join("acp-auth"), "codex", Purpose::AcpAuth);
         self.add(state.join("acpx/codex-home"), Purpose::Acpx);

@@ -1,6 +1,7 @@
 //! What the doctor says of homes, and of past starts.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -8,7 +9,7 @@ use super::Patient;
 use crate::support::fixture::{BRIDGE_REFRESH, KEY, OPAQUE_ACCESS, PERSONAL_REFRESH};
 use crate::support::openclaw::{Release, lay_package};
 use crate::support::tokens::ACCOUNT;
-use crate::support::{Case, auth, case};
+use crate::support::{Case, Need, auth, case};
 
 pub fn cases() -> Vec<Case> {
     vec![
@@ -104,6 +105,24 @@ pub fn cases() -> Vec<Case> {
             let text = patient.text(&mut patient.doctor());
             assert!(text.contains("more than 128 agents") && text.contains(super::HARNESS), "{text}");
         }),
+        case("doctor: four times the agents take four times as long, not sixteen times", || {
+            let took = |agents: usize| {
+                let patient = Patient::installed(Release::April);
+                // Those that exist and are not found, and those that depend on a variable.
+                let agent = |number: usize| match number % 2 {
+                    0 => json!({"agentDir": format!("~/agents/{number}")}),
+                    _ => json!({"agentDir": format!("${{A{number}}}/agents")}),
+                };
+                let config = json!({"agents": {"list": (0..agents).map(agent).collect::<Vec<_>>()}});
+                patient.openclaw.configure(&config.to_string());
+                let began = Instant::now();
+                crate::support::run(&mut patient.doctor());
+                began.elapsed()
+            };
+            let (few, many) = (took(5_000), took(20_000));
+            assert!(many < few * 8 + Duration::from_secs(1), "{few:?}, {many:?}");
+        })
+        .needs(Need::Deep),
         case("doctor: a thousand homes fit a few lines", || {
             let patient = Patient::installed(Release::April);
             for (agent, home) in (0..1000).map(|home| (home / 25, home % 25)) {

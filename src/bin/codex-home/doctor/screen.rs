@@ -24,7 +24,13 @@ pub fn print(examination: &Examination, all: bool, printer: &mut Printer) -> Res
     }
     let count = |status| examination.checks().filter(|check| check.status == status).count();
     let first = first_help(examination);
-    let find_out = examination.checks().find_map(|check| Some(split(check.help.as_deref()?)?.0));
+    let ways: HashSet<_> = examination.checks().filter_map(|check| Some(split(check.help.as_deref()?)?.0)).collect();
+    let find_out = match ways.len() {
+        0 => None,
+        1 => ways.into_iter().next(),
+        // Each of several gateways has a command of its own; this one is for all.
+        _ => Some(FIND_OUT),
+    };
     // Once, and not again as the first thing to do.
     if let Some(find_out) = find_out.filter(|find_out| first != Some(*find_out)) {
         printer.gap()?;

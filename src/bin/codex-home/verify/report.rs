@@ -179,7 +179,7 @@ impl Report {
             line(Status::No, &error, printer)?;
         }
         if let Some(help) = self.help(|path| shell_word(path, None)) {
-            printer.line(format!("  help: {help}"))?;
+            printer.help(2, &help)?;
         }
         let Some(forecast) = &self.forecast else {
             return item(
@@ -282,7 +282,7 @@ impl Report {
 
 /// Prints a heading and a text beside it.
 fn item(heading: &str, text: &str, printer: &mut Printer) -> Result<(), CliError> {
-    printer.line(format!("{} {text}", painted(HEAD, &format!("{heading:9}"))))
+    printer.sentence(&format!("{} ", painted(HEAD, &format!("{heading:9}"))), 10, text)
 }
 
 /// Prints one line of what was seen.
@@ -292,7 +292,7 @@ fn line(status: Status, text: &str, printer: &mut Printer) -> Result<(), CliErro
         Status::No => painted(BAD, "✗"),
         Status::Unknown => painted(DOUBTFUL, "?"),
     };
-    printer.line(format!("{mark} {text}"))
+    printer.sentence(&format!("{mark} "), 2, text)
 }
 
 fn seconds(took: Duration) -> String {
