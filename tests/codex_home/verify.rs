@@ -89,7 +89,7 @@ fn reports() -> Vec<Case> {
                 &mut verify,
                 0,
                 str![[r#"
-starts    [ROOT]/launcher/codex-home-shim app-server --listen stdio://
+starts    [ROOT]/launcher/codex-home-shim app-server --listen …
 in        ~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241
 assumes   the environment of this shell: no gateway runs, and no service of one is found
 may ask   codex, OpenAI's servers about the login
@@ -115,7 +115,7 @@ may write codex, in `~/.codex`: what it writes at any start: databases (`*.sqlit
                 said["started"],
                 json!({
                     "program": proof.person.launcher(),
-                    "args": ["app-server", "--listen", "stdio://"],
+                    "args": ["app-server", "--listen", "…"],
                     "codex_home": proof.person.bridge(),
                     "is_launcher": true,
                 })
@@ -253,7 +253,7 @@ fn starts() -> Vec<Case> {
             let args = json!(["-c", "model=\"x\"", "app-server"]);
             proof.openclaw.configure_app_server(&json!({"command": proof.person.launcher(), "args": args}));
             let (code, said) = proof.json(&[], &chatgpt());
-            assert_eq!((code, &said["started"]["args"]), (0, &json!(["-c", "model=…", "app-server"])), "{said:#}");
+            assert_eq!((code, &said["started"]["args"]), (0, &json!(["-c", "…", "app-server"])), "{said:#}");
             assert_eq!(proof.report().argv.len(), 4);
         }),
         case("verify: what OpenClaw 2026.4.21 starts if nothing is configured", || {
@@ -271,7 +271,7 @@ fn starts() -> Vec<Case> {
             proof.openclaw.configure_app_server(&app_server);
             let (code, said) = proof.json(&[], &chatgpt());
             assert_eq!((code, &said["started"]["codex_home"]), (0, &json!(null)), "{said:#}");
-            assert_eq!(said["started"]["args"], json!(["app-server", "--listen", "stdio://"]));
+            assert_eq!(said["started"]["args"], json!(["app-server", "--listen", "…"]));
         }),
     ]
 }

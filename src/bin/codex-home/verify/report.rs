@@ -5,11 +5,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use codex_home::display::{cause, plain_text, shell_word};
+use codex_home::request::without_values;
 use serde_json::{Value, json};
 
 use super::forecast::Forecast;
 use super::gateway::GatewayStart;
-use super::redact::{masked, redacted_arg, shown};
+use super::redact::{masked, shown};
 use super::session::{Account, Stopped, Turn};
 use super::{MOST, Seen, UNKNOWN};
 use crate::error::CliError;
@@ -44,7 +45,7 @@ impl Report {
     /// Says what is about to be started, and what may then be written.
     pub fn announce(&self, printer: &mut Printer) -> Result<(), CliError> {
         let start = &self.start;
-        let args = start.invocation.args.iter().map(|arg| redacted_arg(&arg.to_string_lossy()));
+        let args = self.args();
         let program = printer.path(&start.program);
         item("starts", &[program].into_iter().chain(args).collect::<Vec<_>>().join(" "), printer)?;
         let home = match start.invocation.codex_home() {
@@ -61,6 +62,12 @@ impl Report {
         item("may ask", "codex, OpenAI's servers about the login", printer)?;
         let writes = self.may_write(|path| printer.path(path));
         writes.iter().try_for_each(|text| item("may write", text, printer))
+    }
+
+    /// Returns the arguments without their values.
+    fn args(&self) -> Vec<String> {
+        let args = self.start.invocation.args.iter().map(|arg| arg.to_string_lossy().into_owned());
+        without_values(&args.collect::<Vec<_>>())
     }
 
     /// Returns what the start may write. `verify` itself writes nothing.
@@ -243,7 +250,7 @@ impl Report {
             "assumed": start.assumed,
             "started": {
                 "program": path(&start.program),
-                "args": start.invocation.args.iter().map(|arg| redacted_arg(&arg.to_string_lossy())).collect::<Vec<_>>(),
+                "args": self.args(),
                 "codex_home": start.invocation.codex_home().as_deref().map(path),
                 "is_launcher": start.is_launcher,
             },
