@@ -519,6 +519,26 @@ fn app_server() -> Vec<Case> {
                 let value = patient.json(&mut patient.doctor());
                 let shown = json!(["-c", "…", "app-server", "--listen", "…"]);
                 assert_eq!(value["openclaw"]["app_server"]["args"], shown);
+                // An unknown option, a value of its own, an attached one, a prompt, and a command with arguments.
+                let args = [
+                    "--canary",
+                    "app-server",
+                    "--ws-token-sha256",
+                    "canary",
+                    "-cx=canary",
+                    "canary",
+                    "--enable=canary",
+                ];
+                let command = format!("{} TOKEN=canary", launcher.display());
+                patient.openclaw.configure_app_server(&json!({"command": command, "args": args}));
+                let odd = patient.json(&mut patient.doctor());
+                let shown = json!(["…", "app-server", "--ws-token-sha256", "…", "-c=…", "…", "--enable=…"]);
+                assert_eq!(odd["openclaw"]["app_server"]["args"], shown);
+                let address = "wss://user:canary@bot.example/x?token=canary";
+                patient.openclaw.configure_app_server(&json!({"transport": "websocket", "url": address}));
+                let connected = patient.json(&mut patient.doctor());
+                assert!(connected.to_string().contains("it connects to `wss://bot.example/x`"), "{connected:#}");
+                let value = json!([value, odd, connected]);
                 let printed = patient.text(&mut patient.doctor()) + &value.to_string();
                 assert!(!printed.contains("canary"), "{printed}");
             },

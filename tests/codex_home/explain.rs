@@ -5,6 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
+use codex_home::reason::ReasonCode;
 use serde_json::{Value, json};
 use snapbox::str;
 
@@ -18,7 +19,7 @@ use crate::{ask, ask_json, codex_home, decisions, prints};
 pub fn cases() -> Vec<Case> {
     BESIDE.get_or_init(|| explained);
     let starts = decisions::cases().into_iter().map(|case| case.prefixed("explain says what the start then does: "));
-    starts.chain(texts()).chain(starts_that_are_asked_about()).chain(hosts()).collect()
+    starts.chain(texts()).chain(reasons()).chain(starts_that_are_asked_about()).chain(hosts()).collect()
 }
 
 /// `explain` for the start that `command` is; returns the comparison with what that start then does.
@@ -168,6 +169,47 @@ off       codex is started in `~/.openclaw/agents/main/agent/harness-auth/codex/
             });
             assert_eq!((code, &said), (0, &expected), "{said:#}");
         }),
+    ]
+}
+
+fn reasons() -> Vec<Case> {
+    vec![
+        case("explain: what every reason means is in the documentation, with what to run", || {
+            let person = Fixture::new();
+            for code in ReasonCode::ALL {
+                let (exit, said) = ask_json(&person, &mut codex_home(&person, &["explain", "--json", code.id()]));
+                assert_eq!((exit, &said["id"]), (0, &json!(code.id())));
+                for field in ["meaning", "run", "heading"] {
+                    let text = said[field].as_str().unwrap();
+                    assert!(!text.is_empty() && !text.contains(['|', '[']), "{said:#}");
+                }
+            }
+        }),
+        case("explain: an id that is none is answered with one that is similar, and not with all of them", || {
+            let person = Fixture::new();
+            let finished = ask(&person, &mut codex_home(&person, &["explain", "missing-token"]));
+            assert_eq!((finished.code, finished.stdout.as_str()), (Some(2), ""), "{finished:?}");
+            assert!(finished.stderr.contains("a similar value exists: 'missing-id-token'"), "{}", finished.stderr);
+            assert!(finished.stderr.lines().count() < 8, "{}", finished.stderr);
+        }),
+        case(
+            "explain: without a home, each one that a gateway injects, with the arguments that it is used with",
+            || {
+                let person = Fixture::issue_70511();
+                let openclaw = OpenClaw::lay(&person, Release::April);
+                let (code, said) =
+                    ask_json(&person, &mut codex_home(&person, &["explain", "--json", "--profile", "default"]));
+                let starts = said["starts"].as_array().unwrap();
+                let homes: Vec<_> = starts.iter().map(|start| start["invocation"]["codex_home"].clone()).collect();
+                let expected: Vec<_> = openclaw.homes.iter().map(|home| json!(home)).collect();
+                assert!(homes.len() == 2 && expected.iter().all(|home| homes.contains(home)), "{homes:#?}");
+                let subcommands: Vec<_> =
+                    starts.iter().map(|start| start["invocation"]["subcommand"].clone()).collect();
+                assert_eq!((subcommands, &said["gateway"]), (vec![json!("app-server"), json!("exec")], &Value::Null));
+                assert!(starts.iter().all(|start| start["gateway"] == "default"), "{said:#}");
+                assert_eq!(code == 0, starts.iter().all(|start| start["exit_code"].is_null()), "{said:#}");
+            },
+        ),
     ]
 }
 

@@ -2,7 +2,7 @@
 
 mod redact;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env::consts::{ARCH, OS};
 
 use codex_home::invocation::Invocation;
@@ -38,8 +38,9 @@ pub fn run(invocation: &Invocation, pick: &Pick, printer: &mut Printer) -> CliRe
         report.checks(name, checks)?;
     }
     report.heading("last starts")?;
-    let journal = codex_home::journal::path(invocation);
-    let lines = journal.map(|path| crate::log::last(&path, STARTS)).unwrap_or_default();
+    // Several gateways may write to one journal.
+    let journals: BTreeSet<_> = examination.gateways.iter().filter_map(|one| one.findings.journal.as_deref()).collect();
+    let lines: Vec<_> = journals.into_iter().flat_map(|path| crate::log::last(path, STARTS)).collect();
     for start in lines.iter().filter_map(|line| serde_json::from_str(line).ok()) {
         report.start(&start)?;
     }

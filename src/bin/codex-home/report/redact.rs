@@ -1,7 +1,7 @@
 //! Replaces names of the person's: directories, users, hosts, accounts, agents.
 //!
-//! In code only words stay that this program's documentation has too, and numbers of versions: whoever reads them learns nothing of
-//! the person. Every other word gets a number, the same word the same one.
+//! In code only words stay that this program's documentation has too, and short numbers: they tell nothing about the person. Every
+//! other word is replaced by a name with a number, the same word by the same one.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
