@@ -3,7 +3,7 @@
 mod gateways;
 mod homes;
 mod running;
-mod service;
+pub mod service;
 mod settings;
 
 use std::fs;
@@ -159,7 +159,7 @@ const HARNESS: &str = "~/.openclaw/agents/main/agent/harness-auth/codex/06bfb517
 const CLI: &str = "~/.openclaw/agents/main/agent/cli-auth/codex/5d41402abc4b2a76";
 const MIGRATE: &str = "openclaw migrate apply codex --from ~/.codex --agent main --include-secrets --item auth:openai";
 const ACPX: &str = "! `~/.openclaw/acpx/codex-home` cannot log in and is left as it is: there is no auth.json
-  help: with `bridges = [\"~/.openclaw/acpx/codex-home\"]` in the settings it is treated as a bridge; what that risks: an ACP \
+  help: to have it treated as a bridge, run `codex-home config set bridges ~/.openclaw/acpx/codex-home`; what that risks: an ACP \
 adapter logs out unasked if an error tells it to, and with codex 0.123 to 0.148 that ends your own login
 ";
 const HERE: &str = "✓ the launcher is `[ROOT]/launcher/codex-home-shim`

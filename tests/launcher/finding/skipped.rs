@@ -336,7 +336,7 @@ pub fn settings() -> Vec<Case> {
             person.write_settings("codex = \"/nowhere/codex\"\n");
             let ended = run(&mut on_path(&person, person.root().join("bin")).command);
             assert_eq!(ended.code, Some(127), "{ended:?}");
-            let parts = ["`codex` in `~/.config/codex-home-shim/config.toml`", "remove the line"];
+            let parts = ["`codex` in `~/.config/codex-home-shim/config.toml`", "run `codex-home config unset codex`"];
             for part in parts.iter().skip(usize::from(cfg!(target_os = "macos"))) {
                 assert!(ended.stderr.contains(part), "`{part}` is not in {}", ended.stderr);
             }
