@@ -43,7 +43,12 @@ fn unknown() -> Vec<Case> {
         case("doctor: what rests on an assumption is `?`, and says how to find out", || {
             let patient = Patient::without_service(Release::April, "0.117.0");
             for id in ["app-server-command", "codex-gate", "codex-under-service"] {
-                patient.says(id, "unknown", "presumably ", "run `codex-home verify`, or `codex-home doctor` again while the gateway runs");
+                patient.says(
+                    id,
+                    "unknown",
+                    "presumably ",
+                    "run `codex-home verify`, or `codex-home doctor` again while the gateway runs",
+                );
             }
             // That the home cannot log in was read; that the bot is dead was not.
             let lines = patient.lines("home-cannot-log-in", &mut patient.doctor());
