@@ -155,7 +155,7 @@ pub fn cases() -> Vec<Case> {
 const HARNESS: &str = "~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241";
 const MIGRATE: &str = "openclaw migrate apply codex --from ~/.codex --agent main --include-secrets --item auth:openai";
 const ACPX: &str = "! `~/.openclaw/acpx/codex-home` cannot log in and is left as it is: there is no auth.json
-  help: with `bridges = [\"~/.openclaw/acpx/codex-home\"]` in the settings it is treated as a bridge; what that risks: an ACP \
+  help: to have it treated as a bridge, run `codex-home config set bridges ~/.openclaw/acpx/codex-home`; what that risks: an ACP \
 adapter logs out unasked if an error tells it to, and with codex 0.123 to 0.148 that ends your own login
 ";
 const HERE: &str = "✓ the launcher is `[ROOT]/launcher/codex-home-shim`
@@ -172,7 +172,6 @@ const UNUSED_CLI: &str =
 ";
 const ONE: &str = "
 nothing is broken: 1 deserves a look
-first: with `bridges = [\"~/.openclaw/acpx/codex-home\"]` in the settings it is treated as a bridge
 ";
 const LATER: &str = "✓ `~/.openclaw/agents/main/agent/codex-home` is left as it is: the host logs in after the start\n";
 
@@ -208,9 +207,7 @@ first: run `codex-home install`\n",
 {HERE}{}{SERVICE}✓ `{HARNESS}` is redirected to `~/.codex`: auth.json has no `id_token`
 ✓ the last start succeeded
 
-nothing is broken: 1 deserves a look
-first: if one does, run `openclaw config set agents.defaults.cliBackends.codex-cli.command \
-[ROOT]/launcher/codex-home-shim`\n",
+nothing is broken: 1 deserves a look\n",
                 package("2026.4.21"),
                 minimum("2026.4.21", "0.118.0"),
             );

@@ -19,6 +19,7 @@ mod decisions;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod advice;
 mod cli;
 mod completions;
 mod config;
@@ -93,7 +94,7 @@ fn main() -> ExitCode {
     if let Some(code) = openclaw_stand_in::act().or_else(stand_in::act) {
         return code;
     }
-    let cases: [Vec<Case>; 13] = [
+    let cases: [Vec<Case>; 14] = [
         inspect::cases(),
         explain::cases(),
         log::cases(),
@@ -104,6 +105,7 @@ fn main() -> ExitCode {
         report::cases(),
         screens::cases(),
         doctor::cases(),
+        advice::cases(),
         install::cases(),
         man::cases(),
         verify::cases(),

@@ -105,8 +105,8 @@ nothing is wrong
 ✓ 4 checks are right: `codex-home doctor --all` shows them
 
 nothing is broken: 4 are not known
-first: run `codex-home doctor` again while the gateway runs, or after it has
-       answered a message
+first: run `codex-home verify`, or `codex-home doctor` again while the gateway
+       runs
 
 "#]],
             );
@@ -135,8 +135,8 @@ gateway `work`, its state in `~/.openclaw-work`, not running here
 ? presumably the gateway finds the same codex
 
 what is marked `?` rests on an assumption: run
-  `codex-home doctor --profile work` again while the gateway runs, or after it
-  has answered a message
+  `codex-home verify --profile work`, or `codex-home doctor --profile work`
+  again while the gateway runs
 
 ✓ 7 checks are right: `codex-home doctor --all` shows them
 

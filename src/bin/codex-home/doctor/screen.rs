@@ -149,13 +149,13 @@ fn print_summary(count: impl Fn(Status) -> usize, printer: &mut Printer) -> Resu
     printer.sentence("", 0, &painted(HEAD, &text))
 }
 
-/// Returns the first thing to do about the worst line; a command comes before what depends on a condition.
+/// Returns the first thing to do about the worst line. What depends on a condition or has a risk is never named alone.
 fn first_help(examination: &Examination) -> Option<&str> {
     let helps = examination.checks().filter_map(|check| Some((check.status, check.help.as_deref()?)));
-    let helps: Vec<_> = helps.filter(|(status, _)| *status != Status::Ok).collect();
-    let rank = |(status, help): &(Status, &str)| (*status == Status::Fail, help.starts_with("run "), *status);
+    let is_conditional = |help: &str| ["if ", "to ", "with "].iter().any(|word| help.starts_with(word));
+    let helps: Vec<_> = helps.filter(|(status, help)| *status != Status::Ok && !is_conditional(help)).collect();
     // Of several that are as bad, the first.
-    helps.into_iter().rev().max_by_key(rank).map(|(_, help)| first_of(help))
+    helps.into_iter().rev().max_by_key(|(status, _)| *status).map(|(_, help)| first_of(help))
 }
 
 /// Splits a help into how to find out what is assumed, which is the same for all, and what to do then.
