@@ -461,13 +461,36 @@ fn app_server() -> Vec<Case> {
                 ),
                 (
                     "#!/bin/sh\nexec env CODEX_HOME=/srv/codex codex app-server\n",
-                    "a script for `sh` that sets `CODEX_HOME` to `/srv/codex` and becomes `codex`",
+                    "a script for `sh` that sets `CODEX_HOME` to `/srv/codex`, becomes `codex` and gives codex other arguments",
                 ),
                 (
                     "#!/bin/sh\nif [ -d x ]; then\n  export CODEX_HOME=/x\nfi\nexec codex \"$@\"\n",
-                    "a script for `sh` that sets `CODEX_HOME` to `/x` and becomes `codex`, and does more that was not understood",
+                    "a script for `sh` that sets `CODEX_HOME` to `/x`, becomes `codex` and does more that was not understood",
                 ),
                 ("#!/usr/bin/python3\nimport os\n", "a script for `python3` that was not understood"),
+                // execvp hands it to sh.
+                ("exec codex \"$@\"\n", "a script for `sh` that becomes `codex`"),
+                // openclaw/openclaw#69400, #73057, and wrappers that hand a login on. No value is shown.
+                (
+                    "#!/bin/sh\nexport HOME=/h TOKEN=canary\nunset OPENAI_API_KEY CODEX_API_KEY\nexec doppler run -p canary -- codex \"$@\"\n",
+                    "a script for `sh` that sets `HOME`, `TOKEN`, unsets `OPENAI_API_KEY`, `CODEX_API_KEY` and starts codex through `doppler`",
+                ),
+                (
+                    "#!/bin/bash\ncp \"$HOME/.codex/auth.json\" \"$CODEX_HOME/auth.json\"\nexec codex \"$@\"\n",
+                    "a script for `bash` that becomes `codex` and copies a login (`auth.json`)",
+                ),
+                (
+                    "#!/bin/bash\nln -sf ~/.codex/auth.json $CODEX_HOME/auth.json\nexec codex \"$@\"\n",
+                    "a script for `bash` that becomes `codex` and links a login (`auth.json`)",
+                ),
+                (
+                    "#!/bin/bash\njq .x $CODEX_HOME/auth.json > /tmp/x && mv /tmp/x $CODEX_HOME/auth.json\nexec codex \"$@\"\n",
+                    "a script for `bash` that becomes `codex` and rewrites a login (`auth.json`)",
+                ),
+                (
+                    "#!/nix/store/0-zsh/bin/zsh\nexec codex \"$@\"\n",
+                    "a script for `zsh` that becomes `codex`; there is no such interpreter, `/nix/store/0-zsh/bin/zsh`",
+                ),
             ] {
                 let patient = Patient::new(Release::April);
                 let path = patient.person.write_program(&patient.person.home().join("bin/my-codex"), script);

@@ -66,9 +66,9 @@ pub enum Command {
     },
     /// Configure OpenClaw to run codex through the launcher
     ///
-    /// Runs `openclaw config set` and keeps the previous value, which `uninstall` restores. Refuses if OpenClaw can log codex
-    /// in itself (2026.7.1 and later), if its version is not known, and if there are several gateways and none is picked. Exit codes: 0 it is installed, 1 it is not, 3 there is no `openclaw` command and what to
-    /// write by hand was printed.
+    /// Runs `openclaw config set`, and keeps what was there for `uninstall`. Refuses if the launcher does nothing for this release
+    /// of OpenClaw, would start no codex that OpenClaw accepts, or would replace a script that does more. Exit codes: 0 it is
+    /// installed, 1 it is not, 3 OpenClaw did not make the change and what to write by hand was printed.
     Install {
         /// Which gateway
         #[command(flatten)]
@@ -76,15 +76,14 @@ pub enum Command {
         /// Print the command, do not run it
         #[arg(long)]
         dry_run: bool,
-        /// Install it also if OpenClaw can log codex in itself or its version is not known, or openclaw.json has includes,
-        /// is a symlink or has another owner
+        /// Install it whatever speaks against it, and say what does
         #[arg(long)]
         force: bool,
     },
     /// Restore what OpenClaw ran before `install`
     ///
-    /// Exit codes: 0 the launcher is no longer installed, 1 it still is or the setting was changed since, 3 there is no
-    /// `openclaw` command and what to do by hand was printed.
+    /// Exit codes: 0 the launcher is no longer installed, 1 it still is or the setting was changed since, 3 OpenClaw did not make
+    /// the change and what to do by hand was printed.
     Uninstall {
         /// Which gateway
         #[command(flatten)]
@@ -92,6 +91,9 @@ pub enum Command {
         /// Print the command, do not run it
         #[arg(long)]
         dry_run: bool,
+        /// Remove the settings and the journal of the launcher too
+        #[arg(long)]
+        purge: bool,
     },
     /// Start what the gateway would start, and show which login codex says it holds
     ///

@@ -6,7 +6,7 @@ pub mod app_server;
 mod checks;
 mod findings;
 mod homes;
-mod wrapper;
+pub mod wrapper;
 
 use std::cmp::Reverse;
 use std::path::Path;

@@ -92,10 +92,10 @@ fn run(cli: Cli, invocation: Invocation, printer: &mut Printer) -> CliResult {
         Command::Explain { home, pick, json, args } => explain::run(invocation, &pick, home, args, json, printer),
         Command::Doctor { pick, json } => doctor::run(&invocation, &pick, json, printer),
         Command::Install { pick, dry_run, force } => {
-            install::install(&invocation, &pick, Options { dry_run, force }, printer)
+            install::install(&invocation, &pick, Options { dry_run, force, purge: false }, printer)
         }
-        Command::Uninstall { pick, dry_run } => {
-            install::uninstall(&invocation, &pick, Options { dry_run, force: false }, printer)
+        Command::Uninstall { pick, dry_run, purge } => {
+            install::uninstall(&invocation, &pick, Options { dry_run, force: false, purge }, printer)
         }
         Command::Verify { home, pick, turn, limit, json } => {
             let options = verify::Options { home, pick, turn, limit, json };
