@@ -163,6 +163,7 @@ fn new_receipt(context: &Context<'_>, change: &Change, settings: &[Carried]) -> 
         installed,
         previous: current.filter(|_| !is_launcher),
         absent: tree::outermost_absent(context.tree.as_ref()).map(str::to_owned),
+        made_file: !disk::is_there(&context.config_file),
         link: link.flatten(),
         had_comments: context.config.has_comments,
         changed: Vec::new(),

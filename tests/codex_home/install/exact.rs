@@ -3,6 +3,8 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -10,10 +12,10 @@ use super::{Clinic, KEY, MOOD, wrapper};
 use crate::openclaw_stand_in::BACKUPS;
 use crate::support::fixture::UNPRIVILEGED;
 use crate::support::openclaw::Release;
-use crate::support::{Case, Need, case, forking, run};
+use crate::support::{Case, Need, case, forking, run, strace};
 
 pub fn cases() -> Vec<Case> {
-    [restored(), receipts(), sudo(), purge()].into_iter().flatten().collect()
+    [restored(), receipts(), killed(), sudo(), purge()].into_iter().flatten().collect()
 }
 
 fn restored() -> Vec<Case> {
@@ -117,6 +119,57 @@ fn receipts() -> Vec<Case> {
             clinic.succeeds(&["uninstall"]);
             assert_eq!(clinic.app_server(), wrapper());
         }),
+    ]
+}
+
+/// The calls that write, start or lock.
+const CALLS: [&str; 8] = ["write", "fsync", "rename", "fchmod", "flock", "unlink", "mkdir", "clone3"];
+
+/// A clinic whose OpenClaw runs a codex of its own choice, and its configuration.
+fn with_pinned_codex() -> (Clinic, Value) {
+    let clinic = Clinic::new(Release::April);
+    let pinned = json!({"command": clinic.person.codex()});
+    clinic.openclaw.configure_app_server(&pinned);
+    (clinic, pinned)
+}
+
+/// Kills a command at each of its calls that matter, after `before`, and has an uninstall restore everything.
+fn kill_at_each_call(verb: &str, before: impl Fn(&Clinic)) {
+    let (clinic, pinned) = with_pinned_codex();
+    let settings = clinic.person.write_settings("");
+    let mut kills = 0;
+    for call in CALLS {
+        for nth in 1..30 {
+            before(&clinic);
+            let what = format!("{call}:signal=KILL:when={nth}");
+            let finished = run(&mut strace::inject(&clinic.command(&[verb]), &what, false));
+            // An OpenClaw that was started makes its change all the same.
+            thread::sleep(Duration::from_millis(if finished.code == Some(0) { 0 } else { 150 }));
+            clinic.succeeds(&["uninstall"]);
+            assert_eq!(clinic.app_server(), pinned, "{call} {nth}");
+            assert_eq!(fs::read_to_string(&settings).unwrap(), "", "{call} {nth}");
+            if finished.code == Some(0) {
+                break;
+            }
+            kills += 1;
+        }
+    }
+    assert!(kills >= 10, "{kills}");
+    let names: Vec<_> =
+        fs::read_dir(settings.parent().unwrap()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["config.toml"]);
+}
+
+fn killed() -> Vec<Case> {
+    vec![
+        case("an install that is killed at any call that writes, starts or locks can be undone", || {
+            kill_at_each_call("install", |_| {});
+        })
+        .needs(Need::Strace),
+        case("an uninstall that is killed at any call that writes, starts or locks can be finished", || {
+            kill_at_each_call("uninstall", |clinic| drop(clinic.succeeds(&["install"])));
+        })
+        .needs(Need::Strace),
     ]
 }
 

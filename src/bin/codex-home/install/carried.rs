@@ -51,19 +51,21 @@ impl Carried {
         apply(start, &Edit::Set(key, self.value.clone())).map(drop)
     }
 
-    /// Puts the previous value back, if the setting was not changed since; returns whether it did.
+    /// Puts the previous value back, unless the setting was changed since; returns whether it is in place.
     pub fn put_back(&self, start: &Invocation, printer: &Printer) -> Result<bool, CliError> {
         let Some(key) = self.key() else { return Ok(false) };
         let (settings, _) = Settings::read(start);
-        if in_file(&settings, key).as_ref() != Some(&self.value) {
+        let now = in_file(&settings, key);
+        if now.as_ref() == Some(&self.value) {
+            let edit = match &self.previous {
+                Some(previous) => Edit::Set(key, previous.clone()),
+                None => Edit::Unset(self.key.clone()),
+            };
+            apply(start, &edit)?;
+        } else if now != self.previous {
             return Ok(false);
         }
-        let edit = match &self.previous {
-            Some(previous) => Edit::Set(key, previous.clone()),
-            None => Edit::Unset(self.key.clone()),
-        };
-        apply(start, &edit)?;
-        if let Some(file) = settings.file.as_deref().filter(|_| self.made_file)
+        if let Some(file) = settings.file.as_deref().filter(|file| self.made_file && disk::is_there(file))
             && let Err(error) = remove_if_blank(file)
         {
             printer.remark(&format!("`{}` cannot be removed: {}", printer.path(file), cause(&error)));

@@ -28,6 +28,8 @@ pub struct Plan {
     pub settings: Vec<Carried>,
     /// What speaks against it, the most important first.
     pub concerns: Vec<Concern>,
+    /// What a person should know of it.
+    pub remark: Option<String>,
 }
 
 impl Plan {
@@ -40,15 +42,12 @@ impl Plan {
             .flatten()
             .collect();
         if !context.openclaw.is_there() {
-            return Self { settings: Vec::new(), concerns };
+            return Self { concerns, ..Self::default() };
         }
         let choice = choose(context, printer);
         concerns.extend(planner.replaced().filter(|_| !choice.is_the_script));
         concerns.extend(choice.concern);
-        if let Some(remark) = choice.remark {
-            printer.remark(&remark);
-        }
-        Self { settings: choice.settings, concerns }
+        Self { settings: choice.settings, concerns, remark: choice.remark }
     }
 
     /// Refuses, unless nothing speaks against it or it is forced, in which case it is said.
@@ -58,6 +57,9 @@ impl Plan {
                 return Err(CliError::new(&*concern.message, &*concern.help));
             }
             printer.remark(&format!("installed all the same: {}", concern.message));
+        }
+        if let Some(remark) = &self.remark {
+            printer.remark(remark);
         }
         Ok(())
     }

@@ -36,6 +36,8 @@ pub struct Receipt {
     pub previous: Option<String>,
     /// The outermost setting around the value that was absent, if one was and that is known.
     pub absent: Option<String>,
+    /// Whether there was no configuration file.
+    pub made_file: bool,
     /// Where the configuration file led, if it was a symlink.
     pub link: Option<PathBuf>,
     /// Whether the file had comments, which OpenClaw drops.

@@ -103,6 +103,10 @@ fn make(
     let had_comments = context.config.has_comments || receipt.is_some_and(|receipt| receipt.had_comments);
     let installed = receipt.map(|receipt| &receipt.installed).or(context.config.command.as_ref());
     tell_changes(context, &changed, had_comments, installed.map_or("", String::as_str), printer)?;
+    if receipt.is_some_and(|receipt| receipt.made_file) {
+        let file = printer.path(&context.config_file);
+        printer.line(format!("before `install` there was no `{file}`; OpenClaw keeps it"))?;
+    }
     if let Some(link) = receipt.and_then(|receipt| receipt.link.as_deref()) {
         let [target, file] = [link, &context.config_file].map(|path| shell_word(path, None));
         printer.line(format!(
