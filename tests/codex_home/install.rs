@@ -504,8 +504,9 @@ fn paths() -> Vec<Case> {
 }
 
 /// The releases that are run: each with the day whose dependencies it gets, and what it says about a restart.
-const REAL: [(&str, &str, &str); 2] = [
+const REAL: [(&str, &str, &str); 3] = [
     ("2026.4.21", "2026-05-01", "restart the gateway: run `openclaw gateway restart`"),
+    ("2026.5.12", "2026-06-01", "restart the gateway: run `openclaw gateway restart`"),
     ("2026.9.6", "", "the gateway applies it without a restart"),
 ];
 
@@ -527,10 +528,7 @@ fn takes_and_gives_up(openclaw: &npm::OpenClaw, hint: &str) {
     symlink(&openclaw.command, bin.join("openclaw")).unwrap();
     let config = person.home().join(".openclaw/openclaw.json");
     fs::create_dir(config.parent().unwrap()).unwrap();
-    let app_server = || -> Value {
-        let value: Value = json5::from_str(&fs::read_to_string(&config).unwrap()).unwrap();
-        value["plugins"]["entries"]["codex"]["config"]["appServer"].clone()
-    };
+    let read = || -> Value { json5::from_str(&fs::read_to_string(&config).unwrap()).unwrap() };
     let succeeds = |args: &[&str]| {
         let mut command = person.codex_home(args);
         command.env("PATH", format!("{}:{}:/usr/bin:/bin", bin.display(), openclaw.node.display()));
@@ -543,18 +541,27 @@ fn takes_and_gives_up(openclaw: &npm::OpenClaw, hint: &str) {
         assert_eq!(finished.code, Some(0), "{args:?}: {finished:?}");
         finished.stdout
     };
-    for laid in [r#"{command: "${HOME}/bin/my codex", args: ["app-server"]}"#, "{}"] {
-        let before: Value = json5::from_str(laid).unwrap();
-        let text =
-            format!("// mine\n{{plugins: {{entries: {{codex: {{enabled: true, config: {{appServer: {laid}}}}}}}}}}}\n");
-        fs::write(&config, text).unwrap();
+    let inside = |app_server: &str| format!("{{plugins: {{entries: {{codex: {{config: {app_server}}}}}}}}}");
+    let all = [
+        inside(r#"{appServer: {command: "${HOME}/bin/my codex", args: ["app-server"]}}"#),
+        inside("{appServer: {}}"),
+        inside("{}"),
+        "{}".to_owned(),
+    ];
+    for laid in all {
+        fs::write(&config, format!("// mine\n{laid}\n")).unwrap();
         person.chmod(&config, 0o600);
+        let before = read();
         let said = succeeds(&["install", "--force"]);
         assert!(said.contains(hint) && said.contains("codex-home verify"), "{said}");
-        let installed = app_server();
-        assert_eq!((&installed["command"], &installed["args"]), (&json!(person.launcher()), &before["args"]));
+        assert!(said.contains("dropped the comments") && said.contains("openclaw.json.bak`"), "{said}");
+        let installed = read()["plugins"]["entries"]["codex"]["config"]["appServer"].clone();
+        assert_eq!(installed["command"], json!(person.launcher()));
         assert!(succeeds(&["install"]).starts_with("already installed"));
         succeeds(&["uninstall"]);
-        assert_eq!(app_server(), before);
+        let mut after = read();
+        // What is said: OpenClaw's own note.
+        after.as_object_mut().unwrap().remove("meta");
+        assert_eq!(after, before, "{laid}");
     }
 }

@@ -83,9 +83,10 @@ pub fn install(invocation: &Invocation, pick: &Pick, options: Options, printer: 
         }
         return print_command(&context, openclaw, &change, printer);
     }
-    if !options.force {
-        refuse_if_owned_by_other_user(&[&context.config_file, &context.receipts_file], invocation.uid)?;
-    }
+    let written = [&*context.receipts_file, &*context.config_file];
+    // A container may have the configuration of another user.
+    let written = if options.force { &written[..1] } else { &written[..] };
+    refuse_if_owned_by_other_user(written, invocation.uid)?;
     printer.line(format!("running `{}`", change.shown(openclaw)))?;
     match set(&context, openclaw, &change, &plan.settings, printer)? {
         Outcome::Made(hint) => {

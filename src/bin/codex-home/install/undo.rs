@@ -50,9 +50,9 @@ fn restore(context: &Context<'_>, options: Options, printer: &mut Printer) -> Cl
         return print_command(context, openclaw, &change, printer);
     }
     // What was installed among another user's files can be undone there; nothing else is written among them.
-    let own = [&context.receipts_file, &context.config_file];
-    let own = if receipt.is_some() { &own[..1] } else { &own[..] };
-    refuse_if_owned_by_other_user(&own.iter().map(|path| path.as_path()).collect::<Vec<_>>(), context.invocation.uid)?;
+    let written = [&*context.receipts_file, &*context.config_file];
+    let written = if receipt.is_some() { &written[..1] } else { &written[..] };
+    refuse_if_owned_by_other_user(written, context.invocation.uid)?;
     make(context, openclaw, &change, receipt, printer)
 }
 
