@@ -206,8 +206,8 @@ pub fn help(failure: &Failure, person_home: Option<&Path>) -> String {
         Failure::SettingsFile { path, problem } => settings_help(path, problem, person_home),
         Failure::NoUsableHome(homes) => homes.help.clone(),
         Failure::CodexSetting { skipped, .. } if skipped.is_repaired_in_place() => skipped.help(person_home, true),
-        Failure::CodexSetting { file: Some(file), .. } => {
-            format!("correct `{}` in `{}`, or remove the line", Key::Codex.name(), shell_word(file, person_home))
+        Failure::CodexSetting { file: Some(_), .. } => {
+            "run `codex-home config unset codex`, or set it to the absolute path of codex".to_owned()
         }
         Failure::CodexSetting { file: None, .. } => {
             format!("set `{}` to the absolute path of codex, or unset it", Key::Codex.variable())

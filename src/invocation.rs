@@ -148,12 +148,6 @@ impl Invocation {
         name.map_or_else(|| format!("uid {}", self.uid), |name| format!("user `{}`", plain_text(name)))
     }
 
-    /// Returns whether a variable whose name begins with `prefix` is set and not empty.
-    #[must_use]
-    pub fn has_var_with_prefix(&self, prefix: &str) -> bool {
-        self.env.iter().any(|(name, value)| name.as_encoded_bytes().starts_with(prefix.as_bytes()) && !value.is_empty())
-    }
-
     /// Returns whether a variable is set to something other than white space.
     #[must_use]
     pub fn is_not_blank(&self, name: &str) -> bool {

@@ -3,7 +3,7 @@
 mod gateways;
 mod homes;
 mod running;
-mod service;
+pub mod service;
 mod settings;
 
 use std::fs;
@@ -159,7 +159,7 @@ const HARNESS: &str = "~/.openclaw/agents/main/agent/harness-auth/codex/06bfb517
 const CLI: &str = "~/.openclaw/agents/main/agent/cli-auth/codex/5d41402abc4b2a76";
 const MIGRATE: &str = "openclaw migrate apply codex --from ~/.codex --agent main --include-secrets --item auth:openai";
 const ACPX: &str = "! `~/.openclaw/acpx/codex-home` cannot log in and is left as it is: there is no auth.json
-  help: with `bridges = [\"~/.openclaw/acpx/codex-home\"]` in the settings it is treated as a bridge; what that risks: an ACP \
+  help: to have it treated as a bridge, run `codex-home config set bridges ~/.openclaw/acpx/codex-home`; what that risks: an ACP \
 adapter logs out unasked if an error tells it to, and with codex 0.123 to 0.148 that ends your own login
 ";
 const HERE: &str = "✓ the launcher is `[ROOT]/launcher/codex-home-shim`
@@ -222,9 +222,8 @@ fn releases() -> Vec<Case> {
         }),
         case("doctor: OpenClaw 2026.5.2 logs its own homes in, and nothing logs that of acpx in", move || {
             let expected = format!(
-                "! OpenClaw runs codex itself, without the launcher
-  help: run `codex-home install`
-{ACPX}{}{HERE}{}{SERVICE}✓ 1 home needs nothing\n\n{TABLE}{LATER}",
+                "{ACPX}{}✓ OpenClaw runs codex itself, without the launcher
+{HERE}{}{SERVICE}✓ 1 home needs nothing\n\n{TABLE}{LATER}",
                 package("2026.5.2"),
                 minimum("2026.5.2", "0.125.0")
             );
@@ -496,16 +495,27 @@ fn app_server() -> Vec<Case> {
                 let path = patient.person.write_program(&patient.person.home().join("bin/my-codex"), script);
                 patient.openclaw.configure_app_server(&json!({"command": path}));
                 let text = format!("OpenClaw runs `{}`, {words}", path.display());
-                patient.says("app-server-command", "warn", &text, "run `codex-home install`");
+                let status = if words.contains("no such interpreter") { "fail" } else { "warn" };
+                patient.says("app-server-command", status, &text, "run `codex-home install`");
             }
         }),
         case("doctor: a wrapper for another home and codex is replaced by settings", || {
             let patient = Patient::new(Release::April);
-            let script = "#!/bin/sh\nCODEX_HOME=/srv/codex exec /opt/codex \"$@\"\n";
-            let path = patient.person.write_program(&patient.person.home().join("my-codex"), script);
+            let other = patient.person.home().join("other home");
+            fs::create_dir(&other).unwrap();
+            let script =
+                format!("#!/bin/sh\nCODEX_HOME=\"$HOME/other home\" exec {} \"$@\"\n", patient.codex.display());
+            let path = patient.person.write_program(&patient.person.home().join("my-codex"), &script);
             patient.openclaw.configure_app_server(&json!({"command": path}));
-            patient.says("app-server-command", "warn", "", "set `personal_home = \"/srv/codex\"`");
-            patient.says("app-server-command", "warn", "", "set `codex = \"/opt/codex\"`");
+            let home = format!("codex-home config set personal_home '{}'", other.display());
+            patient.says("app-server-command", "warn", "", &home);
+            let codex = format!("codex-home config set codex {}", patient.codex.display());
+            patient.says("app-server-command", "warn", "", &codex);
+            // A home that is not there, and a program that is not codex, are no advice.
+            let script = "#!/bin/sh\nCODEX_HOME=/nowhere/codex exec /usr/bin/env codex \"$@\"\n";
+            patient.person.write_program(&path, script);
+            let [_, _, help] = patient.lines("app-server-command", &mut patient.doctor()).remove(0);
+            assert!(!help.contains("config set"), "{help}");
         }),
         case(
             "doctor: a command that OpenClaw cannot start is wrong; one that depends on a variable is not guessed",

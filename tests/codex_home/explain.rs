@@ -221,7 +221,8 @@ fn starts_that_are_asked_about() -> Vec<Case> {
             let script = person.write_program(&person.root().join("script/codex"), "#!/nowhere/sh\n");
             let path = std::env::join_paths([script.parent().unwrap(), &person.root().join("bin")]).unwrap();
             let (_, said) = ask_json(&person, codex_home(&person, &["explain", "--json"]).env("PATH", &path));
-            let skipped = format!("`{}`: its interpreter `/nowhere/sh` is missing", script.display());
+            let skipped =
+                format!("`{}`: its interpreter `/nowhere/sh` is missing or is not a program", script.display());
             assert_eq!(said["launch"]["skipped"], json!([skipped]), "{said:#}");
             let text = ask(&person, codex_home(&person, &["explain"]).env("PATH", &path)).stdout;
             assert!(text.contains(&format!("says      skipped {skipped}\n")), "{text}");

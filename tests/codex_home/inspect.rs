@@ -148,7 +148,7 @@ fn homes() -> Vec<Case> {
                 "none",
                 null,
                 false,
-                "make the directory that `~/.codex` leads to, or remove that symlink"
+                "mount what `~/.codex` leads to, or run `rm ~/.codex`, then run `codex login`"
             ]),
         ),
         (

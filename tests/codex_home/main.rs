@@ -19,6 +19,7 @@ mod decisions;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod advice;
 mod cli;
 mod config;
 mod config_edit;
@@ -90,7 +91,7 @@ fn main() -> ExitCode {
     if let Some(code) = openclaw_stand_in::act().or_else(stand_in::act) {
         return code;
     }
-    let cases: [Vec<Case>; 10] = [
+    let cases: [Vec<Case>; 11] = [
         inspect::cases(),
         explain::cases(),
         log::cases(),
@@ -98,6 +99,7 @@ fn main() -> ExitCode {
         config_edit::cases(),
         cli::cases(),
         doctor::cases(),
+        advice::cases(),
         install::cases(),
         man::cases(),
         verify::cases(),

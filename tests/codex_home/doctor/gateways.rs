@@ -43,7 +43,12 @@ fn unknown() -> Vec<Case> {
         case("doctor: what rests on an assumption is `?`, and says how to find out", || {
             let patient = Patient::without_service(Release::April, "0.117.0");
             for id in ["app-server-command", "codex-gate", "codex-under-service"] {
-                patient.says(id, "unknown", "presumably ", "run `codex-home doctor` again while the gateway runs");
+                patient.says(
+                    id,
+                    "unknown",
+                    "presumably ",
+                    "run `codex-home verify`, or `codex-home doctor` again while the gateway runs",
+                );
             }
             // That the home cannot log in was read; that the bot is dead was not.
             let lines = patient.lines("home-cannot-log-in", &mut patient.doctor());
@@ -64,7 +69,7 @@ fn unknown() -> Vec<Case> {
             let path = patient.person.root().join("bin");
             patient.person.serve().path(&path).is_redirected("missing-id-token");
             let text = format!("finds another codex, `{}`", path.join("codex").display());
-            patient.says("codex-under-service", "warn", &text, "set `codex = ");
+            patient.says("codex-under-service", "warn", &text, "run `codex-home config set codex ");
             patient.is_silent_about("never-started");
             let value = patient.json(&mut patient.doctor());
             let gateway = &value["gateways"][0]["gateway"];

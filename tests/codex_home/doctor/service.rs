@@ -40,13 +40,20 @@ pub fn cases() -> Vec<Case> {
             lay(&patient, &unit(&[("PATH", other.parent().unwrap())]));
             let text = format!("finds another codex, `{}`", other.display());
             // Not the path in the Cellar, which the next upgrade removes.
-            let help = format!("set `codex = \"{}\"`", patient.person.home().join(".local/bin/codex").display());
+            let help =
+                format!("codex-home config set codex {}", patient.person.home().join(".local/bin/codex").display());
             patient.says("codex-under-service", "warn", &text, &help);
             // A variable of ours that the unit does not set means nothing there.
             let mut doctor = patient.doctor();
             doctor.env("CODEX_HOME_SHIM_CODEX", &patient.codex);
             let text = "`CODEX_HOME_SHIM_CODEX` is set here but not for the gateway";
-            patient.says_in(&mut doctor, "variables-only-here", "warn", text, "set it in `");
+            patient.says_in(
+                &mut doctor,
+                "variables-only-here",
+                "warn",
+                text,
+                &format!("run `codex-home config set codex {}`", patient.codex.display()),
+            );
         })
         .needs(Need::Linux),
         // The doctor once read this shell's XDG_CONFIG_HOME, and called a service well that finds no settings.
@@ -64,13 +71,13 @@ pub fn cases() -> Vec<Case> {
             let mut doctor = patient.doctor();
             doctor.env("XDG_CONFIG_HOME", &xdg);
             let text = format!("finds another codex, `{}`", other.display());
-            let help = format!("in `{}`", settings.display());
+            let help = format!("CODEX_HOME_SHIM_CONFIG={} codex-home config set codex ", settings.display());
             patient.says_in(&mut doctor, "codex-under-service", "warn", &text, &help);
             // The other way round.
             lay(&patient, &unit(&[path, ("XDG_CONFIG_HOME", &xdg)]));
             patient.says("codex-under-service", "ok", "finds the same codex", "");
             fs::write(&moved, "").unwrap();
-            patient.says("codex-under-service", "warn", &text, &format!("in `{}`", moved.display()));
+            patient.says("codex-under-service", "warn", &text, &format!("CODEX_HOME_SHIM_CONFIG={} ", moved.display()));
         })
         .needs(Need::Linux),
         case("doctor: a launchd property list is read for its environment", || {

@@ -15,6 +15,7 @@ use std::path::Path;
 use codex_home::describe;
 use codex_home::display::{shell_word, short_path};
 use codex_home::failure::Failure;
+use codex_home::settings::{FILE_VARIABLE, Key};
 
 use super::findings::Findings;
 use crate::gateways::{Gateways, Known, Pick};
@@ -47,7 +48,7 @@ impl Status {
 }
 
 /// How to find out what rests on an assumption.
-const FIND_OUT: &str = "run `codex-home doctor` again while the gateway runs, or after it has answered a message";
+const FIND_OUT: &str = "run `codex-home verify`, or `codex-home doctor` again while the gateway runs";
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,6 +149,20 @@ impl Checks<'_> {
     fn failure(&mut self, id: &'static str, status: Status, failure: &Failure) {
         let text = describe::problem(failure, self.person_home).join("; ");
         self.add(id, status, text, Some(describe::help(failure, self.person_home)));
+    }
+
+    /// Returns the advice to change a setting of the launcher that this gateway starts.
+    fn set(&self, key: Key, values: &[String]) -> String {
+        let words =
+            values.iter().map(|value| shell_word(Path::new(value), self.person_home)).collect::<Vec<_>>().join(" ");
+        let command = format!("codex-home config set {} {words}", key.name());
+        // The gateway may read another file than this shell.
+        match &self.findings.settings.file {
+            Some(file) if self.findings.settings_file_here.as_ref() != Some(file) => {
+                format!("run `{FILE_VARIABLE}={} {command}`", self.word(file))
+            }
+            _ => format!("run `{command}`"),
+        }
     }
 
     /// Returns a path for a sentence.

@@ -43,6 +43,12 @@ pub struct Findings {
     pub path: OsString,
     /// The settings in the gateway's environment.
     pub settings: Settings,
+    /// The settings file of this shell.
+    pub settings_file_here: Option<PathBuf>,
+    /// The start that the gateway makes.
+    pub start: Invocation,
+    /// This shell.
+    here: Invocation,
     /// What is wrong with the settings.
     pub problems: Vec<Failure>,
     /// The codex that the launcher would start here.
@@ -81,13 +87,14 @@ impl Findings {
         let openclaw = OpenClaw::observe(invocation, gateway);
         let version = openclaw.version();
         let launcher = Launcher::find(invocation);
+        let here = Settings::read(invocation).0;
         let gateway = &openclaw.gateway;
         let start = in_gateway(invocation, gateway, version.as_ref());
         let observed = DryRun::new(&start).observed;
         let settings = observed.settings;
         let path_known = gateway.known("PATH");
         let search = Search { start: &start, path_known, launcher: launcher.as_ref() };
-        let personal = Inspection::of_personal(&start, &settings);
+        let personal = Inspection::of_personal(invocation, &settings);
         let journal = codex_home::journal::path(&start).filter(|_| settings.journal);
         let codex_known = codex_known(gateway, &settings, observed.codex.as_ref().ok());
         let command = Configured::app_server(&openclaw, version.as_ref(), &search);
@@ -99,7 +106,8 @@ impl Findings {
             personal,
             homes: judge_all(invocation, &start, &openclaw, version.as_ref(), &settings),
             passed_through: openclaw.readable_config().and_then(|config| passed_through(config.args.as_deref()?)),
-            codex: codex::find(invocation, &Settings::read(invocation).0),
+            settings_file_here: here.file.clone(),
+            codex: codex::find(invocation, &here),
             codex_links: codex_links(invocation),
             codex_writable_by_others: observed.codex.as_ref().ok().and_then(|codex| writable(codex, invocation.uid)),
             codex_of_gateway: observed.codex,
@@ -110,12 +118,27 @@ impl Findings {
             journal,
             uid: invocation.uid,
             path: start.var("PATH").unwrap_or_default().to_owned(),
+            start: start.clone(),
+            here: invocation.clone(),
             launcher,
             version,
             problems: observed.problems,
             settings,
             openclaw,
         }
+    }
+
+    /// Returns the values that this shell's variable gives a key.
+    pub fn values_here(&self, key: Key) -> Vec<String> {
+        let value = self.here.var(key.variable()).map(|value| value.to_string_lossy().into_owned());
+        let is_list = matches!(key, Key::Search | Key::Bridges | Key::Leave);
+        let separator = if is_list { ':' } else { '\0' };
+        value
+            .iter()
+            .flat_map(|value| value.split(separator))
+            .filter(|value| !value.is_empty())
+            .map(Into::into)
+            .collect()
     }
 
     /// Returns how OpenClaw can log codex in without the launcher, if it can.
@@ -136,8 +159,8 @@ fn codex_links(invocation: &Invocation) -> Vec<PathBuf> {
     disk::candidates(invocation, "codex").into_iter().chain(own).collect()
 }
 
-/// Returns the codex at a path.
-fn codex_at(path: &Path, start: &Invocation, settings: &Settings) -> Option<Codex> {
+/// Returns the codex at a path, if the settings named it.
+pub fn codex_at(path: &Path, start: &Invocation, settings: &Settings) -> Option<Codex> {
     let mut settings = settings.clone();
     settings.codex = Some(path.to_owned());
     codex::find(start, &settings).ok()

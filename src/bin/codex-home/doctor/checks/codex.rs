@@ -3,13 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use codex_home::codex::Codex;
+use codex_home::codex::locations::INSTALL;
 use codex_home::display::plain_text;
 use codex_home::fs::canonicalize;
+use codex_home::settings::Key;
 use semver::Version as Number;
 
 use super::{Checks, Status};
+use crate::doctor::findings::codex_at;
 use crate::launcher::is_versioned;
-use crate::openclaw::version::is_accepted;
+use crate::openclaw::version::{Version, is_accepted};
 
 /// Returns the version with a space before it; nothing if it is not known.
 fn version_of(codex: &Codex) -> String {
@@ -100,15 +103,9 @@ impl Checks<'_> {
                     .as_ref()
                     .ok()
                     .filter(|here| !is_here && number(here).is_some_and(|version| is_accepted(&version, &minimum)));
-                let help = match here.and_then(|here| self.stable_codex(here)) {
-                    Some(stable) => self.set_codex(&stable),
-                    None => match codex.update(self.person_home) {
-                        Some(command) => format!("run `{command}`"),
-                        None => {
-                            "update codex as it was installed, or set `codex` in the settings to a later one".to_owned()
-                        }
-                    },
-                };
+                let set = here.and_then(|here| self.stable_codex(here)).and_then(|stable| self.set_codex(&stable));
+                let update = || codex.update(self.person_home).map(|command| format!("run `{command}`"));
+                let help = set.or_else(update).unwrap_or_else(|| "update codex as it was installed".to_owned());
                 let text = format!("{needs}, and {which} is{}", version_of(codex));
                 let is_started = findings.command.is_launcher() || findings.codex_of_openclaw.is_some();
                 let status = if is_started { Status::Fail } else { Status::Warn };
@@ -149,27 +146,28 @@ impl Checks<'_> {
             }
             Ok(other) => {
                 let root = package(other).unwrap_or_else(|| other.path.clone());
-                let help = stable.map_or_else(
-                    || format!("update or remove `{}`", self.path(&root)),
-                    |stable| self.set_codex(&stable),
-                );
+                let set = stable.and_then(|stable| self.set_codex(&stable));
+                let help = set.unwrap_or_else(|| format!("update or remove `{}`", self.path(&root)));
                 let (other, version) = (self.path(&other.path), version_of(other));
                 let text = format!("{which} finds another codex, `{other}`{version}, not `{path}`");
                 self.known(ID, known, Status::Warn, text, Some(help));
             }
             Err(_) => {
-                let help = self.set_codex(stable.as_deref().unwrap_or(&codex.path));
-                let text = format!("{which} finds no codex on its PATH");
+                let set = stable.and_then(|stable| self.set_codex(&stable));
+                let help = set.unwrap_or_else(|| format!("run `{INSTALL}`"));
+                let text = format!("{which} finds no codex that it can start");
                 self.known(ID, known, self.fail_if_launcher_runs(), text, Some(help));
             }
         }
     }
 
-    /// Returns the advice to set this codex where the gateway finds it.
-    fn set_codex(&self, codex: &Path) -> String {
-        let file = self.findings.settings.file.as_ref();
-        let settings = file.map_or_else(|| "in the settings".to_owned(), |file| format!("in `{}`", self.path(file)));
-        format!("set `codex = \"{}\"` {settings}", self.path(codex))
+    /// Returns the advice to name this codex in the settings, if the gateway could start it and OpenClaw would accept it.
+    pub(super) fn set_codex(&self, codex: &Path) -> Option<String> {
+        let findings = self.findings;
+        let found = codex_at(codex, &findings.start, &findings.settings)?;
+        let minimum = findings.version.as_ref().and_then(Version::lowest_codex);
+        let is_enough = minimum.is_none_or(|minimum| number(&found).is_some_and(|it| is_accepted(&it, &minimum)));
+        is_enough.then(|| self.set(Key::Codex, &[codex.to_string_lossy().into_owned()]))
     }
 
     /// Returns a path to a codex that an upgrade does not remove: itself, or a symlink to it in an installer's directory.

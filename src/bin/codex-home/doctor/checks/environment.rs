@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use codex_home::display::plain_text;
+use codex_home::settings::Key;
 
 use super::{Checks, Status};
 
@@ -12,16 +13,19 @@ impl Checks<'_> {
         if !findings.only_here.is_empty() {
             let names = findings.only_here.join("`, `");
             let text = format!("`{names}` is set here but not for the gateway, so the launcher there lacks it");
-            let help = match &findings.settings.file {
-                Some(file) => format!("set it in `{}`", self.path(file)),
-                None => "set it in the settings file".to_owned(),
+            // What else has no key: where the settings file is, and what stderr shows.
+            let keys = Key::ALL.into_iter().filter(|key| findings.only_here.iter().any(|name| name == key.variable()));
+            let commands: Vec<_> = keys.map(|key| self.set(key, &findings.values_here(key))).collect();
+            let help = match commands.as_slice() {
+                [] => "set it where the gateway is started".to_owned(),
+                commands => commands.join(", and "),
             };
             self.warn("variables-only-here", text, help);
         }
         if findings.settings.person_home.as_deref() == Some(Path::new("/")) {
             let known = findings.openclaw.gateway.known("HOME");
             let text = "`HOME` is `/`, so codex's own home would be `/.codex`: this user has no home directory";
-            let help = "set `HOME` where the gateway is started to a directory of its user, or `personal_home` in the settings";
+            let help = "set `HOME` where the gateway is started to a directory of its user";
             self.known("home-directory", known, Status::Warn, text, Some(help.to_owned()));
         }
         if !findings.login_variables.is_empty() {

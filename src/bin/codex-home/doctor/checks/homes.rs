@@ -6,6 +6,7 @@ use codex_home::decide::Decision;
 use codex_home::failure::Failure;
 use codex_home::home::auth::Login;
 use codex_home::home::{AUTH_FILE, Kind};
+use codex_home::settings::Key;
 
 use super::{Checks, FIND_OUT, Status};
 use crate::doctor::homes::{HomeFiles, JudgedHome};
@@ -189,9 +190,10 @@ impl Checks<'_> {
         let Some(risk) = hosts::risk(&home.path, inspection.kind) else { return };
         let shown = self.path(&home.path);
         let text = format!("`{shown}` cannot log in and is left as it is: {}", inspection.reason());
-        let help = format!(
-            "with `bridges = [\"{shown}\"]` in the settings it is treated as a bridge; what that risks: {risk}"
-        );
+        let listed = self.findings.settings.bridges.iter().map(ToString::to_string);
+        let bridges: Vec<_> = listed.chain([home.path.to_string_lossy().into_owned()]).collect();
+        let help =
+            format!("to have it treated as a bridge, {}; what that risks: {risk}", self.set(Key::Bridges, &bridges));
         self.warn("home-left-alone", text, help);
     }
 }
