@@ -215,11 +215,10 @@ nothing is broken: 1 deserves a look\n",
         }),
         case("doctor: OpenClaw 2026.5.2 logs its own homes in, and nothing logs that of acpx in", move || {
             let expected = format!(
-                "! OpenClaw runs codex itself, without the launcher
-  help: run `codex-home install`
-{ACPX}{}{HERE}{}{SERVICE}{LATER}
-nothing is broken: 2 deserve a look
-first: run `codex-home install`\n",
+                "{ACPX}{}✓ OpenClaw runs codex itself, without the launcher
+{HERE}{}{SERVICE}{LATER}
+nothing is broken: 1 deserves a look
+",
                 package("2026.5.2"),
                 minimum("2026.5.2", "0.125.0")
             );
@@ -454,28 +453,62 @@ fn app_server() -> Vec<Case> {
                 ),
                 (
                     "#!/bin/sh\nexec env CODEX_HOME=/srv/codex codex app-server\n",
-                    "a script for `sh` that sets `CODEX_HOME` to `/srv/codex` and becomes `codex`",
+                    "a script for `sh` that sets `CODEX_HOME` to `/srv/codex`, becomes `codex` and gives codex other arguments",
                 ),
                 (
                     "#!/bin/sh\nif [ -d x ]; then\n  export CODEX_HOME=/x\nfi\nexec codex \"$@\"\n",
-                    "a script for `sh` that sets `CODEX_HOME` to `/x` and becomes `codex`, and does more that was not understood",
+                    "a script for `sh` that sets `CODEX_HOME` to `/x`, becomes `codex` and does more that was not understood",
                 ),
                 ("#!/usr/bin/python3\nimport os\n", "a script for `python3` that was not understood"),
+                // execvp hands it to sh.
+                ("exec codex \"$@\"\n", "a script for `sh` that becomes `codex`"),
+                // openclaw/openclaw#69400, #73057, and wrappers that hand a login on. No value is shown.
+                (
+                    "#!/bin/sh\nexport HOME=/h TOKEN=canary\nunset OPENAI_API_KEY CODEX_API_KEY\nexec doppler run -p canary -- codex \"$@\"\n",
+                    "a script for `sh` that sets `HOME`, `TOKEN`, unsets `OPENAI_API_KEY`, `CODEX_API_KEY` and starts codex through `doppler`",
+                ),
+                (
+                    "#!/bin/bash\ncp \"$HOME/.codex/auth.json\" \"$CODEX_HOME/auth.json\"\nexec codex \"$@\"\n",
+                    "a script for `bash` that becomes `codex` and copies a login (`auth.json`)",
+                ),
+                (
+                    "#!/bin/bash\nln -sf ~/.codex/auth.json $CODEX_HOME/auth.json\nexec codex \"$@\"\n",
+                    "a script for `bash` that becomes `codex` and links a login (`auth.json`)",
+                ),
+                (
+                    "#!/bin/bash\njq .x $CODEX_HOME/auth.json > /tmp/x && mv /tmp/x $CODEX_HOME/auth.json\nexec codex \"$@\"\n",
+                    "a script for `bash` that becomes `codex` and rewrites a login (`auth.json`)",
+                ),
+                (
+                    "#!/nix/store/0-zsh/bin/zsh\nexec codex \"$@\"\n",
+                    "a script for `zsh` that becomes `codex`; there is no such interpreter, `/nix/store/0-zsh/bin/zsh`",
+                ),
             ] {
                 let patient = Patient::new(Release::April);
                 let path = patient.person.write_program(&patient.person.home().join("bin/my-codex"), script);
                 patient.openclaw.configure_app_server(&json!({"command": path}));
                 let text = format!("OpenClaw runs `{}`, {words}", path.display());
-                patient.says("app-server-command", "warn", &text, "run `codex-home install`");
+                let status = if words.contains("no such interpreter") { "fail" } else { "warn" };
+                patient.says("app-server-command", status, &text, "run `codex-home install`");
             }
         }),
         case("doctor: a wrapper for another home and codex is replaced by settings", || {
             let patient = Patient::new(Release::April);
-            let script = "#!/bin/sh\nCODEX_HOME=/srv/codex exec /opt/codex \"$@\"\n";
-            let path = patient.person.write_program(&patient.person.home().join("my-codex"), script);
+            let other = patient.person.home().join("other home");
+            fs::create_dir(&other).unwrap();
+            let script =
+                format!("#!/bin/sh\nCODEX_HOME=\"$HOME/other home\" exec {} \"$@\"\n", patient.codex.display());
+            let path = patient.person.write_program(&patient.person.home().join("my-codex"), &script);
             patient.openclaw.configure_app_server(&json!({"command": path}));
-            patient.says("app-server-command", "warn", "", "set `personal_home = \"/srv/codex\"`");
-            patient.says("app-server-command", "warn", "", "set `codex = \"/opt/codex\"`");
+            let home = format!("codex-home config set personal_home '{}'", other.display());
+            patient.says("app-server-command", "warn", "", &home);
+            let codex = format!("codex-home config set codex {}", patient.codex.display());
+            patient.says("app-server-command", "warn", "", &codex);
+            // A home that is not there, and a program that is not codex, are no advice.
+            let script = "#!/bin/sh\nCODEX_HOME=/nowhere/codex exec /usr/bin/env codex \"$@\"\n";
+            patient.person.write_program(&path, script);
+            let [_, _, help] = patient.lines("app-server-command", &mut patient.doctor()).remove(0);
+            assert!(!help.contains("config set"), "{help}");
         }),
         case(
             "doctor: a command that OpenClaw cannot start is wrong; one that depends on a variable is not guessed",

@@ -59,9 +59,9 @@ pub enum Command {
     },
     /// Configure OpenClaw to run codex through the launcher
     ///
-    /// Runs `openclaw config set` and keeps the previous value, which `uninstall` restores. Refuses if OpenClaw can log codex
-    /// in itself (2026.7.1 and later), if its version is not known, and if there are several gateways and none is picked. Exit codes: 0 it is installed, 1 it is not, 3 there is no `openclaw` command and what to
-    /// write by hand was printed.
+    /// Runs `openclaw config set`, and keeps what was there for `uninstall`. Refuses if the launcher does nothing for this release
+    /// of OpenClaw, would start no codex that OpenClaw accepts, or would replace a script that does more. Exit codes: 0 it is
+    /// installed, 1 it is not, 3 OpenClaw did not make the change and what to write by hand was printed.
     #[command(after_help = example!("codex-home install --dry-run", "README.md#install"))]
     Install {
         /// Which gateway
@@ -70,8 +70,7 @@ pub enum Command {
         /// Print the command, do not run it
         #[arg(long)]
         dry_run: bool,
-        /// Install it also if OpenClaw can log codex in itself or its version is not known, or openclaw.json has includes,
-        /// is a symlink or has another owner
+        /// Install it whatever speaks against it, and say what does
         #[arg(long)]
         force: bool,
     },
@@ -160,8 +159,8 @@ pub enum Command {
     },
     /// Restore what OpenClaw ran before `install`
     ///
-    /// Exit codes: 0 the launcher is no longer installed, 1 it still is or the setting was changed since, 3 there is no
-    /// `openclaw` command and what to do by hand was printed.
+    /// Exit codes: 0 the launcher is no longer installed, 1 it still is or the setting was changed since, 3 OpenClaw did not make
+    /// the change and what to do by hand was printed.
     #[command(after_help = example!("codex-home uninstall --dry-run", "README.md#install"))]
     Uninstall {
         /// Which gateway
@@ -170,11 +169,14 @@ pub enum Command {
         /// Print the command, do not run it
         #[arg(long)]
         dry_run: bool,
+        /// Remove the settings and the journal of the launcher too
+        #[arg(long)]
+        purge: bool,
     },
     /// Print what to paste into an issue, without names of yours
     ///
-    /// Markdown: versions, what `doctor` found, and the last starts. Your home directory, user and host names, account ids, and every name in a path that is not one of OpenClaw's,
-    /// codex's or an installer's are replaced.
+    /// Markdown: versions, what `doctor` found, and the last starts. Your home directory, user and host names, account ids, and every
+    /// name in a path that is not one of OpenClaw's, codex's or an installer's are replaced.
     #[command(after_help = example!("codex-home report > report.md", "docs/doctor.md#report"))]
     Report {
         /// Which gateway

@@ -1,6 +1,6 @@
 //! `codex-home config`: where the settings are, what is in force, whether it is valid; and changes of one key.
 
-mod edit;
+pub mod edit;
 
 use std::path::PathBuf;
 

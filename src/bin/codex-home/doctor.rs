@@ -9,7 +9,7 @@ pub mod findings;
 mod homes;
 mod json;
 mod screen;
-mod wrapper;
+pub mod wrapper;
 
 use std::cmp::Reverse;
 use std::collections::HashSet;

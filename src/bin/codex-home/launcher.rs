@@ -36,6 +36,15 @@ pub fn find(invocation: &Invocation) -> Option<PathBuf> {
     beside.into_iter().chain(on_path).find_map(|path| canonicalize(&path).filter(|real| is_program(real)))
 }
 
+/// Returns whether a program is the launcher: the one at `launcher`, another copy of it, or npm's script for it.
+pub fn is_launcher(program: &Path, launcher: Option<&Path>) -> bool {
+    let is_named = |real: PathBuf| real.file_name().is_some_and(|name| name == NAME);
+    program.is_absolute()
+        && is_program(program)
+        && (canonicalize(program).is_some_and(is_named)
+            || launcher.is_some_and(|launcher| disk::is_same(launcher, program)))
+}
+
 /// Returns whether a path has a version in it, so that the next upgrade removes it: Homebrew's Cellar, Nix's store, `1.2.3` or
 /// `v1.2` as a directory of a version manager, `name@1.2` as one of pnpm.
 pub fn is_versioned(path: &Path) -> bool {

@@ -99,7 +99,7 @@ fn run(cli: Cli, invocation: Invocation, printer: &mut Printer) -> CliResult {
     match cli.command {
         Command::Doctor { pick, all, json } => doctor::run(&invocation, &pick, all, json, printer),
         Command::Install { pick, dry_run, force } => {
-            install::install(&invocation, &pick, Options { dry_run, force }, printer)
+            install::install(&invocation, &pick, Options { dry_run, force, purge: false }, printer)
         }
         Command::Verify { home, pick, turn, limit, json } => {
             let options = verify::Options { home, pick, turn, limit, json };
@@ -112,8 +112,8 @@ fn run(cli: Cli, invocation: Invocation, printer: &mut Printer) -> CliResult {
         Command::Log { count, follow, json } => log::run(&invocation, count, follow, json, printer),
         Command::Inspect { directory, json } => inspect::run(&invocation, directory, json, printer),
         Command::Config { command, json } => config::run(&invocation, command.unwrap_or_default(), json, printer),
-        Command::Uninstall { pick, dry_run } => {
-            install::uninstall(&invocation, &pick, Options { dry_run, force: false }, printer)
+        Command::Uninstall { pick, dry_run, purge } => {
+            install::uninstall(&invocation, &pick, Options { dry_run, force: false, purge }, printer)
         }
         Command::Report { pick } => report::run(&invocation, &pick, printer),
         Command::Completions { shell } => cli::completions(shell, printer),

@@ -22,7 +22,7 @@ use package::Package;
 use version::Version;
 
 /// The largest `openclaw.json` that is read.
-const CONFIG_LIMIT: u64 = 4 << 20;
+pub const CONFIG_LIMIT: u64 = 4 << 20;
 /// How many agents are examined.
 const AGENTS: usize = 128;
 /// How many homes of one kind are examined in one directory.

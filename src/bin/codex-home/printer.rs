@@ -58,13 +58,6 @@ pub fn painted(style: Style, text: &str) -> String {
 /// What a terminal shows while something is waited for; gone when it is dropped.
 pub struct Spinner(ProgressBar);
 
-impl Spinner {
-    /// Prints without the spinner in between.
-    pub fn above<T>(&self, print: impl FnOnce() -> T) -> T {
-        self.0.suspend(print)
-    }
-}
-
 impl Drop for Spinner {
     fn drop(&mut self) {
         self.0.finish_and_clear();

@@ -51,7 +51,7 @@ pub fn cases() -> Vec<Case> {
             assert_eq!(command_in(&work), json!(launcher));
             assert!(!clinic.config().exists());
             clinic.succeeds(&["uninstall", "--profile", "work"]);
-            assert_eq!(clinic.calls(), [format!("--profile work config unset {KEY}")]);
+            assert_eq!(clinic.calls(), ["--profile work config unset plugins"]);
             // The default one by its directory.
             let state = clinic.openclaw.state.display().to_string();
             clinic.succeeds(&["install", "--state-dir", &state]);

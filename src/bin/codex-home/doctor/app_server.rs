@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use codex_home::fs::{canonicalize, is_program};
+use codex_home::fs::{canonicalize, is_absent, is_program};
 use codex_home::invocation::Invocation;
 
-use super::wrapper::Wrapper;
+use super::wrapper::{self, Wrapper};
 use crate::disk;
 use crate::gateways::Known;
-use crate::launcher::{self, Launcher, is_versioned};
+use crate::launcher::{Launcher, is_launcher, is_versioned};
 use crate::openclaw::OpenClaw;
 use crate::openclaw::config::{Includes, OpenClawConfig};
 use crate::openclaw::variable::Resolved;
@@ -163,15 +163,17 @@ impl Search<'_> {
         if !is_program(&path) {
             return AppServerCommand::Missing(without_arguments(&path.to_string_lossy()).into());
         }
-        let real = canonicalize(&path);
-        let is_named = real.as_deref().is_some_and(|real| real.file_name().is_some_and(|name| name == launcher::NAME));
-        if is_named || self.launcher.is_some_and(|launcher| disk::is_same(&launcher.path, &path)) {
+        if is_launcher(&path, self.launcher.map(|launcher| launcher.path.as_path())) {
             let is_versioned = is_versioned(&path);
             return AppServerCommand::Launcher { path, is_versioned };
         }
-        let is_codex = real.is_some_and(|real| real.ends_with("@openai/codex/bin/codex.js"));
-        match Wrapper::parse(&disk::head(&path)).filter(|_| !is_codex) {
-            Some(wrapper) => AppServerCommand::Wrapper(path, wrapper),
+        let is_codex = canonicalize(&path).is_some_and(|real| real.ends_with("@openai/codex/bin/codex.js"));
+        let head = disk::head(&path);
+        match Wrapper::parse(&head).filter(|_| !is_codex) {
+            Some(wrapper) => {
+                let missing = wrapper::interpreter(&head).filter(|path| is_absent(path));
+                AppServerCommand::Wrapper(path, Wrapper { missing, ..wrapper })
+            }
             None => AppServerCommand::Program(path),
         }
     }

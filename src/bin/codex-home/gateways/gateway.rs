@@ -128,7 +128,7 @@ impl Gateway {
     pub fn addressed(&self, text: &str) -> String {
         let openclaw = self.command(Path::new("openclaw")).shown();
         let mut text = text.replace("`openclaw ", &format!("`{openclaw} "));
-        for command in ["install", "doctor", "verify"] {
+        for command in ["install", "uninstall", "verify", "doctor"] {
             let plain = format!("`codex-home {command}`");
             text = text.replace(&plain, &format!("`codex-home {command}{}`", self.option()));
         }

@@ -1,10 +1,12 @@
 //! What OpenClaw runs as codex.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use codex_home::display::plain_text;
+use codex_home::settings::Key;
 
 use super::{Checks, Status};
+use crate::disk;
 use crate::doctor::app_server::{AppServerCommand, VARIABLE};
 use crate::doctor::homes::JudgedHome;
 use crate::doctor::wrapper::Wrapper;
@@ -20,8 +22,12 @@ impl Checks<'_> {
         let configured = &findings.command;
         let known = configured.known;
         let is_needed = findings.homes.iter().any(JudgedHome::needs_launcher);
-        let status = if is_needed { Status::Fail } else { Status::Warn };
-        let install = Some(self.installation().to_owned());
+        let install = self.installation();
+        let status = match (is_needed, &install) {
+            (true, _) => Status::Fail,
+            (false, Some(_)) => Status::Warn,
+            (false, None) => Status::Ok,
+        };
         let by = if configured.is_by_variable { VARIABLE } else { "appServer.command" };
         match &configured.command {
             // `openclaw-config` reports it.
@@ -67,18 +73,26 @@ impl Checks<'_> {
             AppServerCommand::Wrapper(path, wrapper) => self.wrapper(path, wrapper),
             AppServerCommand::Program(path) => {
                 let text = format!("OpenClaw runs `{}`, without the launcher", self.path(path));
-                self.known(ID, known, status, text, install);
+                match findings.own_way() {
+                    // A codex that the person chose, and which OpenClaw logs in.
+                    Some(_) => self.known(ID, known, Status::Ok, text, None),
+                    None => self.known(ID, known, status, text, install),
+                }
             }
         }
     }
 
-    /// Returns how to make OpenClaw run what it should.
-    fn installation(&self) -> &'static str {
-        if self.findings.own_way().is_some() {
-            "run `openclaw config unset plugins.entries.codex.config.appServer.command`"
-        } else {
-            "run `codex-home install`"
-        }
+    /// Returns how to make OpenClaw run what it should; `None` if the launcher would leave everything alone there.
+    fn installation(&self) -> Option<String> {
+        let text = match &self.findings.version {
+            Some(_) if self.findings.own_way().is_some() => {
+                "run `openclaw config unset plugins.entries.codex.config.appServer.command`"
+            }
+            Some(version) if version.writes_bridges() => "run `codex-home install`",
+            Some(_) => return None,
+            None => "run `openclaw --version`: the launcher is for 2026.4.20 to 2026.4.22",
+        };
+        Some(text.to_owned())
     }
 
     fn versioned_launcher(&mut self, path: &Path) {
@@ -98,21 +112,39 @@ impl Checks<'_> {
         if findings.version.as_ref().is_some_and(|version| version.has_own_login()) {
             text.push_str("; OpenClaw 2026.8.1 and later accept no script there");
         }
-        let mut help = self.installation().to_owned();
-        if findings.own_way().is_none() {
-            help.push_str(": the launcher does the same if that is right");
-            let is_default = ["$HOME/.codex", "${HOME}/.codex", "~/.codex", ""];
-            if let Some(home) = wrapper.home.as_deref().filter(|home| !is_default.contains(home))
-                && findings.settings.personal_home.as_deref() != Some(Path::new(home))
-            {
-                let home = plain_text(home);
-                help.push_str(&format!("; for its home set `personal_home = \"{home}\"` in the settings"));
+        let status = if wrapper.missing.is_some() { Status::Fail } else { Status::Warn };
+        let mut help = match self.installation() {
+            None => {
+                format!("see that `{}` still does what you want: this OpenClaw logs codex in itself", self.path(path))
             }
-            if let Some(program) = wrapper.program.as_deref().filter(|program| program.starts_with('/')) {
-                help.push_str(&format!("; for its codex set `codex = \"{}\"`", plain_text(program)));
-            }
+            Some(help) if findings.own_way().is_some() => help,
+            Some(help) if wrapper.losses().is_empty() => format!("{help}: the launcher does the same if that is right"),
+            Some(help) => format!("{help}, which names what of it would be lost"),
+        };
+        let settings = self.settings_of(wrapper).filter(|_| findings.own_way().is_none());
+        help.extend(settings.map(|settings| format!("; before that {settings}")));
+        self.known(ID, findings.command.known, status, text, Some(help));
+    }
+
+    /// Returns the settings that make the launcher do what a wrapper does, as far as that was tried.
+    fn settings_of(&self, wrapper: &Wrapper) -> Option<String> {
+        let findings = self.findings;
+        let person_home = findings.settings.person_home.as_deref();
+        let home = wrapper.home.as_deref().and_then(|home| {
+            let below = ["$HOME/", "${HOME}/", "~/"].iter().find_map(|start| home.strip_prefix(start));
+            let home = below.map_or_else(|| Some(PathBuf::from(home)), |below| Some(person_home?.join(below)))?;
+            let is_another = home.is_absolute() && findings.settings.personal_home.as_ref() != Some(&home);
+            (is_another && disk::is_directory(&home)).then(|| home.to_string_lossy().into_owned())
+        });
+        let home = home.map(|home| self.set(Key::PersonalHome, &[home]));
+        // What becomes codex by way of another program is not codex.
+        let program = wrapper.program.as_deref().map(Path::new);
+        let named = |path: &&Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("codex"));
+        let codex = program.filter(|path| path.is_absolute()).filter(named).and_then(|path| self.set_codex(path));
+        match (home, codex) {
+            (Some(home), Some(codex)) => Some(format!("{home} and {codex}")),
+            (home, codex) => home.or(codex),
         }
-        self.known(ID, findings.command.known, Status::Warn, text, Some(help));
     }
 
     pub(super) fn app_server_args(&mut self) {

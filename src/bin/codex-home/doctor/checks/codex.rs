@@ -162,7 +162,7 @@ impl Checks<'_> {
     }
 
     /// Returns the advice to name this codex in the settings, if the gateway could start it and OpenClaw would accept it.
-    fn set_codex(&self, codex: &Path) -> Option<String> {
+    pub(super) fn set_codex(&self, codex: &Path) -> Option<String> {
         let findings = self.findings;
         let found = codex_at(codex, &findings.start, &findings.settings)?;
         let minimum = findings.version.as_ref().and_then(Version::lowest_codex);
