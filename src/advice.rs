@@ -13,10 +13,13 @@ use crate::home::{AUTH_FILE, CONFIG_FILE, Fact, Home};
 use crate::observe::{Layers, Observed, Personal};
 use crate::reason::ReasonCode;
 use crate::request::{Overrides, Request};
-use crate::settings::{Key, Settings, Strategy};
+use crate::settings::{FILE_VARIABLE, Key, Settings, Source, Strategy};
 
 /// The command that logs OpenClaw 2026.4 in again.
 pub const OPENCLAW_LOGIN: &str = "openclaw models auth login --provider openai-codex";
+
+/// The advice if no personal home is known: then no place for a settings file is known either.
+pub const NAME_PERSONAL_HOME: &str = "set `CODEX_HOME_SHIM_PERSONAL_HOME` to the home you log in with";
 
 /// One thing that a person can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,14 +171,9 @@ impl Advice {
                 format!("correct {}", files.iter().map(word).collect::<Vec<_>>().join(" and "))
             }
             Self::LogOpenClawIn => format!("run `{OPENCLAW_LOGIN}`"),
-            Self::NamePersonalHome => format!("set `{}` to the home you log in with", Key::PersonalHome.variable()),
-            Self::AllowAll => format!("set `{}=auto`", Key::Strategy.variable()),
-            Self::TrustBot => {
-                format!(
-                    "if this bot is yours, set `{}=redirect` where the gateway is started",
-                    Key::Strategy.variable()
-                )
-            }
+            Self::NamePersonalHome => NAME_PERSONAL_HOME.to_owned(),
+            Self::AllowAll => set_strategy(settings, Strategy::Auto),
+            Self::TrustBot => format!("if this bot is yours, {}", set_strategy(settings, Strategy::Redirect)),
             Self::TakeOwnership => format!("run `sudo chown -R \"$(id -un)\" {}`", word("")),
             Self::CloseToOthers => {
                 let open = observed.personal.as_ref().map(|personal| personal.open_to_others(observed.uid));
@@ -197,6 +195,24 @@ impl Advice {
             }
             Self::OpenBridge => format!("run `chmod -R u+rwX {}`", bridge("")),
             Self::CorrectBridgeConfig => format!("correct `{}`", bridge(CONFIG_FILE)),
+        }
+    }
+}
+
+/// Returns the advice to set the strategy: in the file, unless a variable wins over it.
+fn set_strategy(settings: &Settings, strategy: Strategy) -> String {
+    match settings.source(Key::Strategy) {
+        Source::Variable => {
+            format!("set `{}={}` where the gateway is started", Key::Strategy.variable(), strategy.name())
+        }
+        Source::Default | Source::File => {
+            let person_home = settings.person_home.as_deref();
+            // Both systems' usual places; the reader's shell may not have the gateway's variable for another one.
+            let usual = [".config", "Library/Application Support"]
+                .map(|config| person_home.map(|home| home.join(config).join("codex-home-shim").join("config.toml")));
+            let file = settings.file.as_ref().filter(|file| !usual.iter().flatten().any(|usual| usual == *file));
+            let file = file.map(|file| format!("{FILE_VARIABLE}={} ", shell_word(file, person_home)));
+            format!("run `{}codex-home config set strategy {}`", file.unwrap_or_default(), strategy.name())
         }
     }
 }

@@ -6,6 +6,7 @@
 pub mod locations;
 mod managers;
 mod npm;
+mod program;
 mod script;
 mod skipped;
 
@@ -18,7 +19,6 @@ use nix::errno::Errno;
 use crate::failure::Failure;
 use crate::fs::{self, FileId, Probe, ReadError};
 use crate::invocation::Invocation;
-use crate::platform::Programs;
 use crate::settings::{Key, Settings, Source};
 
 pub use skipped::{Skipped, Unfit};
@@ -82,13 +82,15 @@ pub fn find(invocation: &Invocation, settings: &Settings) -> Result<Codex, Failu
     let mut skipped: Vec<Skipped> = Vec::new();
     for (found_by, path) in named.chain(locations::candidates(invocation, settings.person_home.as_deref())) {
         match path.and_then(|path| finder.examine(&path, found_by)) {
-            Ok(codex) => return Ok(Codex { skipped, ..codex }),
-            Err(one) if one.unfit.is_worth_saying() && !skipped.iter().any(|other| other.is_same(&one)) => {
-                skipped.push(one);
+            Ok(codex) => {
+                skipped.retain(|one| one.unfit.would_be_started());
+                return Ok(Codex { skipped, ..codex });
             }
-            Err(_) => {}
+            Err(one) if one.unfit == Unfit::Missing || skipped.iter().any(|other| other.is_same(&one)) => {}
+            Err(one) => skipped.push(one),
         }
     }
+    skipped.retain(|one| one.unfit != Unfit::Ourselves && one.unfit != Unfit::NotAFile);
     Err(Failure::CodexNotFound { searched: directories, skipped, settings_file: settings.file.clone() })
 }
 
@@ -117,25 +119,25 @@ impl Finder<'_> {
             };
             skipped(path, unfit)
         })?;
-        let found = self.fit(path, &probe, found_by).map_err(|unfit| skipped(&probe.real_path, unfit));
+        let codex = self.fit(path, &probe, found_by).map_err(|unfit| skipped(&probe.real_path, unfit))?;
         // exec closes the file.
         std::mem::forget(probe);
-        found
+        Ok(codex)
     }
 
     fn fit(&self, path: &Path, probe: &Probe, found_by: &'static str) -> Result<Codex, Unfit> {
         // What PATH and the settings name is the caller's choice; a place that only we look at must not be another user's.
-        let is_chosen = ["path", "search", "setting"].contains(&found_by);
-        if !is_chosen && !probe.stat.is_owned_by(self.invocation.uid) && self.is_below_home(path) {
+        let is_chosen = ["path", "search", "setting"].contains(&found_by) || !self.is_below_home(path);
+        if !is_chosen && !probe.stat.is_owned_by(self.invocation.uid) {
             return Err(Unfit::NotOwned);
         }
-        if !fs::is_executable(path, &probe.stat, self.invocation.uid) {
+        if !fs::is_executable(path, &probe.stat) {
             return Err(Unfit::NotExecutable);
         }
         if self.ourselves.is(path, probe) {
             return Err(Unfit::Ourselves);
         }
-        check_program(probe, &self.invocation.platform.programs)?;
+        program::check(probe, &self.invocation.platform.programs)?;
         let as_it_is = Codex::at(name_for_exec(path, &probe.real_path), found_by);
         let entry = match npm::entry(path, &probe.real_path, &probe.head, self.invocation)? {
             None => managers::entry(path, &probe.real_path, &probe.head, self.invocation)?,
@@ -146,7 +148,7 @@ impl Finder<'_> {
             return Ok(as_it_is);
         };
         // Without its native package the script ends at once.
-        let native = npm::native(&entry, self.invocation)?;
+        let native = npm::native(&entry, self.invocation, is_chosen)?;
         if self.settings.npm_native {
             return Ok(Codex { found_by, ..native });
         }
@@ -209,29 +211,6 @@ impl Ourselves {
         }
         let read = |path: &Path| fs::read(path, self.size).ok().map(|file| file.bytes);
         self.path.as_deref().and_then(read).is_some_and(|own| read(path) == Some(own))
-    }
-}
-
-/// Checks by how a file begins that the system can start it. A file that this user may execute and not read says nothing.
-fn check_program(probe: &Probe, programs: &Programs) -> Result<(), Unfit> {
-    const MACH_O: &[u8] = b"\xcf\xfa\xed\xfe";
-    const MACH_O_OTHERS: [&[u8]; 2] = [b"\xca\xfe\xba\xbe", b"\xce\xfa\xed\xfe"];
-    let head = probe.head.as_slice();
-    let is_elf = head.starts_with(b"\x7fELF");
-    let is_mach_o = head.starts_with(MACH_O) || MACH_O_OTHERS.iter().any(|magic| head.starts_with(magic));
-    let is_other = match programs {
-        Programs::Elf(machine) => is_mach_o || (is_elf && head.get(18..20) != Some(&machine.to_le_bytes())),
-        Programs::MachO { foreign } => {
-            let is_foreign = foreign.is_some_and(|cpu| head.get(4..8) == Some(&cpu.to_le_bytes()));
-            is_elf || (head.starts_with(MACH_O) && is_foreign)
-        }
-    };
-    if is_other || head.starts_with(b"MZ") {
-        Err(Unfit::OtherMachine)
-    } else if is_elf || is_mach_o || head.starts_with(b"#!") || !probe.was_read {
-        Ok(())
-    } else {
-        Err(Unfit::NotAProgram)
     }
 }
 

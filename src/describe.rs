@@ -13,6 +13,7 @@ use crate::codex::locations::INSTALL;
 use crate::decide::{Decision, Redirect, Repair};
 use crate::display::{defuse, plain_text, shell_word, short_path, tail};
 use crate::failure::{Failure, NoUsableHome, UnusableHome};
+use crate::home::auth::Login;
 use crate::home::repaired::IdTokenFrom;
 use crate::home::{AUTH_FILE, Kind};
 use crate::observe::Observed;
@@ -34,6 +35,17 @@ impl Observed {
             Decision::Repair(repair) => Some(&repair.home),
             Decision::Refuse(_) => None,
         }
+    }
+}
+
+impl Observed {
+    /// Returns the personal home, if it can log in and `CODEX_HOME` may name another one by mistake: one that is no host's.
+    fn usable_instead(&self) -> Option<&Path> {
+        let personal = self.personal.as_ref().filter(|_| self.kind == Some(Kind::Other))?;
+        let is_hosts = self.codex_home.iter().flatten().any(|part| part.to_string_lossy().starts_with(".openclaw"));
+        let config = personal.config.as_ref().ok()?;
+        let is_usable = matches!(personal.home.login_under(config), Login::Usable(_));
+        (is_usable && !is_hosts).then_some(personal.home.path.as_path())
     }
 }
 
@@ -65,7 +77,14 @@ pub fn messages(observed: &Observed, decision: &Decision) -> Vec<(Level, String)
                 (_, ReasonCode::NotUnderstood | ReasonCode::MaySignOut | ReasonCode::ProfileSelected) => Level::INFO,
                 _ => Level::DEBUG,
             };
-            messages.push((level, format!("leaving {home} as it is: {reason:#}")));
+            let mut text = format!("leaving {home} as it is: {reason:#}");
+            if *is_doubtful && let Some(usable) = observed.usable_instead() {
+                text.push_str(&format!(
+                    "; if `CODEX_HOME` is set by mistake, run `unset CODEX_HOME`: `{}` can log in",
+                    short(usable)
+                ));
+            }
+            messages.push((level, text));
         }
         Decision::Refuse(_) => {}
     }
@@ -187,8 +206,8 @@ pub fn help(failure: &Failure, person_home: Option<&Path>) -> String {
         Failure::SettingsFile { path, problem } => settings_help(path, problem, person_home),
         Failure::NoUsableHome(homes) => homes.help.clone(),
         Failure::CodexSetting { skipped, .. } if skipped.is_repaired_in_place() => skipped.help(person_home, true),
-        Failure::CodexSetting { file: Some(file), .. } => {
-            format!("correct `{}` in `{}`, or remove the line", Key::Codex.name(), shell_word(file, person_home))
+        Failure::CodexSetting { file: Some(_), .. } => {
+            "run `codex-home config unset codex`, or set it to the absolute path of codex".to_owned()
         }
         Failure::CodexSetting { file: None, .. } => {
             format!("set `{}` to the absolute path of codex, or unset it", Key::Codex.variable())
@@ -232,14 +251,31 @@ fn settings_help(path: &Path, problem: &FileProblem, person_home: Option<&Path>)
 /// Returns the failure as one line of at most 400 characters, made for a chat window.
 #[must_use]
 pub fn chat_line(failure: &Failure, person_home: Option<&Path>) -> String {
+    chat_line_about(failure, person_home, None)
+}
+
+/// Returns the same line for a reader who may be another user than `user`, whose `~` it speaks of.
+#[must_use]
+pub fn chat_answer(failure: &Failure, person_home: Option<&Path>, user: &str) -> String {
+    let whose = person_home.map(|home| format!("`~` is `{}` of {user}", plain_text(home)));
+    chat_line_about(failure, person_home, whose)
+}
+
+fn chat_line_about(failure: &Failure, person_home: Option<&Path>, whose: Option<String>) -> String {
     let text = |(path_limit, is_terse)| {
         let mut parts = parts(failure, person_home, path_limit, is_terse);
-        parts.push(help(failure, person_home));
+        let help = help(failure, person_home);
+        let has_tilde = parts.iter().chain([&help]).any(|part| part.contains("`~"));
+        parts.extend(whose.clone().filter(|_| has_tilde));
+        parts.push(help);
         defuse(&parts.join("; "))
     };
     let fits = |text: &String| text.chars().count() <= LIMIT;
-    let widths = [(usize::MAX, false), (80, false), (48, false), (80, true), (48, true), (24, true)];
-    widths.into_iter().map(text).find(fits).unwrap_or_else(|| {
+    let whole = [(usize::MAX, false), (80, false), (48, false)];
+    // The cause tells more than the path of a bridge, which is in the data beside it.
+    let shortest = whose.is_some().then_some((24, false));
+    let widths = whole.into_iter().chain(shortest).chain([(80, true), (48, true), (24, true)]);
+    widths.map(text).find(fits).unwrap_or_else(|| {
         // The path in the command alone is longer than the whole message may be.
         text((24, true)).chars().take(LIMIT - 1).chain(['…']).collect()
     })

@@ -420,22 +420,28 @@ fn regular(stat: &FileStat) -> Result<Stat, ReadError> {
     if is_kind(stat, SFlag::S_IFREG) { Ok(Stat::from(stat)) } else { Err(ReadError::WrongKind) }
 }
 
-/// Returns whether this user may execute the file, by its mode if that tells.
+/// Returns whether this user may execute the file: its mode does not tell on a file system that is mounted `noexec`.
 #[must_use]
-pub fn is_executable(path: &Path, stat: &Stat, uid: u32) -> bool {
-    match (stat.mode & 0o111, stat.uid == uid) {
-        (0, _) => false,
-        (0o111, _) => true,
-        (mode, true) if uid != 0 => mode & 0o100 != 0,
-        (_, _) => retry(|| faccessat(AT_FDCWD, path, AccessFlags::X_OK, AtFlags::empty())).is_ok(),
+pub fn is_executable(path: &Path, stat: &Stat) -> bool {
+    stat.mode & 0o111 != 0 && retry(|| faccessat(AT_FDCWD, path, AccessFlags::X_OK, AtFlags::empty())).is_ok()
+}
+
+/// Returns whether a regular file that this user may execute is at `path`.
+///
+/// # Errors
+/// If that could not be found out.
+pub fn program(path: &Path) -> Result<bool, Errno> {
+    match retry(|| fstatat(AT_FDCWD, path, AtFlags::empty())).map_err(ReadError::from) {
+        Ok(stat) => Ok(is_kind(&stat, SFlag::S_IFREG) && is_executable(path, &Stat::from(&stat))),
+        Err(ReadError::Absent) => Ok(false),
+        Err(error) => Err(error.errno()),
     }
 }
 
 /// Returns whether this user may execute the regular file at `path`.
 #[must_use]
 pub fn is_program(path: &Path) -> bool {
-    retry(|| faccessat(AT_FDCWD, path, AccessFlags::X_OK, AtFlags::empty())).is_ok()
-        && fstatat(AT_FDCWD, path, AtFlags::empty()).is_ok_and(|stat| is_kind(&stat, SFlag::S_IFREG))
+    program(path) == Ok(true)
 }
 
 /// Returns the entries of a directory, at most `limit`.

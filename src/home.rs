@@ -106,10 +106,13 @@ impl Kind {
         }
     }
 
-    /// Returns the kind that the shape of a path tells; [`Kind::Other`] if it tells nothing.
+    /// Returns the kind that the place of a path tells; [`Kind::Other`] if it tells nothing. `person_home` is the person's home
+    /// directory.
     #[must_use]
-    pub fn of_path(path: &Path) -> Self {
-        HOME_SHAPES.iter().find(|shape| shape.matches(path)).map_or(Self::Other, |shape| shape.kind)
+    pub fn of_path(path: &Path, person_home: Option<&Path>) -> Self {
+        let is_there = |shape: &&HomeShape| !shape.is_at_home || path.parent() == person_home;
+        let shape = HOME_SHAPES.iter().filter(is_there).find(|shape| shape.matches(path));
+        shape.map_or(Self::Other, |shape| shape.kind)
     }
 }
 
@@ -120,6 +123,8 @@ struct HomeShape {
     components: &'static [Name],
     /// How many of the last components the host made, none of which may be a symlink: OpenClaw 2026.4.20–4.22 stops if one is.
     made_by_host: usize,
+    /// Whether it is in the person's home directory, and only there.
+    is_at_home: bool,
 }
 
 enum Name {
@@ -134,21 +139,47 @@ const HOME_SHAPES: &[HomeShape] = {
     use Name::{Is, ShortHash, StartsWith};
     &[
         // OpenClaw 2026.4.20–4.22, `codex app-server`.
-        HomeShape { kind: Kind::Bridge, components: &[Is("harness-auth"), Is("codex"), ShortHash], made_by_host: 3 },
+        HomeShape {
+            kind: Kind::Bridge,
+            components: &[Is("harness-auth"), Is("codex"), ShortHash],
+            made_by_host: 3,
+            is_at_home: false,
+        },
         // OpenClaw 2026.4.20–4.22, `codex exec`.
-        HomeShape { kind: Kind::Bridge, components: &[Is("cli-auth"), Is("codex"), ShortHash], made_by_host: 3 },
+        HomeShape {
+            kind: Kind::Bridge,
+            components: &[Is("cli-auth"), Is("codex"), ShortHash],
+            made_by_host: 3,
+            is_at_home: false,
+        },
         // OpenClaw 2026.4.22.
-        HomeShape { kind: Kind::Bridge, components: &[Is("acp-auth"), StartsWith("codex")], made_by_host: 2 },
+        HomeShape {
+            kind: Kind::Bridge,
+            components: &[Is("acp-auth"), StartsWith("codex")],
+            made_by_host: 2,
+            is_at_home: false,
+        },
         // OpenClaw 5.2 and later: `<agentDir>/codex-home`.
-        HomeShape { kind: Kind::HostLogin, components: &[Is("agent"), Is("codex-home")], made_by_host: 1 },
+        HomeShape {
+            kind: Kind::HostLogin,
+            components: &[Is("agent"), Is("codex-home")],
+            made_by_host: 1,
+            is_at_home: false,
+        },
         // OpenClaw 6.9 and later.
         HomeShape {
             kind: Kind::HostLogin,
             components: &[StartsWith("codex-bounded-turn-"), Is("codex-home")],
             made_by_host: 1,
+            is_at_home: false,
         },
         // OpenClaw 8.2 and later.
-        HomeShape { kind: Kind::HostLogin, components: &[Is(".codex-coding-agent")], made_by_host: 1 },
+        HomeShape {
+            kind: Kind::HostLogin,
+            components: &[Is(".codex-coding-agent")],
+            made_by_host: 1,
+            is_at_home: true,
+        },
     ]
 };
 

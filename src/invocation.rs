@@ -10,6 +10,7 @@ use std::time::{Instant, SystemTime};
 use chrono::{DateTime, Utc};
 use nix::unistd::{Pid, Uid, User};
 
+use crate::display::plain_text;
 use crate::platform::{PLATFORM, Platform};
 
 /// One start. Arguments and environment may hold prompts and keys, so `Debug` shows neither.
@@ -139,10 +140,12 @@ impl Invocation {
         (!value.is_empty()).then_some(value)
     }
 
-    /// Returns whether a variable whose name begins with `prefix` is set and not empty.
+    /// Returns this user for a message: by name if the environment tells it, else by number. The user database, which can be a
+    /// network away, is not asked.
     #[must_use]
-    pub fn has_var_with_prefix(&self, prefix: &str) -> bool {
-        self.env.iter().any(|(name, value)| name.as_encoded_bytes().starts_with(prefix.as_bytes()) && !value.is_empty())
+    pub fn user(&self) -> String {
+        let name = ["USER", "LOGNAME"].iter().find_map(|name| self.var(name)?.to_str());
+        name.map_or_else(|| format!("uid {}", self.uid), |name| format!("user `{}`", plain_text(name)))
     }
 
     /// Returns whether a variable is set to something other than white space.

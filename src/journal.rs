@@ -40,6 +40,10 @@ const NAME: &str = "codex-home-shim";
 const FILE: &str = "journal.jsonl";
 /// The journal before it.
 const ROTATED: &str = "journal.1.jsonl";
+/// The longest PATH that is recorded, in bytes.
+const PATH_LIMIT: usize = 4 << 10;
+/// The longest other value that is recorded, in bytes.
+const NAME_LIMIT: usize = 1 << 10;
 /// How large the journal grows, in bytes, before it is rotated.
 const LIMIT: u64 = 512 << 10;
 
@@ -151,6 +155,8 @@ pub struct Record<'a> {
     /// What was said as a warning.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<&'a str>,
+    /// What the launcher met of its host.
+    pub host: Host<'a>,
     /// How long the launcher took, in microseconds.
     pub took_us: u64,
     /// What kept codex from being started.
@@ -158,11 +164,40 @@ pub struct Record<'a> {
     pub error: Option<String>,
 }
 
+/// What the launcher met of its host's environment: nothing secret, and enough for `codex-home doctor` to know it afterwards.
+#[derive(Debug, Serialize)]
+pub struct Host<'a> {
+    /// `OPENCLAW_STATE_DIR`.
+    pub state_dir: Option<&'a str>,
+    /// `OPENCLAW_PROFILE`.
+    pub profile: Option<&'a str>,
+    /// Whether `OPENCLAW_SERVICE_MARKER` or `OPENCLAW_SERVICE_KIND` is set: OpenClaw's service started the host.
+    pub service: bool,
+    /// `PATH`; `None` also if it is longer than [`PATH_LIMIT`] or not UTF-8, because a part of it would be another PATH.
+    pub path: Option<&'a str>,
+}
+
+impl<'a> Host<'a> {
+    fn of(invocation: &'a Invocation) -> Self {
+        let short = |name: &str, limit: usize| {
+            invocation.var(name).and_then(|value| value.to_str()).filter(|value| value.len() <= limit)
+        };
+        Self {
+            state_dir: short("OPENCLAW_STATE_DIR", NAME_LIMIT),
+            profile: short("OPENCLAW_PROFILE", NAME_LIMIT),
+            service: ["OPENCLAW_SERVICE_MARKER", "OPENCLAW_SERVICE_KIND"]
+                .iter()
+                .any(|name| invocation.is_not_blank(name)),
+            path: short("PATH", PATH_LIMIT),
+        }
+    }
+}
+
 impl<'a> Record<'a> {
     /// Describes a start; `None` if it is not a judged one, or nothing was looked at.
     #[must_use]
     pub fn new(
-        invocation: &Invocation,
+        invocation: &'a Invocation,
         observed: &Observed,
         decision: &Decision,
         messages: &'a [(Level, String)],
@@ -190,6 +225,7 @@ impl<'a> Record<'a> {
                 .filter(|(level, _)| *level == Level::WARN)
                 .map(|(_, text)| text.as_str())
                 .collect(),
+            host: Host::of(invocation),
             took_us: micros(invocation),
             error: None,
         };

@@ -30,24 +30,36 @@ const DEPTH: u32 = 16;
 pub fn exec(codex: &Codex, home: Option<&Path>, invocation: &Invocation) -> Result<Infallible, Failure> {
     let depth = RecursionGuard::read(invocation).map_or(0, |guard| guard.depth.saturating_add(1));
     let guard = RecursionGuard { pid: invocation.pid, depth, time: time_since_boot(), codex: codex.path.clone() };
-    #[expect(clippy::disallowed_methods, reason = "the one place that executes")]
-    let mut command = Command::new(&codex.path);
-    // Of a repeated name every program reads the first; std would keep the last.
-    command.args(&invocation.args).env_clear();
-    command.envs(invocation.env().iter().rev().map(|(name, value)| (name, value)));
-    for name in &codex.unset {
-        command.env_remove(name);
+    let execute = |mut command: Command| {
+        // Of a repeated name every program reads the first; std would keep the last.
+        command.args(&invocation.args).env_clear();
+        command.envs(invocation.env().iter().rev().map(|(name, value)| (name, value)));
+        for name in &codex.unset {
+            command.env_remove(name);
+        }
+        command.envs(codex.set.iter().map(|(name, value)| (*name, value)));
+        command.env(GUARD_VARIABLE, guard.to_value());
+        if let Some(home) = home {
+            command.env("CODEX_HOME", home);
+        }
+        command.exec()
+    };
+    let mut error = execute(program(&codex.path));
+    // A script without `#!`: musl does not do this by itself.
+    if error.raw_os_error() == Some(Errno::ENOEXEC as i32) {
+        let mut shell = program("/bin/sh");
+        shell.arg(&codex.path);
+        error = execute(shell);
     }
-    command.envs(codex.set.iter().map(|(name, value)| (*name, value)));
-    command.env(GUARD_VARIABLE, guard.to_value());
-    if let Some(home) = home {
-        command.env("CODEX_HOME", home);
-    }
-    let error = command.exec();
     // std has reset SIGPIPE for codex; there is something left to say, perhaps to a host that is gone.
     let _ = [Signal::SIGPIPE].into_iter().collect::<SigSet>().thread_block();
     let errno = Errno::from_raw(error.raw_os_error().unwrap_or(Errno::EINVAL as i32));
     Err(Failure::Exec { codex: codex.path.clone(), errno, is_there: fs::exists(&codex.path) })
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that executes")]
+fn program(path: impl AsRef<OsStr>) -> Command {
+    Command::new(path)
 }
 
 /// Checks that what is about to be started is not what started us.

@@ -122,8 +122,9 @@ fn settle(invocation: &Invocation) -> (Observed, Decision) {
 pub fn refuse(failure: &Failure, invocation: &Invocation) {
     let person_home = invocation.person_home();
     if request::serves_stdio(&invocation.args) {
-        journal::say(invocation, &[(Level::ERROR, describe::chat_line(failure, person_home.as_deref()))]);
-        refusal::answer(failure, person_home.as_deref());
+        let line = describe::chat_answer(failure, person_home.as_deref(), &invocation.user());
+        journal::say(invocation, &[(Level::ERROR, line.clone())]);
+        refusal::answer(failure, person_home.as_deref(), line);
     } else {
         journal::say(invocation, &[(Level::ERROR, describe::terminal(failure, person_home.as_deref()))]);
         refusal::drain();

@@ -168,7 +168,7 @@ fn kind_of(
     } else if injected.is_one_of(&settings.bridges) == Ok(true) {
         Kind::Bridge
     } else {
-        Kind::of_path(&injected.path)
+        Kind::of_path(&injected.path, settings.person_home.as_deref())
     };
     (kind, unknown)
 }

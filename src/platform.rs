@@ -23,6 +23,15 @@ pub enum Programs {
     },
 }
 
+/// The PATH of the services that OpenClaw 2026.4.21 to 2026.9.6 makes, behind node's directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServicePath {
+    /// Directories below the person's home.
+    pub of_user: &'static [&'static str],
+    /// The system's directories.
+    pub of_system: &'static [&'static str],
+}
+
 /// Where codex and the system keep what this program looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Platform {
@@ -45,6 +54,8 @@ pub struct Platform {
     pub triple: &'static str,
     /// The programs that run here.
     pub programs: Programs,
+    /// The PATH of OpenClaw's services.
+    pub service_path: ServicePath,
 }
 
 /// This machine's.
@@ -66,6 +77,10 @@ pub const LINUX_X64: Platform = Platform {
     npm_package: "codex-linux-x64",
     triple: "x86_64-unknown-linux-musl",
     programs: Programs::Elf(62),
+    service_path: ServicePath {
+        of_user: &[".local/bin", ".npm-global/bin", "bin", ".volta/bin", ".asdf/shims", ".bun/bin"],
+        of_system: &["/usr/local/bin", "/usr/bin", "/bin"],
+    },
 };
 
 /// Linux on arm64.
@@ -98,6 +113,18 @@ pub const MACOS_ARM64: Platform = Platform {
     npm_package: "codex-darwin-arm64",
     triple: "aarch64-apple-darwin",
     programs: Programs::MachO { foreign: None },
+    service_path: ServicePath {
+        of_user: &[],
+        of_system: &[
+            "/opt/homebrew/bin",
+            "/opt/homebrew/sbin",
+            "/usr/local/bin",
+            "/usr/bin",
+            "/bin",
+            "/usr/sbin",
+            "/sbin",
+        ],
+    },
 };
 
 /// macOS on Intel.

@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Answers every request on stdin with the failure, until stdin ends or the host stops reading stdout.
 #[expect(clippy::disallowed_methods, reason = "the one writer of stdout")]
-pub fn answer(failure: &Failure, person_home: Option<&Path>) {
+pub fn answer(failure: &Failure, person_home: Option<&Path>, message: String) {
     let (stdin, stdout) = (io::stdin(), io::stdout());
     // A host that is gone needs no answer.
     let _ = converse(
@@ -38,6 +38,7 @@ pub fn answer(failure: &Failure, person_home: Option<&Path>) {
         &mut Stdout(stdout.as_fd()),
         failure,
         person_home,
+        message,
     );
 }
 
@@ -50,12 +51,9 @@ pub fn converse(
     output: &mut impl Write,
     failure: &Failure,
     person_home: Option<&Path>,
+    message: String,
 ) -> io::Result<()> {
-    let error = ErrorObject {
-        code: CODE,
-        message: describe::chat_line(failure, person_home),
-        data: describe::data(failure, person_home),
-    };
+    let error = ErrorObject { code: CODE, message, data: describe::data(failure, person_home) };
     let mut lines = Lines { input, buffer: Vec::new(), is_too_long: false };
     while let Some(line) = lines.next()? {
         if let Some(reply) = reply(&line, &error) {

@@ -10,6 +10,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::reason::{Reason, ReasonCode};
+pub use options::without_values;
 use options::{Given, Takes, is_option, option};
 
 /// The subcommands whose start uses a login.

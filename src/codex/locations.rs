@@ -19,7 +19,7 @@ pub const INSTALL: &str = "npm i -g @openai/codex@latest";
 /// The command that updates or repairs what npm installed; `PREFIX` is what holds its `lib/node_modules`.
 pub const NPM: &str = "npm i -g --include=optional --prefix PREFIX @openai/codex@latest";
 /// How many versions of a version manager are looked at.
-const VERSIONS: usize = 256;
+pub(super) const VERSIONS: usize = 4096;
 
 /// An installer, and where it puts codex.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +34,8 @@ pub struct Installer {
     pub marks: &'static [&'static str],
     /// The command that updates codex, if one command does.
     pub update: Option<&'static str>,
+    /// What the command needs in addition to install the version anew that is already there.
+    pub force: Option<&'static str>,
 }
 
 /// A directory that an installer may use.
@@ -56,7 +58,7 @@ const fn on(os: Os, path: &'static str) -> Root {
 
 /// An installer whose codex lies in `bin`.
 const fn in_bin(id: &'static str, roots: &'static [Root]) -> Installer {
-    Installer { id, roots, below: &["bin/codex"], marks: &[], update: None }
+    Installer { id, roots, below: &["bin/codex"], marks: &[], update: None, force: None }
 }
 
 /// Every installer.
@@ -99,16 +101,19 @@ pub const INSTALLERS: &[Installer] = &[
         below: &["bin/codex", "codex"],
         marks: &["/.pnpm/", "/pnpm/"],
         update: Some("pnpm add -g @openai/codex@latest"),
+        force: Some("--force"),
         ..in_bin("pnpm", &[on_all("$PNPM_HOME"), on_all("~/Library/pnpm"), on_all("$XDG_DATA_HOME/pnpm")])
     },
     Installer {
         marks: &["/yarn/global/"],
         update: Some("yarn global add @openai/codex@latest"),
+        force: Some("--force"),
         ..in_bin("yarn", &[on_all("~/.yarn")])
     },
     Installer {
         marks: &["/install/global/node_modules/"],
         update: Some("bun add -g @openai/codex@latest"),
+        force: Some("--force"),
         ..in_bin("bun", &[on_all("$BUN_INSTALL"), on_all("~/.bun")])
     },
     Installer {
@@ -130,6 +135,7 @@ pub const INSTALLERS: &[Installer] = &[
         below: &["installs/npm-openai-codex/*/bin/codex", "installs/node/*/bin/codex", "shims/codex"],
         marks: &["/installs/npm-openai-codex/"],
         update: Some("mise use -g npm:@openai/codex@latest"),
+        force: Some("--force"),
         ..in_bin("mise", &[on_all("$MISE_DATA_DIR"), on_all("$XDG_DATA_HOME/mise")])
     },
     Installer {
@@ -194,13 +200,26 @@ pub fn npm_prefix(real_path: &Path) -> Option<PathBuf> {
     real_path.ancestors().find(|path| path.ends_with("lib/node_modules"))?.ancestors().nth(2).map(Path::to_owned)
 }
 
-/// Returns the command that updates or repairs the codex at `real_path`, as far as the path tells who installed it.
+/// Returns the command that updates the codex at `real_path`, as far as the path tells who installed it.
 #[must_use]
 pub fn update(real_path: &Path, person_home: Option<&Path>) -> Option<String> {
+    command(real_path, person_home, false)
+}
+
+/// Returns the command that installs the codex at `real_path` anew, whichever version it has.
+#[must_use]
+pub fn repair(real_path: &Path, person_home: Option<&Path>) -> Option<String> {
+    command(real_path, person_home, true)
+}
+
+fn command(real_path: &Path, person_home: Option<&Path>, is_repair: bool) -> Option<String> {
     let text = real_path.to_string_lossy();
     let marked = INSTALLERS.iter().find(|installer| installer.marks.iter().any(|mark| text.contains(mark)));
+    let force = |installer: &Installer| installer.force.filter(|_| is_repair).map(|force| format!(" {force}"));
     match (marked, npm_prefix(real_path)) {
-        (Some(installer), _) => installer.update.map(str::to_owned),
+        (Some(installer), _) => {
+            installer.update.map(|update| update.to_owned() + &force(installer).unwrap_or_default())
+        }
         (None, Some(prefix)) => Some(NPM.replace("PREFIX", &shell_word(&prefix, person_home))),
         (None, None) => None,
     }
@@ -221,8 +240,9 @@ pub(super) fn candidates<'a>(
             let is_one = installer.below.len() == 1;
             let below = if is_one || !fs::is_absent(&root) { installer.below } else { &[] };
             below.iter().flat_map(move |below| {
-                let pattern = root.join(below.replace("$TRIPLE", invocation.platform.triple));
-                versions(&pattern).into_iter().map(|path| (installer.id, path))
+                versions(&root, &below.replace("$TRIPLE", invocation.platform.triple))
+                    .into_iter()
+                    .map(|path| (installer.id, path))
             })
         })
     })
@@ -250,19 +270,10 @@ pub(super) fn expand(root: &str, invocation: &Invocation, home: Option<&Path>) -
     Some(if below.is_empty() { start } else { start.join(below) })
 }
 
-/// Returns what a pattern stands for, the newest codex first.
-fn versions(pattern: &Path) -> Vec<Result<PathBuf, Skipped>> {
-    let mut root = PathBuf::new();
-    let mut parts = pattern.components();
-    for part in parts.by_ref() {
-        if part.as_os_str() == "*" {
-            break;
-        }
-        root.push(part);
-    }
-    if root == pattern {
-        return vec![Ok(root)];
-    }
+/// Returns what a pattern below a root stands for, the newest codex first.
+fn versions(root: &Path, pattern: &str) -> Vec<Result<PathBuf, Skipped>> {
+    let Some((before, behind)) = pattern.split_once("/*/") else { return vec![Ok(root.join(pattern))] };
+    let root = root.join(before);
     let entries = match fs::entries(&root, VERSIONS) {
         Ok(entries) => entries,
         Err(ReadError::Absent | ReadError::Denied(Errno::EACCES)) => return Vec::new(),
@@ -271,7 +282,7 @@ fn versions(pattern: &Path) -> Vec<Result<PathBuf, Skipped>> {
             return vec![Err(Skipped { real_path: root.clone(), path: root, unfit })];
         }
     };
-    let below = entries.into_iter().map(|entry| entry.join(parts.as_path()));
+    let below = entries.into_iter().map(|entry| entry.join(behind));
     let mut found: Vec<_> = below
         .filter(|path| !fs::is_absent(path))
         .map(|path| {

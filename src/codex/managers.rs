@@ -1,74 +1,96 @@
-//! The shims of volta, asdf and mise, each of which starts the codex of one of its versions of node.
+//! The shims of volta, asdf, mise and nodenv, each of which starts the codex of one of its versions of node.
 //!
-//! If there is only one, npm's script in it is what the shim starts. Of several the manager chooses, if it can: it needs a version
-//! that is set outside a project, and asdf itself.
+//! If there is only one, npm's script in it is what the shim starts. Of several the manager chooses, if a version is set outside a
+//! project.
 
 use std::path::{Path, PathBuf};
 
-use super::locations::expand;
+use super::locations::{VERSIONS, expand};
 use super::npm::{Entry, SCRIPT};
 use super::{Unfit, script};
 use crate::fs;
 use crate::invocation::Invocation;
 
-/// How many versions of a manager are looked at.
-const VERSIONS: usize = 256;
-
 /// Returns npm's script behind a shim, if that needs no choice. `hit` is the shim, `real` the same without symlinks, `head` how it
 /// begins.
 ///
 /// # Errors
-/// [`Unfit::NoVersionSet`] if the manager has to choose and has nothing to choose by.
+/// [`Unfit::NoVersionSet`] if the manager has to choose and has nothing to choose by, [`Unfit::ShimWithoutCodex`] if it has nothing
+/// to choose from.
 pub(super) fn entry(hit: &Path, real: &Path, head: &[u8], invocation: &Invocation) -> Result<Option<Entry>, Unfit> {
-    let named = |name: &str| real.file_name().is_some_and(|file| file == name);
     // `~/.volta/bin/codex`, `~/.asdf/shims/codex`, `~/.local/share/mise/shims/codex`
     let Some(root) = hit.ancestors().nth(2) else { return Ok(None) };
-    if named("volta-shim") {
-        let image = root.join("tools/image/packages/@openai/codex/lib/node_modules");
-        return Ok(Entry::of(image.join(SCRIPT)));
-    }
-    if named("mise") && root.join("shims") == hit.parent().unwrap_or(hit) {
-        // Of another origin than npm's: not ours to look for.
-        if !fs::is_absent(&root.join("installs/codex")) {
-            return Ok(None);
+    match real.file_name().and_then(|name| name.to_str()) {
+        Some("volta-shim") => {
+            let image = root.join("tools/image/packages/@openai/codex");
+            only("volta", &[image], || false)
         }
-        let found = ["installs/npm-openai-codex", "installs/node"].map(|tool| fs::list(&root.join(tool), VERSIONS));
-        return only(found.into_iter().flatten(), "mise", || {
-            let places = ["$XDG_CONFIG_HOME/mise", "~/.mise.toml", "~/mise.toml", "~/.tool-versions", "/etc/mise"];
-            invocation.has_var_with_prefix("MISE_") || is_any_there(&places, invocation)
-        });
+        Some("mise") if hit.parent().is_some_and(|directory| directory.ends_with("shims")) => mise(root, invocation),
+        _ if head.starts_with(b"#!") => of_script(root, &String::from_utf8_lossy(head), invocation),
+        _ => Ok(None),
     }
-    if !head.starts_with(b"#!") {
-        return Ok(None);
-    }
-    let text = String::from_utf8_lossy(head);
-    let Some(versions) = script::asdf_versions(&text) else { return Ok(None) };
-    let nodejs = root.join("installs/nodejs");
-    let found = versions.iter().map(|version| nodejs.join(version));
-    only(found, "asdf", || invocation.has_var_with_prefix("ASDF_") || is_any_there(&["~/.tool-versions"], invocation))
 }
 
-fn is_any_there(places: &[&str], invocation: &Invocation) -> bool {
-    let home = invocation.person_home();
-    home.is_none()
-        || places.iter().filter_map(|place| expand(place, invocation, home.as_deref())).any(|p| !fs::is_absent(&p))
+fn mise(root: &Path, invocation: &Invocation) -> Result<Option<Entry>, Unfit> {
+    const OF_NPM: &str = "npm-openai-codex";
+    let installs = root.join("installs");
+    let is_codex = |tool: &PathBuf| tool.file_name().is_some_and(|name| name.to_string_lossy().contains("codex"));
+    // Of another origin than npm's: not ours to look for.
+    if fs::list(&installs, VERSIONS).iter().any(|tool| is_codex(tool) && !tool.ends_with(OF_NPM)) {
+        return Ok(None);
+    }
+    let tools = [OF_NPM, "node"].map(|tool| fs::list(&installs.join(tool), VERSIONS));
+    only("mise", &tools.concat(), || {
+        let places = ["$XDG_CONFIG_HOME/mise", "~/.mise.toml", "~/mise.toml", "~/.tool-versions", "/etc/mise"];
+        let home = invocation.person_home();
+        let mut places = places.iter().filter_map(|place| expand(place, invocation, home.as_deref()));
+        ["MISE_NODE_VERSION", "MISE_CONFIG_DIR", "MISE_GLOBAL_CONFIG_FILE"]
+            .iter()
+            .any(|name| invocation.is_not_blank(name))
+            || places.any(|place| !fs::is_absent(&place))
+    })
+}
+
+/// Returns npm's script behind the shell script of asdf or nodenv.
+fn of_script(root: &Path, text: &str, invocation: &Invocation) -> Result<Option<Entry>, Unfit> {
+    let Some(manager) = script::manager(text) else { return Ok(None) };
+    if script::name_of(&manager) == "nodenv" {
+        return only("nodenv", &fs::list(&root.join("versions"), VERSIONS), || {
+            invocation.is_not_blank("NODENV_VERSION") || !fs::is_absent(&root.join("version"))
+        });
+    }
+    // Of another plugin than nodejs: not ours to look for.
+    let is_other = |line: &str| line.starts_with("# asdf-plugin: ") && !line.starts_with("# asdf-plugin: nodejs ");
+    if text.lines().any(is_other) {
+        return Ok(None);
+    }
+    let versions: Vec<_> =
+        script::asdf_versions(text).map(|version| root.join("installs/nodejs").join(version)).collect();
+    only("asdf", &versions, || {
+        let names_node = |file: fs::File| {
+            let text = String::from_utf8_lossy(&file.bytes).into_owned();
+            text.lines().any(|line| line.trim_start().starts_with("nodejs "))
+        };
+        let file = invocation.person_home().map(|home| fs::read(&home.join(".tool-versions"), 1 << 20));
+        invocation.is_not_blank("ASDF_NODEJS_VERSION") || file.is_none_or(|file| file.is_ok_and(names_node))
+    })
 }
 
 /// Returns npm's script in the one of these versions of node that has it.
 fn only(
-    versions: impl Iterator<Item = PathBuf>,
     manager: &'static str,
+    versions: &[PathBuf],
     may_choose: impl FnOnce() -> bool,
 ) -> Result<Option<Entry>, Unfit> {
     let modules = ["lib/node_modules", ".npm/lib/node_modules"];
-    let scripts = versions.flat_map(|version| modules.map(|modules| version.join(modules).join(SCRIPT)));
+    let scripts = versions.iter().flat_map(|version| modules.map(|modules| version.join(modules).join(SCRIPT)));
     let mut found: Vec<Entry> = scripts.filter_map(Entry::of).collect();
     // mise has several names for one version.
     found.sort_by(|a, b| a.package.cmp(&b.package));
     found.dedup_by(|a, b| a.package == b.package);
     match found.len() {
         1 => Ok(found.pop()),
-        0 => Ok(None),
+        0 => Err(Unfit::ShimWithoutCodex(manager)),
         _ if may_choose() => Ok(None),
         _ => Err(Unfit::NoVersionSet(manager)),
     }

@@ -7,9 +7,9 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
-use super::script;
-use super::{Codex, Unfit};
+use super::{Codex, Unfit, program, script};
 use crate::fs::{self, ReadError};
 use crate::invocation::Invocation;
 
@@ -31,7 +31,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// Returns what the script at `entrypoint` is part of; `None` if it is not npm's script.
+    /// Returns what the script at `entrypoint` is part of; `None` if it is not npm's script, or is not there.
     pub fn of(entrypoint: PathBuf) -> Option<Self> {
         let package = package_of(&fs::canonicalize(&entrypoint)?)?.to_owned();
         Some(Self { package, entrypoint, node_path: None })
@@ -55,7 +55,11 @@ pub(super) fn entry(hit: &Path, real: &Path, head: &[u8], invocation: &Invocatio
     let Some((target, node_path)) = script::shim_target(&text, real.parent().unwrap_or(real)) else { return Ok(None) };
     check_package(&target)?;
     let node_path = node_path.map(|value| script::node_path(&value, invocation));
-    Ok(Entry::of(target).map(|entry| Entry { node_path, ..entry }))
+    match fs::stat(&target) {
+        Err(ReadError::Absent) if target.ends_with(SCRIPT) => Err(Unfit::NoNative),
+        Err(ReadError::Transient(errno) | ReadError::Denied(errno)) => Err(Unfit::NotRead(errno)),
+        _ => Ok(Entry::of(target).map(|entry| Entry { node_path, ..entry })),
+    }
 }
 
 /// Returns the package of npm's script.
@@ -63,16 +67,22 @@ pub(super) fn package_of(real: &Path) -> Option<&Path> {
     if real.ends_with(SCRIPT) { real.ancestors().nth(2) } else { None }
 }
 
+/// Checks that a file is not part of npm's package `codex`; under that name codex itself may have been installed.
 fn check_package(path: &Path) -> Result<(), Unfit> {
-    let is_other = path.ancestors().any(|path| path.ends_with("node_modules/codex"));
-    if is_other { Err(Unfit::AnotherPackage) } else { Ok(()) }
+    let package = path.ancestors().find(|path| path.ends_with("node_modules/codex"));
+    match package.and_then(manifest) {
+        Some(package) if package.name != "@openai/codex" => Err(Unfit::AnotherPackage),
+        _ => Ok(()),
+    }
 }
 
-/// Returns the native codex behind npm's script, with what the script would set.
+/// Returns the native codex behind npm's script, with what the script would set. It must not be another user's unless
+/// `is_chosen`.
 ///
 /// # Errors
-/// [`Unfit::NoNative`] if this platform's package is not installed, [`Unfit::NotRead`] if that could not be found out.
-pub(super) fn native(entry: &Entry, invocation: &Invocation) -> Result<Codex, Unfit> {
+/// [`Unfit::NoNative`] if this platform's package is not installed, [`Unfit::NotRead`] if that could not be found out, and what
+/// keeps the native codex from being started.
+pub(super) fn native(entry: &Entry, invocation: &Invocation, is_chosen: bool) -> Result<Codex, Unfit> {
     let package = &entry.package;
     let triple = invocation.platform.triple;
     for root in roots(entry, invocation) {
@@ -80,15 +90,24 @@ pub(super) fn native(entry: &Entry, invocation: &Invocation) -> Result<Codex, Un
         // From 0.136 on, and up to 0.128.
         for (binary, is_new) in [("bin/codex", true), ("codex/codex", false)] {
             let path = root.join("vendor").join(triple).join(binary);
-            match fs::stat(&path) {
-                Ok(stat) if stat.size > 0 && fs::is_executable(&path, &stat, invocation.uid) => {
-                    let path = fs::canonicalize(&path).unwrap_or(path);
-                    let (set, unset) = surroundings(entry, &path, is_new, invocation);
-                    return Ok(Codex { set, unset, package: Some(package.to_owned()), ..Codex::at(path, "npm") });
-                }
-                Err(ReadError::Transient(errno)) => return Err(Unfit::NotRead(errno)),
-                Ok(_) | Err(_) => {}
+            let probe = match fs::probe(&path) {
+                Ok(probe) => probe,
+                Err(ReadError::Absent) => continue,
+                Err(ReadError::WrongKind | ReadError::TooLarge) => return Err(Unfit::NotAFile),
+                Err(ReadError::Transient(errno) | ReadError::Denied(errno)) => return Err(Unfit::NotRead(errno)),
+            };
+            if !is_chosen && !probe.stat.is_owned_by(invocation.uid) {
+                return Err(Unfit::NotOwned);
             }
+            if !fs::is_executable(&path, &probe.stat) {
+                return Err(Unfit::NotExecutable);
+            }
+            program::check(&probe, &invocation.platform.programs)?;
+            let (set, unset) = surroundings(entry, &probe.real_path, is_new, invocation);
+            let path = probe.real_path.clone();
+            // exec closes the file.
+            std::mem::forget(probe);
+            return Ok(Codex { set, unset, package: Some(package.to_owned()), ..Codex::at(path, "npm") });
         }
         // The first package that node finds is the one that the script takes.
         if !is_own && fs::exists(&root.join("package.json")) {
@@ -117,15 +136,19 @@ fn surroundings(
     is_new: bool,
     invocation: &Invocation,
 ) -> (Vec<(&'static str, OsString)>, Vec<&'static str>) {
-    let manager = manager(entry, is_new, invocation);
+    // Up to 0.136 the script puts ripgrep on PATH, which later versions find by themselves.
+    let is_newest = is_new && !puts_on_path(entry);
+    let manager = manager(entry, is_newest, invocation);
     let mut set = vec![(manager, OsString::from("1"))];
     set.extend(entry.node_path.clone().map(|value| ("NODE_PATH", value)));
     if is_new {
         set.push(("CODEX_MANAGED_PACKAGE_ROOT", entry.package.clone().into()));
+    }
+    if is_newest {
         return (set, MANAGERS.into_iter().filter(|name| *name != manager).collect());
     }
-    // ripgrep, which later versions find by themselves.
-    let tools = native.ancestors().nth(2).unwrap_or(native).join("path");
+    let tools = if is_new { "codex-path" } else { "path" };
+    let tools = native.ancestors().nth(2).unwrap_or(native).join(tools);
     let path = invocation.var("PATH").unwrap_or_default();
     let directories = std::env::split_paths(path).filter(|directory| !directory.as_os_str().is_empty());
     if fs::exists(&tools)
@@ -134,6 +157,13 @@ fn surroundings(
         set.push(("PATH", path));
     }
     (set, Vec::new())
+}
+
+/// Returns whether the script puts the directory of ripgrep on PATH.
+fn puts_on_path(entry: &Entry) -> bool {
+    let script = fs::read(&entry.package.join("bin/codex.js"), 1 << 20);
+    let name = b"codex-path";
+    script.is_ok_and(|script| script.bytes.windows(name.len()).any(|bytes| bytes == name))
 }
 
 /// Returns the variable by which the script says who installed codex.
@@ -147,7 +177,16 @@ fn manager(entry: &Entry, is_new: bool, invocation: &Invocation) -> &'static str
         fs::exists(&modules.join(".modules.yaml"))
             && fs::canonicalize(&modules.join("@openai/codex")).as_ref() == Some(&entry.package)
     };
-    let is_owned_by_vite_plus = |packages: &Path| fs::exists(&packages.join("@openai/codex.json"));
+    let is_owned_by_vite_plus = |packages: &Path| {
+        let Some(note) = read_json::<ViteNote>(&packages.join("@openai/codex.json")) else { return false };
+        let id = note.install_id.unwrap_or_default();
+        let scope = packages.join("@openai");
+        let root = if id.starts_with('#') { scope.join(format!("codex{id}")) } else { scope.join("codex").join(id) };
+        let is_this = |modules: &str| {
+            fs::canonicalize(&root.join(modules).join("@openai/codex")).as_ref() == Some(&entry.package)
+        };
+        note.name == "@openai/codex" && (is_this("lib/node_modules") || is_this("node_modules"))
+    };
     let owner = above.find_map(|directory| {
         if directory.ends_with("packages") && is_owned_by_vite_plus(directory) {
             Some("CODEX_MANAGED_BY_VITE_PLUS")
@@ -155,7 +194,8 @@ fn manager(entry: &Entry, is_new: bool, invocation: &Invocation) -> &'static str
             is_owned_by_pnpm(&directory.join("node_modules")).then_some("CODEX_MANAGED_BY_PNPM")
         }
     });
-    let is_bun = says("npm_config_user_agent", "bun/")
+    let agent = invocation.var("npm_config_user_agent").unwrap_or_default().to_string_lossy();
+    let is_bun = agent.split(|c: char| !c.is_ascii_alphanumeric() && c != '/').any(|word| word.starts_with("bun/"))
         || says("npm_execpath", "bun")
         || entry.package.to_string_lossy().contains("/.bun/install/global");
     match owner {
@@ -175,14 +215,33 @@ pub(super) fn version_around(native: &Path) -> Option<String> {
     version.get(..platform.unwrap_or(version.len())).map(str::to_owned)
 }
 
+/// A package's `package.json`.
+#[derive(Deserialize)]
+struct Manifest {
+    #[serde(default)]
+    name: String,
+    version: String,
+}
+
+/// What Vite+ notes about a package.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ViteNote {
+    name: String,
+    install_id: Option<String>,
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    serde_json::from_slice(&fs::read(path, 1 << 20).ok()?.bytes).ok()
+}
+
+fn manifest(package: &Path) -> Option<Manifest> {
+    read_json(&package.join("package.json"))
+}
+
 /// Returns the version in a package's `package.json`.
 pub(super) fn version(package: &Path) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Package {
-        version: String,
-    }
-    let file = fs::read(&package.join("package.json"), 1 << 20).ok()?;
-    serde_json::from_slice::<Package>(&file.bytes).ok().map(|package| package.version)
+    manifest(package).map(|package| package.version)
 }
 
 /// Returns the key by which versions are ordered: by number, a release after its previews, anything else first.

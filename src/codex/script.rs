@@ -9,31 +9,32 @@ use std::path::{Component, Path, PathBuf};
 use super::{Unfit, path_directories};
 use crate::fs;
 use crate::invocation::Invocation;
+use crate::platform::Os;
 
 /// Returns the script that a shim made by `cmd-shim` starts, with the `NODE_PATH` that it exports: pnpm's on all systems, npm's on
 /// Windows. `directory` is the shim's. The scripts of npm 11 and pnpm 9 to 12; any other script is a person's own, and may do more.
 pub(super) fn shim_target(text: &str, directory: &Path) -> Option<(PathBuf, Option<String>)> {
     let is_shim = text.contains("\"$basedir/node\" ]") || text.contains("exec node  \"$basedir");
-    if !is_shim || !text.contains("\nbasedir=") {
+    let lines = || text.lines().rev().map(str::trim);
+    let sets_more = lines().any(|line| line.starts_with("export ") && !line.starts_with("export NODE_PATH="));
+    if !is_shim || sets_more || !text.contains("\nbasedir=") {
         return None;
     }
-    let lines = || text.lines().rev().map(str::trim);
+    let resolved = |word: &str| {
+        let base = directory.to_string_lossy();
+        word.replace("$basedir_abs", &base).replace("$basedir", &base)
+    };
     // `exec node  "$basedir_abs"/'../global/v11/…/codex.js' "$@"`, from pnpm 11 on followed by `# cmd-shim-target=/…/codex.js`.
-    let executed = lines().filter_map(|line| line.strip_prefix("exec ")).find_map(|line| {
-        let words = shlex::split(line)?;
-        let target = words.get(1)?;
-        let below = ["$basedir/", "$basedir_abs/"].iter().find_map(|base| target.strip_prefix(base));
-        match below {
-            Some(below) => Some(directory.join(below)),
-            None => Some(PathBuf::from(target)).filter(|target| target.is_absolute()),
-        }
-    });
-    let target =
-        executed.or_else(|| lines().find_map(|line| line.strip_prefix("# cmd-shim-target=")).map(PathBuf::from))?;
+    let mut executed = lines().filter_map(|line| shlex::split(line.strip_prefix("exec ")?));
+    let target = match executed.next().as_deref() {
+        Some([_, target, arguments]) if arguments == "$@" => Some(PathBuf::from(resolved(target))),
+        Some(_) => return None,
+        None => lines().find_map(|line| line.strip_prefix("# cmd-shim-target=")).map(PathBuf::from),
+    };
     // The first of two: the second has the caller's behind it.
     let exported = text.lines().find_map(|line| line.trim().strip_prefix("export NODE_PATH="));
     let node_path = exported.and_then(|value| shlex::split(value)?.into_iter().next());
-    Some((lexically_resolved(&target), node_path))
+    Some((lexically_resolved(&target?), node_path.map(|value| resolved(&value))))
 }
 
 /// Returns the path without `..`, as node resolves the name of a script: symlinks do not count.
@@ -49,55 +50,72 @@ fn lexically_resolved(path: &Path) -> PathBuf {
     resolved
 }
 
-/// Returns the versions of nodejs that a shim of asdf chooses from; `None` if it is not one.
-pub(super) fn asdf_versions(text: &str) -> Option<Vec<&str>> {
-    let is_shim = text.contains("asdf exec") || text.contains("/asdf exec");
-    is_shim
-        .then(|| text.lines().filter_map(|line| line.strip_prefix("# asdf-plugin: nodejs ")).map(str::trim).collect())
+/// Returns the version manager that a shim becomes: its last line is `exec asdf exec …` or `exec "/…/nodenv" exec …`.
+pub(super) fn manager(text: &str) -> Option<String> {
+    let lines = text.lines().map(str::trim);
+    let last = lines.rev().find(|line| !line.is_empty() && !line.starts_with('#'))?;
+    let words = shlex::split(last.strip_prefix("exec ")?)?;
+    let [program, word, ..] = words.as_slice() else { return None };
+    (word == "exec" && ["asdf", "nodenv"].contains(&name_of(program))).then(|| program.clone())
 }
 
-/// Returns what `#!` names: the interpreter, and the program that `env` is to look for.
-fn interpreters(head: &[u8]) -> Option<(PathBuf, Option<&[u8]>)> {
-    let line = head.strip_prefix(b"#!")?.split(|b| *b == b'\n').next()?;
-    let mut words = line.split(|b| b" \t\r".contains(b)).filter(|word| !word.is_empty());
-    let interpreter = PathBuf::from(OsStr::from_bytes(words.next()?));
-    let is_env = interpreter.file_name().is_some_and(|name| name == "env");
-    let program = words.find(|word| !word.starts_with(b"-") && !word.contains(&b'='));
-    Some((interpreter, program.filter(|_| is_env)))
+/// Returns the name of a program.
+pub(super) fn name_of(program: &str) -> &str {
+    program.rsplit('/').next().unwrap_or_default()
 }
 
-/// Checks that the interpreter of a script is there; anything else has none.
-pub(super) fn check_interpreter(head: &[u8], invocation: &Invocation) -> Result<(), Unfit> {
-    let Some((interpreter, program)) = interpreters(head) else { return Ok(()) };
-    if interpreter.is_absolute() && fs::is_absent(&interpreter) {
-        return Err(Unfit::NoInterpreter(interpreter));
-    }
-    match program.map(OsStr::from_bytes) {
-        Some(program) if is_missing(program, invocation) => Err(Unfit::NoInterpreter(program.into())),
+/// Returns the versions of nodejs that a shim of asdf chooses from.
+pub(super) fn asdf_versions(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter_map(|line| line.strip_prefix("# asdf-plugin: nodejs ")).map(str::trim)
+}
+
+/// Checks that the manager of a shim is there. Nothing is concluded about any other script: what a person's own script starts
+/// depends on what it does before.
+pub(super) fn check_manager(text: &str, invocation: &Invocation) -> Result<(), Unfit> {
+    match manager(text) {
+        Some(program) if !text.contains("PATH=") && is_missing(OsStr::new(&program), invocation) => {
+            Err(Unfit::NoManager(program.into()))
+        }
         _ => Ok(()),
     }
 }
 
-/// Checks that what a shell script becomes is there. Only a script with a single `exec`, which neither changes PATH nor reads
-/// other scripts, tells.
-pub(super) fn check_manager(text: &str, invocation: &Invocation) -> Result<(), Unfit> {
-    const SHELL: [&str; 3] = ["command", "exec", "builtin"];
-    let lines = || text.lines().map(str::trim).filter(|line| !line.starts_with('#'));
-    let is_plain = |line: &str| {
-        let reads = [". ", "source ", "eval "].iter().any(|word| line.starts_with(word));
-        !reads && !line.contains("PATH=") && !line.contains("path=(")
-    };
-    let mut executed = lines().filter_map(|line| line.strip_prefix("exec "));
-    let (Some(line), None) = (executed.next(), executed.next()) else { return Ok(()) };
-    if !lines().all(is_plain) {
-        return Ok(());
+/// Checks that the interpreter of a script is there; anything else has none.
+pub(super) fn check_interpreter(head: &[u8], invocation: &Invocation) -> Result<(), Unfit> {
+    let line = head.strip_prefix(b"#!").and_then(|rest| rest.split(|b| *b == b'\n').next());
+    let Some(line) = line.map(trimmed) else { return Ok(()) };
+    let end = line.iter().position(|b| BLANKS.contains(b)).unwrap_or(line.len());
+    let (interpreter, argument) = line.split_at_checked(end).unwrap_or_default();
+    let interpreter = Path::new(OsStr::from_bytes(interpreter));
+    if interpreter.is_absolute() && fs::program(interpreter) == Ok(false) {
+        return Err(Unfit::NoInterpreter(interpreter.to_owned()));
     }
-    let Some(program) = shlex::split(line).and_then(|words| words.into_iter().next()) else { return Ok(()) };
-    let is_literal = !program.starts_with('-') && !program.contains(['$', '`', '=', '~', '*', '{']);
-    if is_literal && !SHELL.contains(&program.as_str()) && is_missing(OsStr::new(&program), invocation) {
-        return Err(Unfit::NoManager(program.into()));
+    // With an option or a variable, `env` may look elsewhere. Linux gives it the rest of the line as one word.
+    let argument = trimmed(argument);
+    let is_name = !argument.is_empty() && !argument.starts_with(b"-") && !argument.contains(&b'=');
+    let is_one = invocation.platform.os == Os::Linux || !argument.iter().any(|b| BLANKS.contains(b));
+    let is_env = interpreter.file_name().is_some_and(|name| name == "env");
+    if is_env && is_name && is_one && is_missing(OsStr::from_bytes(argument), invocation) {
+        return Err(Unfit::NoInterpreter(OsStr::from_bytes(argument).into()));
     }
     Ok(())
+}
+
+/// What the systems take for blanks in the first line of a script: a carriage return is not among them.
+const BLANKS: &[u8] = b" \t";
+
+fn trimmed(mut line: &[u8]) -> &[u8] {
+    while let [first, rest @ ..] = line
+        && BLANKS.contains(first)
+    {
+        line = rest;
+    }
+    while let [rest @ .., last] = line
+        && BLANKS.contains(last)
+    {
+        line = rest;
+    }
+    line
 }
 
 /// Returns whether it was seen that a program is not there; a name without a slash is looked for on PATH.
@@ -130,7 +148,9 @@ fn has_word(text: &[u8], word: &[u8]) -> bool {
     let is_part = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_alphanumeric() || b"_-.".contains(b));
     text.windows(word.len()).enumerate().filter(|(_, window)| *window == word).any(|(at, _)| {
         let before = at.checked_sub(1).and_then(|at| text.get(at));
-        !is_part(before) && !is_part(text.get(at + word.len()))
+        let behind = text.get(at + word.len());
+        // A directory of that name is another thing.
+        !is_part(before) && !is_part(behind) && behind != Some(&b'/')
     })
 }
 

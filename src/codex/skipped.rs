@@ -7,6 +7,7 @@ use nix::errno::Errno;
 
 use super::locations;
 use crate::display::{plain_text, shell_word};
+use crate::fs;
 
 /// A candidate that was skipped, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,15 +56,21 @@ pub enum Unfit {
     /// A program for another machine or another system.
     #[error("it is a program for another machine")]
     OtherMachine,
-    /// Neither a program nor a script that names its interpreter, such as an empty file.
-    #[error("it is neither a program nor a script that begins with `#!`")]
+    /// Neither a program nor a script, such as an empty file.
+    #[error("it is neither a program nor a script")]
     NotAProgram,
-    /// A script whose interpreter is missing, or is not on PATH.
-    #[error("its interpreter `{}` is missing", plain_text(.0))]
+    /// A program that is longer than its file, as an interrupted installation leaves it.
+    #[error("it is incomplete")]
+    Incomplete,
+    /// A script whose interpreter is missing, is no program, or is not on PATH.
+    #[error("its interpreter `{}` is missing or is not a program", plain_text(.0))]
     NoInterpreter(PathBuf),
-    /// A shim or a wrapper, and the program that it starts is missing, or is not on PATH.
-    #[error("it starts `{}`, which is missing", plain_text(.0))]
+    /// A shim whose version manager is missing, or is not on PATH.
+    #[error("it is a shim of `{}`, which is missing", plain_text(.0))]
     NoManager(PathBuf),
+    /// A shim of a version manager that has no codex to start.
+    #[error("it is a shim of {0}, which has no codex installed")]
+    ShimWithoutCodex(&'static str),
     /// A shim of a version manager that finds no version to start outside a project.
     #[error("it is a shim of {0}, and no version is set outside a project")]
     NoVersionSet(&'static str),
@@ -76,8 +83,9 @@ pub enum Unfit {
 }
 
 impl Unfit {
-    /// Returns whether a candidate with this fault is one that PATH would have started, so that skipping it is said.
-    pub(super) const fn is_worth_saying(&self) -> bool {
+    /// Returns whether a candidate with this fault is one that PATH would have started, so that skipping it is said also if another
+    /// codex is found.
+    pub(super) const fn would_be_started(&self) -> bool {
         !matches!(self, Self::Missing | Self::Closed | Self::NotAFile | Self::NotExecutable | Self::Ourselves)
     }
 }
@@ -90,7 +98,7 @@ impl Skipped {
 
     /// Returns whether the installation itself is to be repaired: then it is the right one.
     pub(crate) const fn is_repaired_in_place(&self) -> bool {
-        matches!(self.unfit, Unfit::NoNative | Unfit::NoVersionSet(_) | Unfit::NotRead(_))
+        matches!(self.unfit, Unfit::NoNative | Unfit::Incomplete | Unfit::NoVersionSet(_) | Unfit::NotRead(_))
     }
 
     /// Returns what to do about it: a command, or one thing to change. `is_last` if there is no other codex.
@@ -102,19 +110,24 @@ impl Skipped {
             false => "remove it, or its directory from PATH".to_owned(),
         };
         match &self.unfit {
-            Unfit::NoNative | Unfit::NotAProgram | Unfit::NoInterpreter(_) => {
-                locations::update(&self.real_path, person_home)
-                    .map_or_else(fallback, |update| format!("run `{update}`"))
+            Unfit::NoNative | Unfit::NotAProgram | Unfit::Incomplete | Unfit::NoInterpreter(_) => {
+                locations::repair(&self.real_path, person_home)
+                    .map_or_else(fallback, |repair| format!("run `{repair}`"))
             }
+            Unfit::NotExecutable if is_last => format!("run `chmod +x {word}`"),
             Unfit::AnotherPackage => locations::npm_prefix(&self.real_path).map_or_else(fallback, |prefix| {
                 let prefix = shell_word(&prefix, person_home);
                 format!("run `npm rm -g --prefix {prefix} codex && npm i -g --prefix {prefix} @openai/codex`")
             }),
             Unfit::NoVersionSet("mise") => "run `mise use -g npm:@openai/codex@latest`".to_owned(),
+            Unfit::NoVersionSet("nodenv") => "write a version of node into `~/.nodenv/version`".to_owned(),
             Unfit::NoVersionSet(manager) => format!("set a version of nodejs for {manager} in `~/.tool-versions`"),
             Unfit::NotRead(Errno::EMFILE | Errno::ENFILE) => "raise the gateway's limit of open files".to_owned(),
             Unfit::NotRead(Errno::EAGAIN) => "send the message again".to_owned(),
-            Unfit::NotRead(Errno::ELOOP) => format!("remove the symlink `{word}`"),
+            Unfit::NotRead(Errno::ELOOP) => {
+                let link = self.path.ancestors().filter(|path| fs::is_symlink(path)).last().unwrap_or(&self.path);
+                format!("remove the symlink `{}`", shell_word(link, person_home))
+            }
             Unfit::NotRead(_) => format!("check the file system of `{word}`"),
             Unfit::NoManager(_) | Unfit::StartsUs if is_last => {
                 "set `codex` in the settings to the absolute path of the real codex".to_owned()

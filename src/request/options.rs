@@ -123,3 +123,36 @@ pub(super) fn option(arg: &OsStr) -> Result<Option<Given<'_>>, Reason> {
     let attached = (!rest.is_empty()).then(|| rest.strip_prefix('=').unwrap_or(rest));
     Ok(Some(Given { takes: *takes, name, attached }))
 }
+
+/// The words that are subcommands of codex.
+const SUBCOMMANDS: [&str; 8] = ["app-server", "exec", "e", "resume", "review", "fork", "login", "status"];
+/// What stands for a value.
+const HIDDEN: &str = "…";
+
+/// Returns codex's arguments without any value, which may be a secret: the options and subcommands that are known, by their names.
+#[must_use]
+pub fn without_values(args: &[String]) -> Vec<String> {
+    let mut takes = Takes::Nothing;
+    let mut shown = Vec::with_capacity(args.len());
+    for arg in args {
+        let text = match option(OsStr::new(arg)) {
+            Ok(Some(given)) => {
+                takes = if given.attached.is_none() { given.takes } else { Takes::Nothing };
+                let name =
+                    if arg.starts_with("--") { format!("--{}", given.name) } else { arg.chars().take(2).collect() };
+                if given.attached.is_some() { format!("{name}={HIDDEN}") } else { name }
+            }
+            Err(_) => {
+                takes = Takes::Nothing;
+                HIDDEN.to_owned()
+            }
+            Ok(None) if takes == Takes::Nothing && SUBCOMMANDS.contains(&arg.as_str()) => arg.clone(),
+            Ok(None) => {
+                takes = if takes == Takes::Many { Takes::Many } else { Takes::Nothing };
+                HIDDEN.to_owned()
+            }
+        };
+        shown.push(text);
+    }
+    shown
+}

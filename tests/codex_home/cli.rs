@@ -10,7 +10,7 @@ use nix::pty::{Winsize, openpty};
 use crate::log::{STARTS, with_journal};
 use crate::man::commands;
 use crate::support::tokens::ACCOUNT;
-use crate::support::{Case, Fixture, case, forking, run};
+use crate::support::{Case, Fixture, case, forking};
 use crate::{ask, codex_home};
 
 /// What a command prints in a terminal of so many columns.
@@ -49,17 +49,37 @@ pub fn cases() -> Vec<Case> {
                 assert_eq!((finished.code, finished.stdout.as_str()), (Some(2), ""), "{args:?}");
             }
         }),
-        case("there are completions for every shell, and bash can read its own", || {
+        case("what is asked for by another name is answered with a command", || {
             let person = Fixture::new();
-            for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
-                let finished = ask(&person, &mut codex_home(&person, &["completions", shell]));
-                assert!(finished.code == Some(0) && finished.stdout.contains("codex-home"), "{shell}: {finished:?}");
-                if shell == "bash" && Path::new("/bin/bash").exists() {
-                    let script = person.root().join("completions");
-                    fs::write(&script, &finished.stdout).unwrap();
-                    let read = run(person.command("/bin/bash").arg("-n").arg(&script));
-                    assert_eq!((read.code, read.stderr.as_str()), (Some(0), ""));
-                }
+            for (asked, meant) in [
+                ("status", "did you mean `codex-home doctor`?"),
+                ("fix", "did you mean `codex-home doctor`?"),
+                ("repair", "did you mean `codex-home doctor`?"),
+                ("version", "did you mean `codex-home --version`?"),
+                ("explane", "a similar subcommand exists: 'explain'"),
+            ] {
+                let finished = ask(&person, &mut codex_home(&person, &[asked]));
+                assert_eq!((finished.code, finished.stdout.as_str()), (Some(2), ""), "{asked}");
+                assert!(finished.stderr.contains(meant), "{}", finished.stderr);
+            }
+        }),
+        case("every command's help ends with an example that is a valid command line, and an address", || {
+            let person = Fixture::new();
+            for command in commands().iter().filter(|command| *command != "help") {
+                let help = ask(&person, &mut codex_home(&person, &[command, "--help"])).stdout;
+                let example = help.lines().find_map(|line| line.strip_prefix("Example: codex-home ")).unwrap();
+                assert!(example.starts_with(command.as_str()), "{example}");
+                let page = help.split("/blob/main/").nth(1).unwrap().trim();
+                let (page, anchor) = page.split_once('#').unwrap_or((page, ""));
+                let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).unwrap();
+                let anchors = text
+                    .lines()
+                    .filter(|line| line.starts_with('#'))
+                    .map(|line| line.trim_start_matches(['#', ' ']).to_lowercase().replace(' ', "-"));
+                assert!(
+                    anchor.is_empty() || anchors.collect::<Vec<_>>().iter().any(|a| a == anchor),
+                    "{page}#{anchor}"
+                );
             }
         }),
         case("there is colour in a terminal and none in a pipe, unless the environment says otherwise", || {
@@ -71,12 +91,12 @@ pub fn cases() -> Vec<Case> {
             assert!(!ask(&person, inspect().env("TERM", "xterm-256color")).stdout.contains('\u{1b}'));
             assert!(ask(&person, inspect().env("CLICOLOR_FORCE", "1")).stdout.contains("\u{1b}["));
         }),
-        case("a table fits its terminal, and in a pipe a row is one line", || {
+        case("sentences fit their terminal, and in a pipe each is one line", || {
             let person = with_journal(&STARTS.replace("/bridge", &format!("/{}", "x".repeat(300))));
             for line in in_a_terminal(&mut codex_home(&person, &["log"]), 80).lines() {
                 assert!(line.trim_end().chars().count() <= 80, "{line}");
             }
-            assert_eq!(ask(&person, &mut codex_home(&person, &["log"])).stdout.lines().count(), 4);
+            assert_eq!(ask(&person, &mut codex_home(&person, &["log"])).stdout.lines().count(), 6);
         }),
         case("CODEX_HOME_SHIM_LOG=debug names every file that is read, on stderr", || {
             let person = Fixture::issue_70511();

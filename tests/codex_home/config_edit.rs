@@ -352,7 +352,7 @@ fn safe() -> Vec<Case> {
             let file = person.write_settings("journal = true\n");
             let set = codex_home(&person, &["config", "set", "journal", "off"]);
             for (call, error) in [("fsync", "EIO"), ("rename", "EROFS"), ("fchmod", "ENOSPC")] {
-                let mut set = inject(&set, &format!("{call}:error={error}:when=1"));
+                let mut set = strace::inject(&set, &format!("{call}:error={error}:when=1"), true);
                 let before = entry(&file);
                 let finished = run(&mut set);
                 assert_eq!((finished.code, entry(&file)), (Some(1), before), "{finished:?}");
@@ -373,25 +373,5 @@ fn refuses_sudo(person: &Fixture, file: &Path, help: &str) {
 
 /// A command that is killed at one of its calls.
 fn killed(command: &Command, call: &str, nth: usize) -> Command {
-    inject(command, &format!("{call}:signal=KILL:when={nth}"))
-}
-
-fn inject(command: &Command, what: &str) -> Command {
-    let call = what.split(':').next().unwrap();
-    let mut traced = Command::new(strace::program().unwrap());
-    traced.args([
-        "-f",
-        "-qq",
-        "-o",
-        "/dev/null",
-        "-e",
-        &format!("trace={call}"),
-        "-e",
-        &format!("inject={what}"),
-        "--",
-    ]);
-    traced.arg(command.get_program()).args(command.get_args()).env_clear();
-    traced.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    traced.current_dir(command.get_current_dir().unwrap());
-    traced
+    strace::inject(command, &format!("{call}:signal=KILL:when={nth}"), true)
 }

@@ -5,6 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
+use codex_home::reason::ReasonCode;
 use serde_json::{Value, json};
 use snapbox::str;
 
@@ -18,7 +19,7 @@ use crate::{ask, ask_json, codex_home, decisions, prints};
 pub fn cases() -> Vec<Case> {
     BESIDE.get_or_init(|| explained);
     let starts = decisions::cases().into_iter().map(|case| case.prefixed("explain says what the start then does: "));
-    starts.chain(texts()).chain(starts_that_are_asked_about()).chain(hosts()).collect()
+    starts.chain(texts()).chain(reasons()).chain(starts_that_are_asked_about()).chain(hosts()).collect()
 }
 
 /// `explain` for the start that `command` is; returns the comparison with what that start then does.
@@ -83,20 +84,17 @@ fn texts() -> Vec<Case> {
                 0,
                 str![[r#"
 asked for codex app-server
-injected  ✗ ~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241 (bridge)
-            cannot log in: auth.json has no `id_token` (missing-id-token), account …5555
-personal  ✓ ~/.codex (personal)
-            can log in: it holds a ChatGPT login (ok-chatgpt), account …5555
+injected  ✗ `~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241` (bridge) cannot log in: auth.json has no `id_token` (missing-id-token), account …5555
+personal  ✓ `~/.codex` (personal) can log in: it holds a ChatGPT login (ok-chatgpt), account …5555
 decision  redirect: auth.json has no `id_token` (missing-id-token)
-starts    [ROOT]/bin/codex (of unknown version, found by path)
-in        ~/.codex
+starts    `[ROOT]/bin/codex` (of unknown version, found by path)
+in        `~/.codex`
 says      using `~/.codex`: bridge `~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241`: auth.json has no `id_token` (missing-id-token)
 
-strategy  decision  home
-auto      redirect  ~/.codex                                                           in force
-redirect  redirect  ~/.codex
-repair    repair    ~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241
-off       keep      ~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241
+the strategy in force is `auto`; with another one:
+redirect  codex is started in `~/.codex` instead
+repair    codex is started in `~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241`, which is repaired first
+off       codex is started in `~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241`, which is left as it is
 
 "#]],
             );
@@ -111,21 +109,18 @@ off       keep      ~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171ef
                 78,
                 str![[r#"
 asked for codex app-server
-injected  ✗ ~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241 (bridge)
-            cannot log in: auth.json has no `id_token` (missing-id-token)
-personal  ✗ ~/.codex (personal)
-            cannot log in: the directory does not exist (home-missing)
-decision  refuse: bridge: auth.json has no `id_token` (missing-id-token); personal: the directory does not exist (home-missing)
+injected  ✗ `~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241` (bridge) cannot log in: auth.json has no `id_token` (missing-id-token)
+personal  ✗ `~/.codex` (personal) cannot log in: the directory does not exist (home-missing)
+decision  refuse
 starts    nothing, exit code 78
-  no usable Codex home: bridge `~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241`: auth.json has no `id_token` (missing-id-token)
-  personal `~/.codex`: the directory does not exist (home-missing)
-  help: run `openclaw models auth login --provider openai-codex`
+          no usable Codex home: bridge `~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241`: auth.json has no `id_token` (missing-id-token)
+          personal `~/.codex`: the directory does not exist (home-missing)
+          help: run `openclaw models auth login --provider openai-codex`
 
-strategy  decision  home
-auto      refuse    none: missing-id-token                                             in force
-redirect  refuse    none: missing-id-token
-repair    refuse    none: missing-id-token
-off       keep      ~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241
+the strategy in force is `auto`; with another one:
+redirect  nothing is started, for the same reason
+repair    nothing is started: bridge: auth.json has no `id_token` (missing-id-token); personal: the strategy `repair` does not use it (strategy-forbids)
+off       codex is started in `~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241`, which is left as it is
 
 "#]],
             );
@@ -141,6 +136,10 @@ off       keep      ~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171ef
             let [injected, personal] = ["injected", "personal"].map(|home| said[home]["kind"].clone());
             assert_eq!([injected, personal], ["bridge", "personal"]);
             (said["injected"], said["personal"]) = (Value::Null, Value::Null);
+            // Each start that is explained; the other fields are those of the first.
+            let starts = said.as_object_mut().unwrap().remove("starts").unwrap();
+            let [start] = starts.as_array().unwrap().as_slice() else { panic!("{starts:#}") };
+            assert_eq!((&start["gateway"], &start["decision"]), (&Value::Null, &json!("repair")), "{start:#}");
             let of = |strategy: &str, decision: &str, reason: &str, codex_home: Value| json!({"strategy": strategy, "decision": decision, "reason": reason, "codex_home": codex_home});
             let expected = json!({
                 "invocation": {"subcommand": "app-server", "judged": true, "codex_home": bridge},
@@ -149,6 +148,7 @@ off       keep      ~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171ef
                 "decision": "repair",
                 "reason": "missing-id-token",
                 "because": "auth.json has no `id_token` (missing-id-token)",
+                "not_used": "it holds another account than the bridge is for, although both end in …5555 (accounts-differ)",
                 "repairs": [{"file": bridge.join("auth.json"), "id_token_from": "access-token"}],
                 "launch": {
                     "codex": person.codex(),
@@ -169,6 +169,47 @@ off       keep      ~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171ef
             });
             assert_eq!((code, &said), (0, &expected), "{said:#}");
         }),
+    ]
+}
+
+fn reasons() -> Vec<Case> {
+    vec![
+        case("explain: what every reason means is in the documentation, with what to run", || {
+            let person = Fixture::new();
+            for code in ReasonCode::ALL {
+                let (exit, said) = ask_json(&person, &mut codex_home(&person, &["explain", "--json", code.id()]));
+                assert_eq!((exit, &said["id"]), (0, &json!(code.id())));
+                for field in ["meaning", "run", "heading"] {
+                    let text = said[field].as_str().unwrap();
+                    assert!(!text.is_empty() && !text.contains(['|', '[']), "{said:#}");
+                }
+            }
+        }),
+        case("explain: an id that is none is answered with one that is similar, and not with all of them", || {
+            let person = Fixture::new();
+            let finished = ask(&person, &mut codex_home(&person, &["explain", "missing-token"]));
+            assert_eq!((finished.code, finished.stdout.as_str()), (Some(2), ""), "{finished:?}");
+            assert!(finished.stderr.contains("a similar value exists: 'missing-id-token'"), "{}", finished.stderr);
+            assert!(finished.stderr.lines().count() < 8, "{}", finished.stderr);
+        }),
+        case(
+            "explain: without a home, each one that a gateway injects, with the arguments that it is used with",
+            || {
+                let person = Fixture::issue_70511();
+                let openclaw = OpenClaw::lay(&person, Release::April);
+                let (code, said) =
+                    ask_json(&person, &mut codex_home(&person, &["explain", "--json", "--profile", "default"]));
+                let starts = said["starts"].as_array().unwrap();
+                let homes: Vec<_> = starts.iter().map(|start| start["invocation"]["codex_home"].clone()).collect();
+                let expected: Vec<_> = openclaw.homes.iter().map(|home| json!(home)).collect();
+                assert!(homes.len() == 2 && expected.iter().all(|home| homes.contains(home)), "{homes:#?}");
+                let subcommands: Vec<_> =
+                    starts.iter().map(|start| start["invocation"]["subcommand"].clone()).collect();
+                assert_eq!((subcommands, &said["gateway"]), (vec![json!("app-server"), json!("exec")], &Value::Null));
+                assert!(starts.iter().all(|start| start["gateway"] == "default"), "{said:#}");
+                assert_eq!(code == 0, starts.iter().all(|start| start["exit_code"].is_null()), "{said:#}");
+            },
+        ),
     ]
 }
 
@@ -219,11 +260,18 @@ fn starts_that_are_asked_about() -> Vec<Case> {
         case("a codex that is skipped is named by explain and by doctor", || {
             let person = Fixture::issue_70511();
             let script = person.write_program(&person.root().join("script/codex"), "#!/nowhere/sh\n");
+            let bridge = person.bridge();
+            let explain = |args: &[&str]| {
+                let mut explain = codex_home(&person, args);
+                explain.env("CODEX_HOME", &bridge);
+                explain
+            };
             let path = std::env::join_paths([script.parent().unwrap(), &person.root().join("bin")]).unwrap();
-            let (_, said) = ask_json(&person, codex_home(&person, &["explain", "--json"]).env("PATH", &path));
-            let skipped = format!("`{}`: its interpreter `/nowhere/sh` is missing", script.display());
+            let (_, said) = ask_json(&person, explain(&["explain", "--json"]).env("PATH", &path));
+            let skipped =
+                format!("`{}`: its interpreter `/nowhere/sh` is missing or is not a program", script.display());
             assert_eq!(said["launch"]["skipped"], json!([skipped]), "{said:#}");
-            let text = ask(&person, codex_home(&person, &["explain"]).env("PATH", &path)).stdout;
+            let text = ask(&person, explain(&["explain"]).env("PATH", &path)).stdout;
             assert!(text.contains(&format!("says      skipped {skipped}\n")), "{text}");
             let text = ask(&person, codex_home(&person, &["doctor"]).env("PATH", &path)).stdout;
             let expected =
@@ -248,6 +296,27 @@ fn hosts() -> Vec<Case> {
             person.write_auth(&home, &broken(ACCOUNT));
             person.start(&["app-server"]).home(&home).is_kept_with_warning("missing-id-token");
             person.start(&["app-server"]).home(&home).setting("bridges", &home).is_repaired("missing-id-token");
+        }),
+        case("explain: a start of the gateway that is picked, in its environment", || {
+            let person = Fixture::issue_70511();
+            let units = person.home().join(".config/systemd/user");
+            fs::create_dir_all(&units).unwrap();
+            fs::create_dir(person.home().join(".openclaw-work")).unwrap();
+            let other = person.place_codex(&person.root().join("other/codex"));
+            let state = person.home().join(".openclaw-work");
+            let text = format!(
+                "[Service]\nExecStart=/usr/bin/node /x/openclaw/dist/index.js gateway\nEnvironment=PATH={}\n\
+                 Environment=OPENCLAW_STATE_DIR={}\nEnvironment=CODEX_HOME_SHIM_STRATEGY=repair\n",
+                other.parent().unwrap().display(),
+                state.display()
+            );
+            fs::write(units.join("openclaw-gateway-work.service"), text).unwrap();
+            let home = person.bridge().display().to_string();
+            let (_, said) = ask_json(&person, &mut codex_home(&person, &["explain", "--json", "--home", &home]));
+            assert_eq!((&said["decision"], &said["launch"]["codex"]), (&json!("redirect"), &json!(person.codex())));
+            let args = ["explain", "--json", "--profile", "work", "--home", &home];
+            let (_, said) = ask_json(&person, &mut codex_home(&person, &args));
+            assert_eq!((&said["decision"], &said["launch"]["codex"]), (&json!("repair"), &json!(other)));
         }),
         case("explain: which setting would redirect another host's home, and what that risks", || {
             for (home, risk) in [

@@ -1,5 +1,7 @@
 //! `codex-home inspect`: one home.
 
+mod variable;
+
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -17,7 +19,7 @@ const UNLISTED: u32 = 54_321;
 const INSTALL: &str = "run `codex-home install`: its host writes this home anew at each turn";
 
 pub fn cases() -> Vec<Case> {
-    [texts(), homes(), kinds(), remarks()].into_iter().flatten().collect()
+    [texts(), homes(), kinds(), remarks(), variable::cases()].into_iter().flatten().collect()
 }
 
 fn texts() -> Vec<Case> {
@@ -30,8 +32,7 @@ fn texts() -> Vec<Case> {
                 &mut codex_home(&person, &["inspect"]),
                 0,
                 str![[r#"
-✓ ~/.codex (personal)
-  can log in: it holds a ChatGPT login (ok-chatgpt)
+✓ `~/.codex` (personal) can log in: it holds a ChatGPT login (ok-chatgpt)
   chatgpt login of account …5555
 
 "#]],
@@ -46,8 +47,7 @@ fn texts() -> Vec<Case> {
                 inspect.env("CODEX_HOME", person.bridge()),
                 1,
                 str![[r#"
-✗ ~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241 (bridge)
-  cannot log in: auth.json has no `id_token` (missing-id-token)
+✗ `~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241` (bridge) cannot log in: auth.json has no `id_token` (missing-id-token)
   chatgpt login of account …5555
   the launcher could repair its auth.json
   help: run `codex-home install`: its host writes this home anew at each turn
@@ -146,7 +146,7 @@ fn homes() -> Vec<Case> {
                 "none",
                 null,
                 false,
-                "make the directory that `~/.codex` leads to, or remove that symlink"
+                "mount what `~/.codex` leads to, or run `rm ~/.codex`, then run `codex login`"
             ]),
         ),
         (

@@ -1,5 +1,9 @@
 //! `codex-home install` and `uninstall`, with a stand-in for `openclaw`, and with the real one.
 
+mod codex;
+mod exact;
+mod gateways;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -14,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::openclaw_stand_in::{CALLS, KEY, MOOD};
 use crate::support::fixture::{UNPRIVILEGED, place, programs};
-use crate::support::openclaw::{OpenClaw, Release, lay_package};
+use crate::support::openclaw::{OpenClaw, Release, lay_codex, lay_package};
 use crate::support::{
     Case, Content, Entry, Finished, Fixture, Need, case, entry, forking, npm, run, run_within, snapshot,
     write_executable,
@@ -33,6 +37,8 @@ impl Clinic {
     fn new(release: Release) -> Clinic {
         let person = Fixture::new();
         let openclaw = OpenClaw::lay(&person, release);
+        // As Homebrew leaves it.
+        lay_codex(&person, "0.150.0");
         let clinic = Clinic { person, openclaw };
         clinic.lay_command("");
         clinic
@@ -112,8 +118,10 @@ impl Clinic {
         value["plugins"]["entries"]["codex"]["config"]["appServer"].clone()
     }
 
+    /// Wherever `XDG_STATE_HOME` points.
     fn receipt(&self) -> PathBuf {
-        self.person.journal().with_file_name("install.json")
+        let below = if cfg!(target_os = "macos") { "Library/Application Support" } else { ".local/state" };
+        self.person.home().join(below).join("codex-home-shim/install.json")
     }
 
     fn files(&self) -> BTreeMap<PathBuf, Entry> {
@@ -139,7 +147,8 @@ fn wrapper() -> Value {
 }
 
 pub fn cases() -> Vec<Case> {
-    [sets_and_restores(), refuses(), fails(), paths(), real()].into_iter().flatten().collect()
+    let own = [sets_and_restores(), refuses(), fails(), paths(), real()];
+    own.into_iter().chain([codex::cases(), exact::cases(), gateways::cases()]).flatten().collect()
 }
 
 fn sets_and_restores() -> Vec<Case> {
@@ -149,10 +158,13 @@ fn sets_and_restores() -> Vec<Case> {
             let before = clinic.files();
             let finished = clinic.succeeds(&["install"]);
             let launcher = clinic.launcher();
+            let openclaw = clinic.openclaw.bin.join("openclaw");
             let expected = format!(
-                "Updated {KEY}. Restart the gateway to apply.\ninstalled: `{KEY}` is `{launcher}`; it was `/opt/wrapper`\n\
-                 restart the gateway to apply it: run `openclaw gateway restart`\nthen run `codex-home verify`: it starts codex \
-                 as OpenClaw would, and shows which login codex holds\n"
+                "running `{} config set {KEY} {launcher}`\ninstalled: `{KEY}` is `{launcher}`; it was `/opt/wrapper`\n\
+                 OpenClaw itself dropped the comments in `~/.openclaw/openclaw.json`\nnext:\n  1. restart the gateway: run \
+                 `openclaw gateway restart`\n  2. run `codex-home verify`: it starts codex as OpenClaw would, and shows which \
+                 login codex holds\n",
+                openclaw.display()
             );
             assert_eq!(finished.stdout, expected);
             assert_eq!(clinic.calls(), [format!("config set {KEY} {launcher}")]);
@@ -169,17 +181,24 @@ fn sets_and_restores() -> Vec<Case> {
             assert!(!clinic.receipt().exists());
         }),
         case("a value that was absent is absent again", || {
-            for laid in [Some(json!({"args": ["app-server"]})), None] {
+            // On 2026.4.21 an `appServer`, if only an empty one, switches `OPENCLAW_CODEX_APP_SERVER_BIN` off.
+            for (laid, removed) in [
+                (r#"{"plugins":{"entries":{"codex":{"config":{"appServer":{"args":[]}}}}}}"#, KEY),
+                (r#"{"plugins":{"entries":{"codex":{"config":{"appServer":{}}}}}}"#, KEY),
+                (r#"{"plugins":{"entries":{"codex":{"config":{"a":1}}}}}"#, "plugins.entries.codex.config.appServer"),
+                (r#"{"plugins":{"entries":{"codex":{"config":{}}}}}"#, "plugins.entries.codex.config.appServer"),
+                (r#"{"plugins":{"entries":{"codex":{"enabled":true}}}}"#, "plugins.entries.codex.config"),
+                (r#"{"plugins":{"entries":{}}}"#, "plugins.entries.codex"),
+                (r#"{"agents":{}}"#, "plugins"),
+            ] {
                 let clinic = Clinic::new(Release::April);
-                if let Some(app_server) = &laid {
-                    clinic.openclaw.configure_app_server(app_server);
-                }
+                clinic.openclaw.configure(laid);
                 clinic.succeeds(&["install"]);
                 assert_eq!(clinic.app_server()["command"], json!(clinic.launcher()));
                 clinic.calls();
                 clinic.succeeds(&["uninstall"]);
-                assert_eq!(clinic.calls(), [format!("config unset {KEY}")]);
-                assert_eq!(clinic.app_server(), laid.unwrap_or_else(|| json!({})));
+                assert_eq!(clinic.calls(), [format!("config unset {removed}")]);
+                assert_eq!(fs::read_to_string(clinic.config()).unwrap(), laid);
             }
         }),
         case("a value is restored to the letter, whatever OpenClaw's JSON5 would make of it", || {
@@ -233,7 +252,7 @@ fn sets_and_restores() -> Vec<Case> {
             clinic.openclaw.configure_app_server(&json!({"command": clinic.launcher()}));
             let finished = clinic.succeeds(&["uninstall"]);
             assert!(finished.stderr.contains("no previous value was recorded"), "{}", finished.stderr);
-            assert_eq!(clinic.calls(), [format!("config unset {KEY}")]);
+            assert_eq!(clinic.calls(), ["config unset plugins.entries.codex.config.appServer"]);
         }),
         case("a dry run prints the command, which a shell understands, and does nothing", || {
             let clinic = Clinic::new(Release::April);
@@ -272,23 +291,21 @@ fn sets_and_restores() -> Vec<Case> {
 
 fn refuses() -> Vec<Case> {
     vec![
-        case("if OpenClaw can log codex in itself, that is named, and only --force installs", || {
+        case("a release that has nothing to gain is told so, and only --force installs", || {
             for (version, way) in [
-                ("2026.6.35", None),
-                ("2026.7.1-beta.1", Some("homeScope user")),
-                ("2026.7.1", Some("homeScope user")),
-                ("2026.7.2-beta.2", Some("update OpenClaw")),
-                ("2026.8.1-beta.3", Some("openclaw models auth login --provider openai")),
-                ("2026.9.6", Some("openclaw migrate apply codex --from ~/.codex")),
+                ("2026.4.19", "would leave every start alone"),
+                ("2026.4.23", "would leave every start alone"),
+                ("2026.6.35", "would leave every start alone"),
+                ("2026.7.1-beta.1", "homeScope user"),
+                ("2026.7.1", "homeScope user"),
+                ("2026.7.2-beta.2", "update OpenClaw"),
+                ("2026.8.1-beta.3", "openclaw models auth login --provider openai"),
+                ("2026.9.6", "openclaw migrate apply codex --from ~/.codex"),
             ] {
                 let clinic = Clinic::new(Release::April);
                 lay_package(&clinic.openclaw.package, version);
                 clinic.lay_command("");
                 let finished = clinic.run(&["install"]);
-                let Some(way) = way else {
-                    assert_eq!(finished.code, Some(0), "{version}: {finished:?}");
-                    continue;
-                };
                 assert_eq!(finished.code, Some(1), "{version}: {finished:?}");
                 let said = finished.stderr;
                 assert!(said.contains(way) && said.contains("--force"), "{version}: {said}");
@@ -386,7 +403,8 @@ fn refuses() -> Vec<Case> {
             clinic.openclaw.configure_app_server(&app_server);
             let finished = clinic.run(&["uninstall"]);
             assert_eq!(finished.code, Some(3), "{finished:?}");
-            assert!(finished.stdout.contains(&format!("remove `{KEY}`")), "{}", finished.stdout);
+            let appended = "remove `plugins.entries.codex.config.appServer`";
+            assert!(finished.stdout.contains(appended), "{}", finished.stdout);
         }),
     ]
 }
@@ -394,11 +412,13 @@ fn refuses() -> Vec<Case> {
 fn fails() -> Vec<Case> {
     vec![
         case("if OpenClaw does not take the value, nothing is kept", || {
-            for (mood, words) in [("fail", "failed with exit code 1"), ("lie", "does not have the new value")] {
+            for (mood, words, code) in
+                [("fail", "failed with exit code 1", 3), ("lie", "does not have the new value", 1)]
+            {
                 let clinic = Clinic::with_wrapper();
                 let before = clinic.files();
                 let finished = run(clinic.command(&["install"]).env(MOOD, mood));
-                assert_eq!(finished.code, Some(1), "{mood}: {finished:?}");
+                assert_eq!(finished.code, Some(code), "{mood}: {finished:?}");
                 assert!(finished.stderr.contains(words), "{mood}: {}", finished.stderr);
                 assert!(clinic.changed(&before).is_empty(), "{mood}: {:?}", clinic.changed(&before));
             }
@@ -436,7 +456,8 @@ fn fails() -> Vec<Case> {
             fs::write(clinic.receipt(), receipts.to_string()).unwrap();
             assert!(child.wait().unwrap().success());
             let kept: Value = serde_json::from_str(&fs::read_to_string(clinic.receipt()).unwrap()).unwrap();
-            assert_eq!(kept["installs"], json!([other]));
+            assert_eq!(kept["installs"].as_array().unwrap().len(), 1);
+            assert_eq!(kept["installs"][0]["previous"], other["previous"]);
         }),
         case("a process that OpenClaw leaves behind may talk on", || {
             let clinic = Clinic::new(Release::April);
@@ -483,8 +504,9 @@ fn paths() -> Vec<Case> {
 }
 
 /// The releases that are run: each with the day whose dependencies it gets, and what it says about a restart.
-const REAL: [(&str, &str, &str); 2] = [
-    ("2026.4.21", "2026-05-01", "restart the gateway to apply it: run `openclaw gateway restart`"),
+const REAL: [(&str, &str, &str); 3] = [
+    ("2026.4.21", "2026-05-01", "restart the gateway: run `openclaw gateway restart`"),
+    ("2026.5.12", "2026-06-01", "restart the gateway: run `openclaw gateway restart`"),
     ("2026.9.6", "", "the gateway applies it without a restart"),
 ];
 
@@ -506,10 +528,7 @@ fn takes_and_gives_up(openclaw: &npm::OpenClaw, hint: &str) {
     symlink(&openclaw.command, bin.join("openclaw")).unwrap();
     let config = person.home().join(".openclaw/openclaw.json");
     fs::create_dir(config.parent().unwrap()).unwrap();
-    let app_server = || -> Value {
-        let value: Value = json5::from_str(&fs::read_to_string(&config).unwrap()).unwrap();
-        value["plugins"]["entries"]["codex"]["config"]["appServer"].clone()
-    };
+    let read = || -> Value { json5::from_str(&fs::read_to_string(&config).unwrap()).unwrap() };
     let succeeds = |args: &[&str]| {
         let mut command = person.codex_home(args);
         command.env("PATH", format!("{}:{}:/usr/bin:/bin", bin.display(), openclaw.node.display()));
@@ -522,17 +541,27 @@ fn takes_and_gives_up(openclaw: &npm::OpenClaw, hint: &str) {
         assert_eq!(finished.code, Some(0), "{args:?}: {finished:?}");
         finished.stdout
     };
-    for laid in [r#"{command: "${HOME}/bin/my codex", args: ["app-server"]}"#, "{}"] {
-        let before: Value = json5::from_str(laid).unwrap();
-        let text =
-            format!("// mine\n{{plugins: {{entries: {{codex: {{enabled: true, config: {{appServer: {laid}}}}}}}}}}}\n");
-        fs::write(&config, text).unwrap();
+    let inside = |app_server: &str| format!("{{plugins: {{entries: {{codex: {{config: {app_server}}}}}}}}}");
+    let all = [
+        inside(r#"{appServer: {command: "${HOME}/bin/my codex", args: ["app-server"]}}"#),
+        inside("{appServer: {}}"),
+        inside("{}"),
+        "{}".to_owned(),
+    ];
+    for laid in all {
+        fs::write(&config, format!("// mine\n{laid}\n")).unwrap();
         person.chmod(&config, 0o600);
-        assert!(succeeds(&["install", "--force"]).ends_with(&format!("{hint}\n")));
-        let installed = app_server();
-        assert_eq!((&installed["command"], &installed["args"]), (&json!(person.launcher()), &before["args"]));
+        let before = read();
+        let said = succeeds(&["install", "--force"]);
+        assert!(said.contains(hint) && said.contains("codex-home verify"), "{said}");
+        assert!(said.contains("dropped the comments") && said.contains("openclaw.json.bak`"), "{said}");
+        let installed = read()["plugins"]["entries"]["codex"]["config"]["appServer"].clone();
+        assert_eq!(installed["command"], json!(person.launcher()));
         assert!(succeeds(&["install"]).starts_with("already installed"));
         succeeds(&["uninstall"]);
-        assert_eq!(app_server(), before);
+        let mut after = read();
+        // What is said: OpenClaw's own note.
+        after.as_object_mut().unwrap().remove("meta");
+        assert_eq!(after, before, "{laid}");
     }
 }

@@ -69,27 +69,29 @@ impl Drop for Followed {
 
 pub fn cases() -> Vec<Case> {
     vec![
-        case("log: the starts as a table, newest last", || {
+        case("log: a line a start and a sentence below it, newest last", || {
             let person = with_journal(STARTS);
             prints(
                 &person,
                 &mut codex_home(&person, &["log"]),
                 0,
                 str![[r#"
-when                 start       decision  reason            home        result
-2026-11-22 12:00:00  app-server  redirect  missing-id-token  /bridge     used /personal
-2026-11-22 12:00:01  codex       keep      personal-home     none given  used /personal
-2026-11-22 12:00:02  exec        refuse    missing-id-token  /bridge     no usable Codex home
+2026-11-22 12:00:00  app-server  redirect
+  used `/personal`, not `/bridge`: auth.json has no `id_token` (missing-id-token)
+2026-11-22 12:00:01  codex  keep
+  used `/personal`: it is the personal home (personal-home)
+2026-11-22 12:00:02  exec  refuse
+  no usable Codex home
 
 "#]],
             );
             prints(
                 &person,
-                &mut codex_home(&person, &["log", "-n", "1"]),
+                &mut codex_home(&person, &["log", "--lines", "1"]),
                 0,
                 str![[r#"
-when                 start  decision  reason            home     result
-2026-11-22 12:00:02  exec   refuse    missing-id-token  /bridge  no usable Codex home
+2026-11-22 12:00:02  exec  refuse
+  no usable Codex home
 
 "#]],
             );
@@ -109,8 +111,10 @@ when                 start  decision  reason            home     result
             let person = Fixture::issue_70511();
             person.serve().is_redirected("missing-id-token");
             let text = ask(&person, &mut codex_home(&person, &["log"])).stdout;
-            let row = "redirect  missing-id-token  ~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241  used ~/.codex";
-            assert!(text.contains(row), "{text}");
+            let sentence = "  app-server  redirect\n  used `~/.codex`, not \
+                            `~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241`: auth.json has no `id_token` \
+                            (missing-id-token)\n";
+            assert!(text.contains(sentence), "{text}");
         }),
         case("log: no start yet, and a journal that is off", || {
             let person = Fixture::new();

@@ -19,7 +19,9 @@ mod decisions;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod advice;
 mod cli;
+mod completions;
 mod config;
 mod config_edit;
 mod doctor;
@@ -29,6 +31,8 @@ mod install;
 mod log;
 mod man;
 mod openclaw_stand_in;
+mod report;
+mod screens;
 mod verify;
 
 use std::process::{Command, ExitCode};
@@ -82,7 +86,7 @@ fn complains(person: &Fixture, command: &mut Command, code: i32, expected: impl 
 fn compare(person: &Fixture, text: &str, expected: impl IntoData) {
     let mut redactions = Redactions::new();
     redactions.insert("[ROOT]", person.root().to_path_buf()).unwrap();
-    Assert::new().redact_with(redactions).eq(text, expected);
+    Assert::new().action_env(snapbox::assert::DEFAULT_ACTION_ENV).redact_with(redactions).eq(text, expected);
 }
 
 fn main() -> ExitCode {
@@ -90,14 +94,18 @@ fn main() -> ExitCode {
     if let Some(code) = openclaw_stand_in::act().or_else(stand_in::act) {
         return code;
     }
-    let cases: [Vec<Case>; 10] = [
+    let cases: [Vec<Case>; 14] = [
         inspect::cases(),
         explain::cases(),
         log::cases(),
         config::cases(),
         config_edit::cases(),
         cli::cases(),
+        completions::cases(),
+        report::cases(),
+        screens::cases(),
         doctor::cases(),
+        advice::cases(),
         install::cases(),
         man::cases(),
         verify::cases(),

@@ -56,7 +56,11 @@ fn same_login() -> Vec<Case> {
                 &person.bridge(),
                 &auth::issue_70511_with_account("opaque-access-token", BRIDGE_REFRESH, ACCOUNT),
             );
-            person.serve().is_refused("owner-unknown", 78, &["owner-unknown", "CODEX_HOME_SHIM_STRATEGY=redirect"]);
+            person.serve().is_refused(
+                "owner-unknown",
+                78,
+                &["owner-unknown", "run `codex-home config set strategy redirect`"],
+            );
         }),
     ];
     // A file that cannot be read as a whole names no owner for certain, and codex may be about to get another one.

@@ -41,7 +41,29 @@ fn kept() -> Vec<Case> {
                 std::fs::create_dir_all(&home).unwrap();
                 person.start(&["app-server"]).home(home).is_kept("host-logs-in");
             }
+            // OpenClaw makes the last one in the person's home directory, and nowhere else.
+            let home = person.home().join("elsewhere/.codex-coding-agent");
+            std::fs::create_dir_all(&home).unwrap();
+            person.start(&["app-server"]).home(home).is_kept_with_warning("auth-missing");
         }),
+        // https://github.com/zed-industries/zed/issues/56637
+        case(
+            "that `CODEX_HOME` may be set by mistake is said, if one's own home can log in and no host made the other",
+            || {
+                let person = Fixture::new();
+                person.log_in(ACCOUNT);
+                let said = |home: &str| {
+                    let home = person.home().join(home);
+                    std::fs::create_dir_all(&home).unwrap();
+                    person.start(&["app-server"]).home(home).is_kept_with_warning("auth-missing").stderr
+                };
+                let hint = "if `CODEX_HOME` is set by mistake, run `unset CODEX_HOME`: `~/.codex` can log in";
+                assert!(said(".config/opencode").contains(hint));
+                assert!(!said(".openclaw/acpx/codex-home").contains("mistake"));
+                std::fs::remove_dir_all(person.personal()).unwrap();
+                assert!(!said(".config/opencode").contains("mistake"));
+            },
+        ),
         case("a home that the settings leave alone is kept, also if it is listed as a bridge", || {
             let person = Fixture::issue_70511();
             person.serve().setting("leave", person.bridge()).setting("bridges", person.bridge()).is_kept("left-alone");

@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use chrono::{DateTime, TimeDelta, Utc};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::fixture::{BRIDGE_REFRESH, KEY, MALLORY};
 use crate::support::tokens::ACCOUNT;
@@ -45,6 +45,21 @@ fn lines() -> Vec<Case> {
             assert_eq!(line["codex"].as_str(), person.codex().to_str());
             let optional = ["skipped", "warnings", "error"].map(|name| line.get(name));
             assert_eq!(optional, [None; 3], "nothing was skipped, warned of or wrong");
+        }),
+        case("a line says which gateway was met and with which PATH, and nothing that could be a secret", || {
+            let person = Fixture::issue_70511();
+            let start = || person.serve().env("OPENCLAW_GATEWAY_TOKEN", "canary-of-the-gateway");
+            let host = |start: Start<'_>| start.run().journal.unwrap()["host"].clone();
+            let path = format!("{}:/usr/bin", person.root().join("bin").display());
+            let expected = json!({"state_dir": null, "profile": null, "service": false, "path": path});
+            assert_eq!(host(start().path(&path)), expected);
+            let service = start().env("OPENCLAW_STATE_DIR", "/srv/state").env("OPENCLAW_PROFILE", "work").path(&path);
+            let expected = json!({"state_dir": "/srv/state", "profile": "work", "service": true, "path": path});
+            assert_eq!(host(service.env("OPENCLAW_SERVICE_KIND", "gateway")), expected);
+            // A part of a PATH would be another one.
+            let long = format!("{path}:{}", "/x".repeat(4096));
+            assert_eq!(host(start().path(&long))["path"], Value::Null);
+            assert!(!person.journal_text().contains("canary"));
         }),
         case("a refusal is journaled with the message, and with neither a codex nor an effective home", || {
             let person = Fixture::new();

@@ -29,7 +29,7 @@ const SILENCE: Duration = Duration::from_millis(200);
 const SOON: Duration = Duration::from_secs(10);
 
 pub fn cases() -> Vec<Case> {
-    [every_reason(), answers(), lines(), ends(), other_hosts(), paths()].into_iter().flatten().collect()
+    [every_reason(), answers(), lines(), ends(), other_hosts(), paths(), whose()].into_iter().flatten().collect()
 }
 
 // ---- Every reason ----
@@ -170,6 +170,8 @@ impl Refused {
         assert_eq!((&data["source"], &data["reason"]), (&json!("codex-home-shim"), &json!(self.reason)), "{line}");
         let help = data["help"].as_str().unwrap();
         assert!(!help.is_empty() && message.ends_with(help), "{line}");
+        // The reader of a chat may be another user, whose `~` is another one.
+        assert_eq!(message.contains("`~"), message.contains("; `~` is `/"), "{line}");
         let is_about_homes = message.starts_with("no usable Codex home: ");
         for home in ["bridge", "personal"] {
             let home = &data[home];
@@ -177,6 +179,20 @@ impl Refused {
             assert_eq!((keys(home), home.is_null()), (expected.to_vec(), !is_about_homes), "{line}");
         }
     }
+}
+
+fn whose() -> Vec<Case> {
+    // https://github.com/jdhill777/openclaw-unraid/issues/14
+    vec![case("the answer says whose home `~` is, because the reader of a chat may be another user", || {
+        let person = Fixture::new();
+        person.break_bridge_for_good();
+        let ask = |start: Start<'_>| start.stdin(b"{\"id\":1,\"method\":\"initialize\"}\n").run().stdout;
+        let home = person.home().display().to_string();
+        let said = String::from_utf8(ask(person.serve().env("USER", "node"))).unwrap();
+        assert!(said.contains(&format!("; `~` is `{home}` of user `node`; run `")), "{said}");
+        let said = String::from_utf8(ask(person.serve())).unwrap();
+        assert!(said.contains(&format!("; `~` is `{home}` of uid ")), "{said}");
+    })]
 }
 
 fn every_reason() -> Vec<Case> {

@@ -123,7 +123,7 @@ fn rows() -> Vec<(Failure, String, u8)> {
         ),
         (
             Failure::CodexSetting { file: Some(file.clone()), skipped: skipped("/opt/codex", Unfit::Ourselves) },
-            format!("`codex` in `{shown}` is `/opt/codex`: it is this launcher; correct `codex` in `{shown}`, or remove the line"),
+            format!("`codex` in `{shown}` is `/opt/codex`: it is this launcher; run `codex-home config unset codex`, or set it to the absolute path of codex"),
             126,
         ),
         (

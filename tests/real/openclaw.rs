@@ -3,12 +3,13 @@
 //! `CODEX_HOME_SHIM_OPENCLAW` names the releases, separated by spaces. npm fetches some hundred megabytes for each.
 
 use std::env;
+use std::path::Path;
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::examples::{app_server, example, root};
-use crate::support::{Case, Need, case, npm, run_within};
+use crate::support::{Case, Finished, Need, case, npm, run_within};
 
 const VARIABLE: &str = "CODEX_HOME_SHIM_OPENCLAW";
 /// The release of openclaw#70511.
@@ -36,21 +37,31 @@ pub fn cases() -> Vec<Case> {
             accepts("openclaw-with-args.json");
         }),
         case("OpenClaw 2026.4.21 reads openclaw-by-variable.env, and the turn is answered", reads_the_variable),
+        case("codex-home doctor sees two running gateways of OpenClaw 2026.4.21 as they are", || {
+            let programs = Path::new(env!("CARGO_BIN_EXE_codex-home")).parent().unwrap();
+            let said = run_alone("tests/openclaw/seen", &[REPORTED, "--programs", programs.to_str().unwrap()]);
+            // There may be no namespaces here.
+            assert!(matches!(said.code, Some(0 | 77)), "{}{}", said.stdout, said.stderr);
+        }),
     ];
     turns.chain(rest).map(|case| case.needs(Need::Deep).needs(Need::Npm)).collect()
 }
 
 /// Runs the script and returns what it said; fails if it does.
 fn shown(args: &[&str]) -> String {
+    let launcher = ["--launcher", env!("CARGO_BIN_EXE_codex-home-shim")];
+    let said = run_alone("tests/openclaw/run", &[args, &launcher].concat());
+    assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
+    said.stdout
+}
+
+fn run_alone(script: &str, args: &[&str]) -> Finished {
     // Each takes most of a machine, and all of them npm's directory.
     static ALONE: Mutex<()> = Mutex::new(());
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let mut command = Command::new("python3");
-    command.arg(root().join("tests/openclaw/run")).args(args);
-    command.args(["--launcher", env!("CARGO_BIN_EXE_codex-home-shim"), "--cache"]).arg(npm::cache().unwrap());
-    let said = run_within(&mut command, PATIENCE).unwrap();
-    assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
-    said.stdout
+    command.arg(root().join(script)).args(args).arg("--cache").arg(npm::cache().unwrap());
+    run_within(&mut command, PATIENCE).unwrap()
 }
 
 fn accepts(path: &str) {

@@ -259,7 +259,8 @@ impl Fixture {
     /// `codex-home` with these arguments.
     pub fn codex_home(&self, args: &[&str]) -> Command {
         let mut command = self.command(self.launcher().with_file_name("codex-home"));
-        command.args(args).env("XDG_STATE_HOME", self.state());
+        // A machine with a browser.
+        command.args(args).env("XDG_STATE_HOME", self.state()).env("DISPLAY", ":0");
         command
     }
 

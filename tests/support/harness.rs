@@ -39,6 +39,8 @@ pub enum Need {
     Codex,
     /// `npm` and the registry.
     Npm,
+    /// This shell.
+    Shell(&'static str),
     /// Linux.
     Linux,
     /// No codex in the places of installers outside any home, which would be found before one in a home.
@@ -109,6 +111,12 @@ impl Need {
                 Ok(status) if status.success() => Ok(()),
                 _ => Err("needs a C compiler".to_owned()),
             },
+            Self::Shell(name) => {
+                match Command::new(name).args(["-c", "true"]).stdout(Stdio::null()).stderr(Stdio::null()).status() {
+                    Ok(status) if status.success() => Ok(()),
+                    _ => Err(format!("needs {name}")),
+                }
+            }
             Self::Linux if cfg!(target_os = "linux") => Ok(()),
             Self::Linux => Err("needs Linux".to_owned()),
             Self::NoSystemCodex => no_system_codex(),

@@ -41,6 +41,19 @@ pub fn under<'a>(mut start: Start<'a>, calls: &str, inject: &[String], output: &
     start
 }
 
+/// Puts a command under `strace` with one fault: `<call>:error=<errno>:when=<nth>`, or `signal=KILL` in place of the error. Only
+/// the command's own calls count, unless `follows`.
+pub fn inject(command: &Command, what: &str, follows: bool) -> Command {
+    let call = what.split(':').next().unwrap();
+    let mut traced = Command::new(program().unwrap());
+    traced.args(follows.then_some("-f"));
+    traced.args(["-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &format!("inject={what}"), "--"]);
+    traced.arg(command.get_program()).args(command.get_args()).env_clear();
+    traced.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    traced.current_dir(command.get_current_dir().unwrap());
+    traced
+}
+
 /// One system call, as `strace` writes it.
 #[derive(Clone, Debug)]
 pub struct Call {

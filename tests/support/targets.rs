@@ -177,7 +177,7 @@ fn argv_corpus() -> Vec<Vec<u8>> {
 pub fn lines(bytes: &[u8]) {
     let failure = Failure::CodexNotFound { searched: Vec::new(), skipped: Vec::new(), settings_file: None };
     let mut output = Vec::new();
-    refusal::converse(&mut &*bytes, &mut output, &failure, None).unwrap();
+    refusal::converse(&mut &*bytes, &mut output, &failure, None, failure.to_string()).unwrap();
     let output = String::from_utf8(output).unwrap();
     assert!(output.lines().count() <= bytes.split(|byte| *byte == b'\n').count(), "more answers than lines");
     for line in output.lines() {

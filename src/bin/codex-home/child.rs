@@ -31,7 +31,7 @@ const ENDING: [i32; 3] = [SIGHUP, SIGINT, SIGTERM];
 /// What happens while a child runs.
 #[derive(Debug)]
 pub enum Event {
-    /// It has printed this on stdout.
+    /// It has printed this on stdout, or on stderr if that is told too.
     Line(String),
     /// It has ended, and its output is complete.
     Ended(ExitStatus),
@@ -83,6 +83,8 @@ pub struct Child {
     grace: Duration,
     /// The last line on stderr, if that is read.
     last_words: String,
+    /// Whether stderr is told as stdout is.
+    tells_stderr: bool,
 }
 
 /// Returns a command that can be started by [`Child::start`].
@@ -91,11 +93,36 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
     Command::new(program)
 }
 
+/// Runs a program that is asked one thing; returns what it prints, or `None` if it fails or does not end in time.
+pub fn output(command: &mut Command, patience: Duration) -> Option<String> {
+    let mut child = Child::start(command, Duration::ZERO).ok()?;
+    let (deadline, mut lines) = (Instant::now() + patience, String::new());
+    loop {
+        match child.next(deadline) {
+            Event::Line(line) => lines.extend([&line, "\n"]),
+            Event::Ended(status) => return status.success().then_some(lines),
+            Event::Late => return None,
+            Event::Interrupted(signal) => {
+                child.stop();
+                let _ = emulate_default_handler(signal as i32);
+            }
+        }
+    }
+}
+
 impl Child {
     /// Starts a program that is given nothing, and whose stderr is ours.
     pub fn start(command: &mut Command, grace: Duration) -> io::Result<Self> {
         command.stdin(Stdio::null());
         Self::spawn(command, grace)
+    }
+
+    /// Starts a program that is given nothing, and all of whose output is told.
+    pub fn listen(command: &mut Command, grace: Duration) -> io::Result<Self> {
+        command.stdin(Stdio::null()).stderr(Stdio::piped());
+        let mut child = Self::spawn(command, grace)?;
+        child.tells_stderr = true;
+        Ok(child)
     }
 
     /// Starts a program that is talked to, and whose stderr is not shown.
@@ -121,6 +148,7 @@ impl Child {
             is_closed: false,
             grace,
             last_words: String::new(),
+            tells_stderr: false,
         })
     }
 
@@ -158,6 +186,7 @@ impl Child {
             match self.messages.recv_timeout(patience) {
                 Ok(Message::Signal(signal)) => return Event::Interrupted(signal),
                 Ok(Message::Line(Output::Stdout, line)) => return Event::Line(line),
+                Ok(Message::Line(Output::Stderr, line)) if self.tells_stderr => return Event::Line(line),
                 Ok(Message::Line(Output::Stderr, line)) => {
                     if !line.trim().is_empty() {
                         self.last_words = line;

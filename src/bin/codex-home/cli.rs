@@ -3,94 +3,90 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::builder::PossibleValuesParser;
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::builder::{PossibleValuesParser, StyledStr};
+use clap::error::{ContextKind, ContextValue};
+use clap::{CommandFactory as _, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
+use codex_home::reason::ReasonCode;
 use codex_home::settings::Key;
 
 use crate::error::CliResult;
+use crate::gateways::Pick;
 use crate::printer::Printer;
+
+/// Where the documentation is.
+macro_rules! docs {
+    ($page:literal) => {
+        concat!("https://github.com/codex-home-shim/codex-home-shim/blob/main/", $page)
+    };
+}
+
+/// What follows the help of a command: an example, and where to read on.
+macro_rules! example {
+    ($command:literal, $page:literal) => {
+        concat!("Example: ", $command, "\n\nDocumentation: ", docs!($page))
+    };
+}
 
 /// Explains, diagnoses and installs codex-home-shim, the launcher that gives codex a home that can log in.
 #[derive(Parser)]
 #[command(name = "codex-home", version, max_term_width = 100, arg_required_else_help = true)]
-#[command(after_help = "If a bot stopped answering, begin with `codex-home doctor`.")]
+#[command(after_help = example!("codex-home doctor", "README.md"))]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What to do.
+/// What to do, in the order in which people need it.
 #[derive(Subcommand)]
 pub enum Command {
-    /// Show whether one home can log in
+    /// Show what is wrong, and what repairs it; changes nothing
     ///
-    /// Exit codes: 0 it can, 1 it cannot, 3 it cannot be judged from its files, 78 the settings are wrong.
-    Inspect {
-        /// The home [default: $CODEX_HOME, else your own]
-        #[arg(value_name = "DIR")]
-        directory: Option<PathBuf>,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Show what the launcher would do now, and why; changes nothing
-    ///
-    /// Exit codes: 0 if it would start codex, else the one it would end with (78, 126 or 127).
-    Explain {
-        /// Explain a start with this CODEX_HOME instead of the one in the environment
-        #[arg(long, value_name = "DIR")]
-        home: Option<PathBuf>,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-        /// The arguments that codex is started with [default: app-server --listen stdio://]
-        #[arg(last = true, value_name = "CODEX-ARGS")]
-        args: Option<Vec<OsString>>,
-    },
-    /// Show what is right and what is wrong, the worst first; changes nothing, runs nothing
-    ///
-    /// Exit codes: 0 if nothing is marked ✗, else 1.
+    /// Examines every gateway of this user, unless one is picked, and runs nothing but `systemctl show`. Exit codes: 0 if nothing is
+    /// marked ✗, else 1.
+    #[command(after_help = example!("codex-home doctor --all", "docs/doctor.md"))]
     Doctor {
+        /// Which gateway
+        #[command(flatten)]
+        pick: Pick,
+        /// Show what is right too, and every line
+        #[arg(long)]
+        all: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
     /// Configure OpenClaw to run codex through the launcher
     ///
-    /// Runs `openclaw config set` and keeps the previous value, which `uninstall` restores. Refuses if OpenClaw can log codex
-    /// in itself (2026.7.1 and later). Exit codes: 0 it is installed, 1 it is not, 3 there is no `openclaw` command and what to
-    /// write by hand was printed.
+    /// Runs `openclaw config set`, and keeps what was there for `uninstall`. Refuses if the launcher does nothing for this release
+    /// of OpenClaw, would start no codex that OpenClaw accepts, or would replace a script that does more. Exit codes: 0 it is
+    /// installed, 1 it is not, 3 OpenClaw did not make the change and what to write by hand was printed.
+    #[command(after_help = example!("codex-home install --dry-run", "README.md#install"))]
     Install {
+        /// Which gateway
+        #[command(flatten)]
+        pick: Pick,
         /// Print the command, do not run it
         #[arg(long)]
         dry_run: bool,
-        /// Install it also if OpenClaw can log codex in itself, or openclaw.json has includes or another owner
+        /// Install it whatever speaks against it, and say what does
         #[arg(long)]
         force: bool,
     },
-    /// Restore what OpenClaw ran before `install`
-    ///
-    /// Exit codes: 0 the launcher is no longer installed, 1 it still is or the setting was changed since, 3 there is no
-    /// `openclaw` command and what to do by hand was printed.
-    Uninstall {
-        /// Print the command, do not run it
-        #[arg(long)]
-        dry_run: bool,
-    },
-    /// Start what the gateway would start, and show which login codex says it holds
+    /// Start codex as the gateway would, and show which login it says it holds
     ///
     /// Starts it in the gateway's environment and in the home that OpenClaw would inject, asks it over stdio, and ends it. codex
     /// writes into its home at any start; what may be written is printed first. Exit codes: 0 codex says that it is logged in, 1 it
     /// is not, or it does not answer, 3 it cannot be told, 78, 126 or 127 the launcher starts nothing.
+    #[command(after_help = example!("codex-home verify --turn", "docs/verify.md"))]
     Verify {
         /// Inject this home instead of OpenClaw's
-        #[arg(long, value_name = "DIR")]
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
         home: Option<PathBuf>,
-        /// Verify the gateway of this profile
-        #[arg(long, value_name = "NAME")]
-        gateway: Option<String>,
+        /// Which gateway is meant.
+        #[command(flatten)]
+        pick: Pick,
         /// Ask the model one short question too, and show the answer
         #[arg(long)]
         turn: bool,
@@ -101,10 +97,34 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Show what the launcher would do now, and why; changes nothing
+    ///
+    /// Without a home, explains each one that a gateway injects. With the id of a reason, such as `missing-id-token`, prints what it
+    /// means. Exit codes: 0 if it would start codex, else the first one that it would end with (78, 126 or 127).
+    #[command(after_help = example!("codex-home explain missing-id-token", "docs/failure-modes.md"))]
+    Explain {
+        /// Print what this reason means
+        #[arg(value_name = "REASON-ID", value_parser = reasons(), hide_possible_values = true)]
+        #[arg(conflicts_with_all = ["home", "args", "profile", "dev", "state_dir"])]
+        reason: Option<String>,
+        /// Explain a start with this CODEX_HOME [default: $CODEX_HOME, else each home that a gateway injects]
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        home: Option<PathBuf>,
+        /// Which gateway
+        #[command(flatten)]
+        pick: Pick,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        /// The arguments that codex is started with [default: app-server --listen stdio://]
+        #[arg(last = true, value_name = "CODEX-ARGS")]
+        args: Option<Vec<OsString>>,
+    },
     /// Show recent starts, newest last
+    #[command(after_help = example!("codex-home log --follow", "docs/failure-modes.md"))]
     Log {
         /// How many starts to show
-        #[arg(short = 'n', value_name = "N", default_value_t = 20)]
+        #[arg(short = 'n', long = "lines", value_name = "N", default_value_t = 20)]
         count: usize,
         /// Keep running and show new starts as they happen
         #[arg(short, long)]
@@ -113,9 +133,22 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Show whether one home can log in
+    ///
+    /// Exit codes: 0 it can, 1 it cannot, 3 it cannot be judged from its files, 78 the settings are wrong.
+    #[command(after_help = example!("codex-home inspect ~/.codex", "docs/failure-modes.md#by-id"))]
+    Inspect {
+        /// The home [default: $CODEX_HOME, else your own]
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        directory: Option<PathBuf>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Show the settings, or change one of them
     ///
     /// Exit codes: 0 it was shown or changed, 1 the file cannot be written, 78 the settings or the value are wrong.
+    #[command(after_help = example!("codex-home config set strategy redirect", "README.md#settings"))]
     Config {
         /// What to do [default: show]
         #[command(subcommand)]
@@ -124,11 +157,82 @@ pub enum Command {
         #[arg(long, global = true)]
         json: bool,
     },
+    /// Restore what OpenClaw ran before `install`
+    ///
+    /// Exit codes: 0 the launcher is no longer installed, 1 it still is or the setting was changed since, 3 OpenClaw did not make
+    /// the change and what to do by hand was printed.
+    #[command(after_help = example!("codex-home uninstall --dry-run", "README.md#install"))]
+    Uninstall {
+        /// Which gateway
+        #[command(flatten)]
+        pick: Pick,
+        /// Print the command, do not run it
+        #[arg(long)]
+        dry_run: bool,
+        /// Remove the settings and the journal of the launcher too
+        #[arg(long)]
+        purge: bool,
+    },
+    /// Print what to paste into an issue, without names of yours
+    ///
+    /// Markdown: versions, what `doctor` found, and the last starts. Your home directory, user and host names, account ids, and every
+    /// name in a path that is not one of OpenClaw's, codex's or an installer's are replaced.
+    #[command(after_help = example!("codex-home report > report.md", "docs/doctor.md#report"))]
+    Report {
+        /// Which gateway
+        #[command(flatten)]
+        pick: Pick,
+    },
     /// Print a completion script
+    #[command(after_help = example!("codex-home completions bash", "README.md#install"))]
     Completions {
         /// The shell
         shell: Shell,
     },
+}
+
+/// Parses the ids of reasons.
+fn reasons() -> PossibleValuesParser {
+    PossibleValuesParser::new(ReasonCode::ALL.iter().map(|code| code.id()))
+}
+
+/// What people ask for by another name, and what they are looking for.
+const MEANT: [(&str, &str); 8] = [
+    ("status", "codex-home doctor"),
+    ("check", "codex-home doctor"),
+    ("fix", "codex-home doctor"),
+    ("repair", "codex-home doctor"),
+    ("test", "codex-home verify"),
+    ("why", "codex-home explain"),
+    ("remove", "codex-home uninstall"),
+    ("version", "codex-home --version"),
+];
+
+/// How many possible values an error names.
+const MOST: usize = 12;
+
+impl Cli {
+    /// Parses the command line of this process.
+    ///
+    /// # Errors
+    /// If it is wrong, or asks for help: what clap prints.
+    pub fn read() -> Result<Self, clap::Error> {
+        Self::try_parse().map_err(|mut error| {
+            if matches!(error.get(ContextKind::ValidValue), Some(ContextValue::Strings(all)) if all.len() > MOST) {
+                error.remove(ContextKind::ValidValue);
+            }
+            let asked = match error.get(ContextKind::InvalidSubcommand) {
+                Some(ContextValue::String(asked)) => MEANT.iter().find(|(name, _)| name == asked),
+                _ => None,
+            };
+            if let Some((_, meant)) = asked {
+                error.remove(ContextKind::SuggestedSubcommand);
+                let did_you_mean = StyledStr::from(format!("did you mean `{meant}`?"));
+                error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![did_you_mean]));
+            }
+            error
+        })
+    }
 }
 
 /// What to do with the settings.
@@ -161,6 +265,10 @@ pub enum ConfigCommand {
 pub fn completions(shell: Shell, printer: &mut Printer) -> CliResult {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "codex-home", &mut script);
+    if shell == Shell::Bash {
+        // clap_complete 4.6 spells a hyphen in the program's name in two ways, so that nothing is found behind a subcommand.
+        script = String::from_utf8_lossy(&script).replace("codex__subcmd__home", "codex__home").into_bytes();
+    }
     printer.raw(&script)?;
     Ok(0)
 }

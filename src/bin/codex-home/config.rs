@@ -1,6 +1,6 @@
 //! `codex-home config`: where the settings are, what is in force, whether it is valid; and changes of one key.
 
-mod edit;
+pub mod edit;
 
 use std::path::PathBuf;
 
@@ -71,7 +71,7 @@ fn no_place() -> CliError {
 }
 
 /// Returns the value of a key as JSON.
-fn value(settings: &Settings, key: Key) -> Value {
+pub fn value(settings: &Settings, key: Key) -> Value {
     let path = |path: &PathBuf| Value::from(path.to_string_lossy());
     match key {
         Key::Codex => settings.codex.as_ref().map_or(Value::Null, path),

@@ -10,6 +10,7 @@ use codex_home::invocation::Invocation;
 use codex_home::observe::{Observed, observe, observe_with};
 use codex_home::reason::Reason;
 use codex_home::repair;
+use codex_home::request::serves_stdio;
 use codex_home::settings::{Settings, Strategy};
 use tracing::debug;
 
@@ -19,22 +20,24 @@ pub struct DryRun {
     pub observed: Observed,
     /// The decision.
     pub decision: Decision,
+    /// Who starts it, if a refusal is answered in a chat.
+    user: Option<String>,
 }
 
 impl DryRun {
     /// Makes a dry run of this start.
     pub fn new(invocation: &Invocation) -> Self {
-        Self::decided(observe(invocation))
+        Self::decided(observe(invocation), invocation)
     }
 
     /// Makes a dry run of the same start under another strategy.
     pub fn under(&self, strategy: Strategy, invocation: &Invocation) -> Self {
         let mut settings: Settings = self.observed.settings.clone();
         settings.strategy = strategy;
-        Self::decided(observe_with(invocation, settings, self.observed.problems.clone()))
+        Self::decided(observe_with(invocation, settings, self.observed.problems.clone()), invocation)
     }
 
-    fn decided(observed: Observed) -> Self {
+    fn decided(observed: Observed, invocation: &Invocation) -> Self {
         let mut decision = decide(&observed, RepairState::Untried);
         if let Decision::Repair(repair) = &decision
             && let Err(error) = repair::check(repair, observed.uid)
@@ -53,7 +56,8 @@ impl DryRun {
             decision.name(),
             decision.code()
         );
-        Self { observed, decision }
+        let user = serves_stdio(&invocation.args).then(|| invocation.user());
+        Self { observed, decision, user }
     }
 
     /// Returns the home that codex would be started in; `None` if it would not be started, or would find none itself.
@@ -92,8 +96,11 @@ impl DryRun {
     /// Returns what the launcher would say, each as one line.
     pub fn messages(&self) -> Vec<String> {
         let said = describe::messages(&self.observed, &self.decision).into_iter().map(|(_, text)| text);
-        let refusal =
-            self.failure().map(|failure| describe::chat_line(failure, self.observed.settings.person_home.as_deref()));
+        let person_home = self.observed.settings.person_home.as_deref();
+        let refusal = self.failure().map(|failure| match &self.user {
+            Some(user) => describe::chat_answer(failure, person_home, user),
+            None => describe::chat_line(failure, person_home),
+        });
         match refusal {
             Some(refusal) => vec![refusal],
             None => said.collect(),

@@ -33,6 +33,14 @@ impl CliError {
     pub fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self::Other { message: message.into(), help: help.into(), code: 1 }
     }
+
+    /// Returns the same with another exit code, if it has none of its own.
+    pub fn with_code(self, code: u8) -> Self {
+        match self {
+            Self::Other { message, help, .. } => Self::Other { message, help, code },
+            other => other,
+        }
+    }
 }
 
 impl From<io::Error> for CliError {

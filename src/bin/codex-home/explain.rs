@@ -1,4 +1,6 @@
-//! `codex-home explain`: what the launcher would do now, and why.
+//! `codex-home explain`: what the launcher would do now, and why; and what the id of a reason means.
+
+mod reason;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -6,64 +8,117 @@ use std::path::{Path, PathBuf};
 use crate::inspection::Inspection;
 use codex_home::codex::Codex;
 use codex_home::decide::Decision;
+use codex_home::display::plain_text;
 use codex_home::home::AUTH_FILE;
 use codex_home::home::auth::Login;
 use codex_home::home::repaired::IdTokenFrom;
 use codex_home::invocation::Invocation;
+use codex_home::reason::Reason;
 use codex_home::request::Request;
 use codex_home::settings::Strategy;
 use codex_home::{describe, failure::Failure};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::dry_run::DryRun;
 use crate::error::{CliError, CliResult};
+use crate::gateways::{Gateways, Pick, pick};
 use crate::hosts;
 use crate::inspect::mark;
-use crate::openclaw::version::DEFAULT_ARGUMENTS;
-use crate::printer::{BAD, DIM, GOOD, HEAD, Printer, painted};
+use crate::openclaw::OpenClaw;
+use crate::openclaw::version::{DEFAULT_ARGUMENTS, Version};
+use crate::printer::{BAD, GOOD, HEAD, Printer, painted};
 
-/// Explains the start of codex with `args` in `home`, or in the home that the environment names.
-pub fn run(
-    invocation: Invocation,
-    home: Option<PathBuf>,
-    args: Option<Vec<OsString>>,
-    json: bool,
-    printer: &mut Printer,
-) -> CliResult {
-    let invocation = asked(invocation, home, args);
-    let start = DryRun::new(&invocation);
-    let settings = &start.observed.settings;
-    let explanation = Explanation {
-        injected: invocation.codex_home().map(|home| Inspection::of(&home, &invocation, settings)),
-        personal: Inspection::of_personal(&invocation, settings),
-        strategies: Strategy::ALL.map(|strategy| start.under(strategy, &invocation)),
-        start,
-    };
-    if json {
-        printer.json(&explanation.to_json())?;
-    } else {
-        explanation.print(printer)?;
-    }
-    Ok(explanation.start.failure().map_or(0, Failure::exit_code))
+/// What is asked about.
+pub struct Question {
+    /// A reason, and no start.
+    pub reason: Option<String>,
+    /// The home that is injected.
+    pub home: Option<PathBuf>,
+    /// Which gateway.
+    pub pick: Pick,
+    /// The arguments of codex.
+    pub args: Option<Vec<OsString>>,
+    /// Whether JSON is printed.
+    pub json: bool,
 }
 
-/// Returns the start that is asked about.
-fn asked(mut invocation: Invocation, home: Option<PathBuf>, args: Option<Vec<OsString>>) -> Invocation {
+/// Explains a reason, a start in one home, or a start in each home that a gateway injects.
+pub fn run(invocation: &Invocation, question: Question, printer: &mut Printer) -> CliResult {
+    if let Some(id) = &question.reason {
+        return reason::run(id, question.json, printer);
+    }
+    let json = question.json;
+    let all = explanations(invocation, question)?;
+    if json {
+        printer.json(&to_json(&all))?;
+    } else if let [only] = all.as_slice() {
+        only.print(true, printer)?;
+        only.print_messages(printer)?;
+        printer.line("")?;
+        only.print_strategies(printer)?;
+    } else {
+        for (at, one) in all.iter().enumerate() {
+            if at > 0 {
+                printer.line("")?;
+            }
+            let is_personal_said =
+                at > 0 && all.get(at - 1).is_some_and(|before| before.personal.home == one.personal.home);
+            one.print(!is_personal_said, printer)?;
+        }
+    }
+    Ok(all.iter().find_map(|one| one.start.failure()).map_or(0, Failure::exit_code))
+}
+
+/// Explains the start that is asked about, or those that the gateways make.
+fn explanations(invocation: &Invocation, question: Question) -> Result<Vec<Explanation>, CliError> {
+    let Question { home, pick, .. } = question;
     // `--` alone means codex without arguments.
     let is_bare = invocation.args.iter().any(|arg| arg == "--");
-    invocation.args = match args {
-        Some(args) => args,
-        None if is_bare => Vec::new(),
-        None => DEFAULT_ARGUMENTS.map(OsString::from).into(),
-    };
-    match home.map(|home| invocation.absolute(home)) {
-        Some(home) => invocation.with_var("CODEX_HOME", Some(home.as_os_str())),
-        None => invocation,
+    let args = question.args.or(is_bare.then(Vec::new));
+    let is_here = pick.is_from_shell() && (home.is_some() || args.is_some() || invocation.codex_home().is_some());
+    if is_here {
+        return Ok(vec![Explanation::new(&asked(invocation, home.as_deref(), args), None)]);
+    }
+    let gateways = Gateways::find(invocation, &pick).map_err(|names| pick::none(&names))?;
+    let mut all = Vec::new();
+    for gateway in gateways.all {
+        let name = gateway.name.clone();
+        let openclaw = OpenClaw::observe(invocation, gateway);
+        let version = openclaw.version();
+        let start = openclaw.gateway.start(invocation, version.as_ref().is_some_and(Version::puts_system_first));
+        if home.is_some() {
+            return Ok(vec![Explanation::new(&asked(&start, home.as_deref(), args), Some(name))]);
+        }
+        let used = openclaw.homes.iter().filter(|home| home.purpose.is_used_by(version.as_ref()) != Some(false));
+        all.extend(used.map(|home| {
+            let usual = || home.purpose.arguments(version.as_ref()).into_iter().map(OsString::from).collect();
+            let args = args.clone().unwrap_or_else(usual);
+            Explanation::new(&asked(&start, Some(&home.path), Some(args)), Some(name.clone()))
+        }));
+        if all.is_empty() && !pick.is_from_shell() {
+            all.push(Explanation::new(&asked(&start, None, args.clone()), Some(name)));
+        }
+    }
+    if all.is_empty() {
+        all.push(Explanation::new(&asked(invocation, None, args), None));
+    }
+    Ok(all)
+}
+
+/// Returns a start with these arguments in this home, else in the one that the environment names.
+fn asked(invocation: &Invocation, home: Option<&Path>, args: Option<Vec<OsString>>) -> Invocation {
+    let mut start = invocation.clone();
+    start.args = args.unwrap_or_else(|| DEFAULT_ARGUMENTS.map(OsString::from).into());
+    match home.map(|home| invocation.absolute(home.to_owned())) {
+        Some(home) => start.with_var("CODEX_HOME", Some(home.as_os_str())),
+        None => start,
     }
 }
 
 /// Everything that is said about one start.
 struct Explanation {
+    /// The gateway that makes it, if one does.
+    gateway: Option<String>,
     start: DryRun,
     injected: Option<Inspection>,
     personal: Inspection,
@@ -71,11 +126,35 @@ struct Explanation {
     strategies: [DryRun; 4],
 }
 
+/// Returns every explanation; beside them the fields of the first, which for most is the only one.
+fn to_json(all: &[Explanation]) -> Value {
+    let starts: Vec<_> = all.iter().map(Explanation::to_json).collect();
+    let mut fields = match starts.first() {
+        Some(Value::Object(first)) => first.clone(),
+        _ => Map::new(),
+    };
+    fields.remove("gateway");
+    fields.insert("starts".to_owned(), starts.into());
+    fields.into()
+}
+
 fn text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
 impl Explanation {
+    fn new(invocation: &Invocation, gateway: Option<String>) -> Self {
+        let start = DryRun::new(invocation);
+        let settings = &start.observed.settings;
+        Self {
+            gateway,
+            injected: invocation.codex_home().map(|home| Inspection::of(&home, invocation, settings)),
+            personal: Inspection::of_personal(invocation, settings),
+            strategies: Strategy::ALL.map(|strategy| start.under(strategy, invocation)),
+            start,
+        }
+    }
+
     fn repairs(&self) -> Vec<Value> {
         let Decision::Repair(repair) = &self.start.decision else { return Vec::new() };
         vec![json!({
@@ -93,7 +172,7 @@ impl Explanation {
     }
 
     fn to_json(&self) -> Value {
-        let DryRun { observed, decision } = &self.start;
+        let DryRun { observed, decision, .. } = &self.start;
         let launch = self.codex().map(|codex| {
             json!({
                 "codex": text(&codex.path),
@@ -104,6 +183,7 @@ impl Explanation {
             })
         });
         json!({
+            "gateway": self.gateway,
             "invocation": {
                 "subcommand": observed.request.name(),
                 "judged": matches!(observed.request, Request::Judged(_)),
@@ -114,6 +194,7 @@ impl Explanation {
             "decision": decision.name(),
             "reason": decision.code().id(),
             "because": self.start.because(),
+            "not_used": self.not_used().map(|(_, reason)| format!("{reason:#}")),
             "repairs": self.repairs(),
             "launch": launch,
             "message": self.start.messages().join("; "),
@@ -135,18 +216,42 @@ impl Explanation {
         hosts::risk(injected.home.as_deref()?, injected.kind).filter(|_| is_kept)
     }
 
-    fn print(&self, printer: &mut Printer) -> Result<(), CliError> {
+    /// Returns the personal home and why codex is not started there, if the bridge is repaired instead.
+    fn not_used(&self) -> Option<(Option<&Path>, &Reason)> {
+        let is_repaired = matches!(self.start.decision, Decision::Repair(_));
+        let redirect = self.strategies.iter().find(|other| other.observed.settings.strategy == Strategy::Redirect)?;
+        match redirect.failure().filter(|_| is_repaired)? {
+            Failure::NoUsableHome(homes) => Some(match &homes.personal {
+                Ok(home) => (Some(home.path.as_path()), &home.reason),
+                Err(reason) => (None, reason),
+            }),
+            _ => None,
+        }
+    }
+
+    fn print(&self, with_personal: bool, printer: &mut Printer) -> Result<(), CliError> {
         let start = match &self.start.observed.request {
             Request::Judged(judged) if judged.subcommand.name().is_empty() => "codex".to_owned(),
             Request::Judged(judged) => format!("codex {}", judged.subcommand.name()),
             Request::PassThrough(reason) => format!("a start that is passed through unchanged: {reason:#}"),
         };
-        item("asked for", &start, printer)?;
+        let by = self.gateway.as_ref().map(|name| format!(", by the gateway `{}`", plain_text(name)));
+        item("asked for", &format!("{start}{}", by.unwrap_or_default()), printer)?;
         print_home("injected", self.injected.as_ref(), printer)?;
-        print_home("personal", Some(&self.personal), printer)?;
+        if with_personal {
+            print_home("personal", Some(&self.personal), printer)?;
+        }
         let style = if self.start.failure().is_none() { GOOD } else { BAD };
         let decision = painted(style, self.start.decision.name());
-        item("decision", &format!("{decision}: {}", self.start.because()), printer)?;
+        match self.start.failure() {
+            // What is wrong is said below.
+            Some(_) => item("decision", &decision, printer)?,
+            None => item("decision", &format!("{decision}: {}", self.start.because()), printer)?,
+        }
+        if let Some((path, reason)) = self.not_used() {
+            let path = path.map_or_else(|| "your own home".to_owned(), |path| format!("`{}`", printer.path(path)));
+            item("not used", &format!("{path}, because {reason:#}"), printer)?;
+        }
         self.print_launch(printer)?;
         if let (Some(risk), Some(path)) = (self.risk(), &self.start.observed.codex_home) {
             let path = printer.path(path);
@@ -155,53 +260,68 @@ impl Explanation {
             );
             item("note", &note, printer)?;
         }
-        printer.line("")?;
-        self.print_strategies(printer)
+        Ok(())
     }
 
     fn print_launch(&self, printer: &mut Printer) -> Result<(), CliError> {
         if let Some(failure) = self.start.failure() {
             item("starts", &format!("nothing, exit code {}", failure.exit_code()), printer)?;
-            let failure = describe::terminal(failure, self.start.observed.settings.person_home.as_deref());
-            return failure.lines().try_for_each(|line| printer.line(format!("  {}", line.trim_start())));
+            let person_home = self.start.observed.settings.person_home.as_deref();
+            for problem in describe::problem(failure, person_home) {
+                printer.sentence(&" ".repeat(INDENT), INDENT, &problem)?;
+            }
+            return printer.help(INDENT, &describe::help(failure, person_home));
         }
         let Some(codex) = self.codex() else { return Ok(()) };
         let version = codex.version().unwrap_or_else(|| "of unknown version".to_owned());
-        let found = painted(DIM, &format!("({version}, found by {})", codex.found_by));
-        item("starts", &format!("{} {found}", printer.path(&codex.path)), printer)?;
-        let home = self.start.home().map_or_else(|| "its default home".to_owned(), |home| printer.path(home));
-        item("in", &home, printer)?;
+        item("starts", &format!("`{}` ({version}, found by {})", printer.path(&codex.path), codex.found_by), printer)?;
+        let home = self.start.home();
+        let home = home.map_or_else(|| "its default home".to_owned(), |home| format!("`{}`", printer.path(home)));
+        item("in", &home, printer)
+    }
+
+    fn print_messages(&self, printer: &mut Printer) -> Result<(), CliError> {
+        if self.start.failure().is_some() {
+            return Ok(());
+        }
         self.start.messages().iter().try_for_each(|message| item("says", message, printer))
     }
 
+    /// Prints what the strategies that are not in force would do.
     fn print_strategies(&self, printer: &mut Printer) -> Result<(), CliError> {
         let in_force = self.start.observed.settings.strategy;
-        let rows = self.strategies.iter().map(|other| {
-            let home = match (other.failure(), other.home()) {
-                (Some(failure), _) => format!("none: {}", failure.code()),
-                (None, Some(home)) => printer.path(home),
-                (None, None) => "codex's default".to_owned(),
+        printer.line(format!("the strategy in force is `{}`; with another one:", in_force.name()))?;
+        let others = self.strategies.iter().filter(|other| other.observed.settings.strategy != in_force);
+        for other in others {
+            let home = other.home();
+            let home = home.map_or_else(|| "its default home".to_owned(), |home| format!("`{}`", printer.path(home)));
+            let text = match &other.decision {
+                Decision::Keep { .. } => format!("codex is started in {home}, which is left as it is"),
+                Decision::Redirect(_) => format!("codex is started in {home} instead"),
+                Decision::Repair(_) => format!("codex is started in {home}, which is repaired first"),
+                Decision::Refuse(_) if other.because() == self.start.because() => {
+                    "nothing is started, for the same reason".to_owned()
+                }
+                Decision::Refuse(_) => format!("nothing is started: {}", other.because()),
             };
-            let strategy = other.observed.settings.strategy;
-            let mark = if strategy == in_force { "in force" } else { "" };
-            vec![strategy.name().to_owned(), other.decision.name().to_owned(), home, mark.to_owned()]
-        });
-        let rows = rows.collect();
-        printer.table(&["strategy", "decision", "home", ""], rows)
+            item(other.observed.settings.strategy.name(), &text, printer)?;
+        }
+        Ok(())
     }
 }
 
+/// How far the texts beside the headings are indented.
+const INDENT: usize = 10;
+
 /// Prints a heading and a text beside it.
 fn item(heading: &str, text: &str, printer: &mut Printer) -> Result<(), CliError> {
-    printer.line(format!("{} {text}", painted(HEAD, &format!("{heading:9}"))))
+    printer.sentence(&format!("{} ", painted(HEAD, &format!("{heading:9}"))), INDENT, text)
 }
 
 fn print_home(heading: &str, home: Option<&Inspection>, printer: &mut Printer) -> Result<(), CliError> {
     let Some(home) = home else { return item(heading, "none", printer) };
     let (mark, can) = mark(&home.login);
-    let path = home.home.as_deref().map_or_else(|| "none known".to_owned(), |path| printer.path(path));
-    let kind = painted(DIM, &format!("({})", home.kind.name()));
-    item(heading, &format!("{mark} {path} {kind}"), printer)?;
+    let path = home.home.as_deref().map_or_else(|| "none known".to_owned(), |path| format!("`{}`", printer.path(path)));
     let account = home.account.as_ref().map(|account| format!(", account {account}")).unwrap_or_default();
-    printer.line(format!("            {can}: {:#}{account}", home.reason()))
+    item(heading, &format!("{mark} {path} ({}) {can}: {:#}{account}", home.kind.name(), home.reason()), printer)
 }

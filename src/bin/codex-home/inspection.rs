@@ -5,17 +5,19 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
-use codex_home::advice::{OPENCLAW_LOGIN, login_command};
+use codex_home::advice::{NAME_PERSONAL_HOME, OPENCLAW_LOGIN, login_command};
 use codex_home::display::shell_word;
+use codex_home::fs::Directory;
 use codex_home::home::auth::{Login, LoginKind, Named};
 use codex_home::home::claims::Id;
 use codex_home::home::repaired;
 use codex_home::home::{AUTH_FILE, CONFIG_FILE, Fact, Home, Kind};
 use codex_home::invocation::Invocation;
 use codex_home::observe;
+use codex_home::platform::Os;
 use codex_home::reason::{Reason, ReasonCode};
 use codex_home::request::Overrides;
-use codex_home::settings::{Key, Settings};
+use codex_home::settings::Settings;
 
 /// What is said about one home.
 #[derive(Clone, Debug)]
@@ -51,7 +53,7 @@ impl Inspection {
             account: home.owners().and_then(|owners| owners.account.one().cloned()),
             repairable: kind == Kind::Bridge && is_repairable(&home, &login, invocation.now),
             remarks: remarks(&home, &login),
-            help: help(&home, kind, &login, settings, invocation.now),
+            help: help(&home, kind, &login, settings, invocation),
             login,
             home: Some(home.path),
         }
@@ -69,7 +71,7 @@ impl Inspection {
                 account: None,
                 repairable: false,
                 remarks: Vec::new(),
-                help: Some(format!("set `{}` to the home you log in with", Key::PersonalHome.variable())),
+                help: Some(NAME_PERSONAL_HOME.to_owned()),
             },
             |path| Self { kind: Kind::Personal, ..Self::of(path, invocation, settings) },
         )
@@ -106,22 +108,28 @@ fn remarks(home: &Home, login: &Login) -> Vec<String> {
 }
 
 /// Returns what repairs a home; `None` if nothing of the person's would.
-fn help(home: &Home, kind: Kind, login: &Login, settings: &Settings, now: DateTime<Utc>) -> Option<String> {
+fn help(home: &Home, kind: Kind, login: &Login, settings: &Settings, invocation: &Invocation) -> Option<String> {
     let Login::Broken(reason) = login else { return None };
     let word = |name: &str| {
         let path = home.path.join(name);
         shell_word(path.components().as_path(), settings.person_home.as_deref())
     };
     let command = login_command(home, settings);
+    let log_in = match (home.login_kind(), has_browser(invocation)) {
+        (LoginKind::ApiKey, _) => format!("run `{command} --with-api-key`"),
+        (_, true) => format!("run `{command}`"),
+        (_, false) => format!("run `{command} --device-auth`"),
+    };
     Some(match kind {
-        Kind::Bridge if is_past_its_end(home, now) => format!("run `{OPENCLAW_LOGIN}`"),
+        Kind::Bridge if is_past_its_end(home, invocation.now) => format!("run `{OPENCLAW_LOGIN}`"),
         Kind::Bridge => "run `codex-home install`: its host writes this home anew at each turn".to_owned(),
         Kind::HostLogin => return None,
         Kind::LeftAlone | Kind::Personal | Kind::Other => match reason.code {
+            // A drive that is not mounted, or a directory that was removed.
             ReasonCode::HomeMissing if reason.detail.is_some() => {
-                format!("make the directory that `{}` leads to, or remove that symlink", word(""))
+                format!("mount what `{0}` leads to, or run `rm {0}`, then {log_in}", word(""))
             }
-            ReasonCode::HomeNotDirectory => format!("move `{}` away, then run `{command}`", word("")),
+            ReasonCode::HomeNotDirectory => format!("run `mv {0} {0}.old`, then {log_in}", word("")),
             ReasonCode::HomeNotOwned => format!("run `sudo chown -R \"$(id -un)\" {}`", word("")),
             ReasonCode::HomeNotWritable if reason.detail.is_some() => format!("mount `{}` writable", word("")),
             ReasonCode::HomeUnreadable | ReasonCode::HomeNotWritable => format!("run `chmod u+rwx {}`", word("")),
@@ -129,11 +137,27 @@ fn help(home: &Home, kind: Kind, login: &Login, settings: &Settings, now: DateTi
                 format!("correct `{}`", word(CONFIG_FILE))
             }
             ReasonCode::AuthUnreadable => format!("run `chmod u+rw {}`", word(AUTH_FILE)),
-            ReasonCode::AuthNotRegularFile => format!("move `{}` away, then run `{command}`", word(AUTH_FILE)),
-            _ if home.login_kind() == LoginKind::ApiKey => format!("run `{command} --with-api-key`"),
-            _ => format!("run `{command}`"),
+            // As `docker -v` makes of a file that was not there.
+            ReasonCode::AuthNotRegularFile if is_mounted(home, AUTH_FILE) => {
+                format!("end the mount on `{}`, then {log_in}", word(AUTH_FILE))
+            }
+            ReasonCode::AuthNotRegularFile => format!("run `mv {0} {0}.old`, then {log_in}", word(AUTH_FILE)),
+            _ => log_in,
         },
     })
+}
+
+/// Returns whether `codex login` could open a browser here: not on Linux without a display, nor over SSH.
+fn has_browser(invocation: &Invocation) -> bool {
+    let is_set = |names: &[&str]| names.iter().any(|name| invocation.is_not_blank(name));
+    let has_display = invocation.platform.os == Os::MacOs || is_set(&["DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"]);
+    has_display && !is_set(&["SSH_CONNECTION"])
+}
+
+/// Returns whether a file of a home is a mount point, or in a directory that cannot be written: then it cannot be moved.
+fn is_mounted(home: &Home, name: &str) -> bool {
+    let directory = Directory::open(&home.path).ok();
+    directory.is_some_and(|directory| directory.is_replaceable(name) == Ok(false))
 }
 
 /// Returns whether only OpenClaw can renew what a bridge holds.

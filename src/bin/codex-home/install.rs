@@ -1,302 +1,287 @@
-//! `codex-home install` and `uninstall`: set one setting of OpenClaw to the launcher, and restore its previous value.
+//! `codex-home install` and `uninstall`: set one setting of OpenClaw to the launcher, and restore what was there.
 //!
 //! Never edits `openclaw.json`: OpenClaw's own command checks the value and writes the file. The file is read before and after,
 //! because `openclaw config get` prints `codex` if nothing is set (2026.4.21).
 
+mod carried;
 mod change;
+mod codex;
+mod context;
+mod kept;
+mod plan;
 mod receipt;
+mod tree;
+mod undo;
 
 use std::path::{Path, PathBuf};
 
-use codex_home::display::{plain_text, shell_word};
+use codex_home::display::plain_text;
 use codex_home::invocation::Invocation;
 use serde_json::Value;
 
 use crate::disk;
 use crate::error::{CliError, CliResult};
+use crate::gateways::{OpenClawCommand, Pick};
 use crate::launcher;
-use crate::openclaw::OpenClaw;
-use crate::openclaw::config::{Includes, KEY, OpenClawConfig};
+use crate::openclaw::config::KEY;
 use crate::printer::Printer;
 use crate::write::refuse_if_owned_by_other_user;
-use change::Change;
+use carried::Carried;
+use change::{Change, Outcome, RestartHint};
+use context::Context;
+use plan::Plan;
 use receipt::{Receipt, Receipts};
 
-/// The exit code if there is no `openclaw` command, so that something is left to do by hand.
+pub use undo::uninstall;
+
+/// The exit code if OpenClaw does not make the change, so that it is left to do by hand.
 const BY_HAND: u8 = 3;
 
 /// The options of both commands.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
     /// Print the command, do not run it.
     pub dry_run: bool,
-    /// Install even if OpenClaw can log codex in itself.
+    /// Install even if something speaks against it.
     pub force: bool,
-}
-
-/// What both commands read first.
-struct Context<'a> {
-    invocation: &'a Invocation,
-    openclaw: OpenClaw,
-    /// The launcher, symlinks resolved.
-    launcher: Option<PathBuf>,
-    config_file: PathBuf,
-    config: OpenClawConfig,
-    receipts_file: PathBuf,
-    receipts: Receipts,
-}
-
-impl<'a> Context<'a> {
-    fn read(invocation: &'a Invocation, printer: &Printer) -> Result<Self, CliError> {
-        let openclaw = OpenClaw::observe(invocation);
-        let no_home = || CliError::new("this user has no home directory that could be found", "set `HOME`");
-        let config_file = openclaw.config_file.clone().ok_or_else(no_home)?;
-        let config = match &openclaw.config {
-            Ok(config) => config.clone().unwrap_or_default(),
-            Err(error) => {
-                let message = format!("`{}` cannot be used: {}", printer.path(&config_file), plain_text(error));
-                return Err(CliError::new(message, "correct it, then run `openclaw config validate`"));
-            }
-        };
-        if config.includes == Includes::AroundCodex {
-            let message = format!(
-                "`{}` includes other files (`$include`) around its settings for codex, so the present value cannot be known \
-                 and could not be restored",
-                printer.path(&config_file)
-            );
-            return Err(CliError::new(message, format!("set `{KEY}` by hand, in the file that has it")));
-        }
-        let receipts_file = receipt::path(invocation).ok_or_else(no_home)?;
-        let receipts = Receipts::read(&receipts_file, invocation.uid).map_err(|error| {
-            let message = format!("`{}` cannot be read: {}", printer.path(&receipts_file), plain_text(&error));
-            CliError::new(message, format!("move {} away", shell_word(&receipts_file, None)))
-        })?;
-        let launcher = launcher::find(invocation);
-        Ok(Self { invocation, openclaw, launcher, config_file, config, receipts_file, receipts })
-    }
-
-    fn receipt(&self) -> Option<&Receipt> {
-        self.receipts.of(&self.config_file)
-    }
-
-    /// Returns whether the configured program is the launcher, or what `install` has set.
-    fn is_installed(&self) -> bool {
-        let Some(program) = self.config.program() else { return false };
-        let program = Path::new(program);
-        let is_same = |launcher: &Path| program.is_absolute() && disk::is_same(launcher, program);
-        let is_launcher = self.launcher.as_deref().is_some_and(is_same);
-        is_launcher || self.receipt().is_some_and(|receipt| Some(&receipt.installed) == self.config.command.as_ref())
-    }
-
-    /// Reads anew what is configured; `None` if that cannot be read.
-    fn command_now(&self) -> Option<Option<String>> {
-        let openclaw = OpenClaw::observe(self.invocation);
-        openclaw.config.ok().map(|config| config.and_then(|config| config.command))
-    }
-
-    fn change_receipts(&self, change: impl FnOnce(Receipts) -> Receipts, printer: &Printer) -> Result<(), CliError> {
-        Receipts::change(&self.receipts_file, self.invocation.uid, change).map_err(|cause| {
-            let message = format!("`{}` cannot be written: {cause}", printer.path(&self.receipts_file));
-            let directory = self.receipts_file.parent().unwrap_or(&self.receipts_file);
-            CliError::new(message, format!("run `ls -la {0}` and `df {0}`", shell_word(directory, None)))
-        })
-    }
-
-    /// Prints that `openclaw config set` drops comments, if there are any (2026.4.21, 2026.9.6).
-    fn warn_of_comments(&self, printer: &Printer) {
-        if self.config.has_comments {
-            let file = printer.path(&self.config_file);
-            printer.remark(&format!(
-                "`openclaw config` drops the comments in `{file}`; it keeps the previous file in `{file}.bak`"
-            ));
-        }
-    }
-
-    /// Returns the error for a change that OpenClaw reports as done and that is not in its file.
-    fn had_no_effect(&self, printer: &Printer) -> CliError {
-        let file = printer.path(&self.config_file);
-        let message = format!("`openclaw` reports no error, but `{KEY}` in `{file}` does not have the new value");
-        CliError::new(message, format!("run `openclaw config get {KEY}`, and `openclaw config file`"))
-    }
+    /// Remove the launcher's own files too.
+    pub purge: bool,
 }
 
 /// Configures OpenClaw to run codex through the launcher.
-pub fn install(invocation: &Invocation, options: Options, printer: &mut Printer) -> CliResult {
-    let context = Context::read(invocation, printer)?;
+pub fn install(invocation: &Invocation, pick: &Pick, options: Options, printer: &mut Printer) -> CliResult {
+    let context = Context::read(invocation, pick, "install", printer)?;
     let Some(launcher) = &context.launcher else {
         let message = "the launcher `codex-home-shim` is neither beside this program nor on PATH";
         return Err(CliError::new(message, "reinstall codex-home-shim"));
     };
-    let path = launcher::stable(invocation, launcher);
+    let path = &launcher.stable;
     let Some(value) = path.to_str().map(str::to_owned) else {
-        let message = format!("the launcher's path `{}` is not UTF-8, and `openclaw.json` is", printer.path(&path));
+        let message = format!("the launcher's path `{}` is not UTF-8, and `openclaw.json` is", printer.path(path));
         return Err(CliError::new(message, "install the launcher in a directory whose path is UTF-8"));
     };
-    if is_already_set(&context, &path, &value) {
-        let current = printer.path(Path::new(context.config.command.as_deref().unwrap_or_default()));
+    if let Some(current) = already_set(&context, &value) {
+        let current = printer.path(&current);
         printer.line(format!("already installed: OpenClaw runs `{current}`; nothing was changed"))?;
         return Ok(0);
     }
-    if !options.force {
-        refuse_if_unwise(&context)?;
-    }
-    let Some(openclaw) = &context.openclaw.command else { return by_hand(&context, &value, printer) };
-    if context.openclaw.is_there() && context.openclaw.version().is_none() {
-        printer.remark("the version of OpenClaw is not known, so it may be able to log codex in itself");
-    }
-    if launcher::is_versioned(&path) {
-        let path = printer.path(&path);
+    context.refuse_if_included(printer)?;
+    let plan = Plan::new(&context, printer);
+    plan.allow(options.force, printer)?;
+    let change = Change::Set(value);
+    let Some(openclaw) = &context.command else {
+        printer.remark("no `openclaw` command is found");
+        return by_hand(&context, &change, &plan.settings, printer);
+    };
+    if launcher::is_versioned(path) {
+        let path = printer.path(path);
         printer.remark(&format!("`{path}` has a version in it: run `codex-home install` again after an upgrade"));
     }
-    let change = Change::Set(value.clone());
     if options.dry_run {
+        for setting in &plan.settings {
+            printer.line(setting.command())?;
+        }
         return print_command(&context, openclaw, &change, printer);
     }
-    if !options.force {
-        refuse_if_owned_by_other_user(&[&context.config_file, &context.receipts_file], invocation.uid)?;
+    let written = [&*context.receipts_file, &*context.config_file];
+    // A container may have the configuration of another user.
+    let written = if options.force { &written[..1] } else { &written[..] };
+    refuse_if_owned_by_other_user(written, invocation.uid)?;
+    printer.line(format!("running `{}`", change.shown(openclaw)))?;
+    match set(&context, openclaw, &change, &plan.settings, printer)? {
+        Outcome::Made(hint) => {
+            report(&context, &change, &plan.settings, hint, printer)?;
+            Ok(0)
+        }
+        Outcome::Refused { cause, output } => {
+            refused(&cause, &output, printer);
+            by_hand(&context, &change, &plan.settings, printer)
+        }
     }
-    context.warn_of_comments(printer);
-    let hint = set(&context, openclaw, value, &change, printer)?;
-    let was = match &context.config.command {
-        None => "was absent".to_owned(),
-        Some(command) => format!("was `{}`", plain_text(command)),
-    };
-    printer.line(format!("installed: `{KEY}` is `{}`; it {was}", printer.path(&path)))?;
-    printer.line(hint.text())?;
-    printer
-        .line("then run `codex-home verify`: it starts codex as OpenClaw would, and shows which login codex holds")?;
-    Ok(0)
 }
 
-/// Returns whether OpenClaw runs the launcher by a path that an upgrade does not remove.
-fn is_already_set(context: &Context<'_>, path: &Path, value: &str) -> bool {
-    let Some(current) = context.config.command.as_deref() else { return false };
-    // A bare name is searched for on the gateway's PATH, and a relative path starts at its directory.
-    let trimmed = Path::new(current.trim());
-    let leads_there = trimmed.is_absolute() && disk::is_same(trimmed, path);
-    current == value || (leads_there && !launcher::is_versioned(Path::new(current)))
+/// Returns the path by which OpenClaw runs the launcher, if an upgrade does not remove it.
+fn already_set(context: &Context<'_>, value: &str) -> Option<PathBuf> {
+    if context.config.command.as_deref() == Some(value) {
+        return Some(value.into());
+    }
+    let (path, is_versioned) = context.configured_launcher()?;
+    (!is_versioned).then(|| path.to_owned())
 }
 
-/// Sets the launcher and keeps the previous value.
+/// Sets the launcher, and first records what was there: an interrupted install can be undone.
 fn set(
     context: &Context<'_>,
-    openclaw: &Path,
-    value: String,
+    openclaw: &OpenClawCommand,
     change: &Change,
-    printer: &mut Printer,
-) -> Result<change::RestartHint, CliError> {
-    let current = context.config.command.clone();
-    // A value that `install` has set is not a previous value.
-    let carried = context.receipt().filter(|receipt| Some(&receipt.installed) == current.as_ref());
-    let previous = carried.map_or_else(|| current.clone(), |receipt| receipt.previous.clone());
-    let receipt = Receipt { config: context.config_file.clone(), installed: value, previous };
-    // Before the change, so that an interrupted install still knows the previous value.
-    context.change_receipts(|receipts| receipts.with(receipt), printer)?;
-    let result = change.run(openclaw, printer);
+    settings: &[Carried],
+    printer: &Printer,
+) -> Result<Outcome, CliError> {
+    let receipt = new_receipt(context, change, settings);
+    context.change_receipts(|receipts| receipts.with(receipt.clone()), printer)?;
+    let result = settings
+        .iter()
+        .try_for_each(|setting| setting.set(&context.start))
+        .and_then(|()| change.run(openclaw, printer));
     if context.command_now().flatten() == change.value() {
-        return result;
+        let changed = tree::changed(context.tree.as_ref(), tree::read(&context.config_file).as_ref());
+        context.change_receipts(|receipts| receipts.with(Receipt { changed, ..receipt }), printer)?;
+        return result.map(|outcome| match outcome {
+            Outcome::Refused { .. } => Outcome::Made(RestartHint::default()),
+            made @ Outcome::Made(_) => made,
+        });
     }
     // Nothing was set, so there is nothing to restore.
+    for setting in settings {
+        setting.put_back(&context.start, printer)?;
+    }
     let before = context.receipt().cloned();
     let restore = |receipts: Receipts| match before {
         Some(before) => receipts.with(before),
         None => receipts.without(&context.config_file),
     };
     context.change_receipts(restore, printer)?;
-    result.and_then(|_| Err(context.had_no_effect(printer)))
+    match result? {
+        Outcome::Made(_) => Err(context.had_no_effect(printer)),
+        refused @ Outcome::Refused { .. } => Ok(refused),
+    }
 }
 
-/// Refuses if OpenClaw can log codex in itself, or if the change could write too much.
-fn refuse_if_unwise(context: &Context<'_>) -> Result<(), CliError> {
-    if context.config.includes == Includes::Elsewhere {
-        return Err(CliError::new(
-            "`openclaw.json` includes other files (`$include`), and `openclaw config set` may copy their contents into it",
-            "set it by hand, or run `codex-home install --force`",
-        ));
+/// Returns what `uninstall` has to know.
+fn new_receipt(context: &Context<'_>, change: &Change, settings: &[Carried]) -> Receipt {
+    let current = context.config.command.clone();
+    let installed = change.value().unwrap_or_default();
+    let earlier = context.receipt().filter(|_| context.is_installed());
+    if let Some(earlier) = earlier {
+        // A value that `install` has set is not a previous value.
+        let settings = earlier.settings.iter().chain(settings).cloned().collect();
+        return Receipt { installed, settings, ..earlier.clone() };
     }
-    let Some(version) = context.openclaw.version() else { return Ok(()) };
-    let Some(way) = version.own_way() else { return Ok(()) };
-    let message = format!("OpenClaw {version} can log codex in itself, which is better than a launcher");
-    Err(CliError::new(message, format!("{way}; `codex-home install --force` installs the launcher anyway")))
+    let is_launcher = context.is_installed();
+    let link = disk::is_symlink(&context.config_file).then(|| codex_home::fs::canonicalize(&context.config_file));
+    Receipt {
+        config: receipt::spelled(&context.config_file),
+        installed,
+        previous: current.filter(|_| !is_launcher),
+        absent: tree::outermost_absent(context.tree.as_ref()).map(str::to_owned),
+        made_file: !disk::is_there(&context.config_file),
+        link: link.flatten(),
+        had_comments: context.config.has_comments,
+        changed: Vec::new(),
+        settings: settings.to_vec(),
+    }
 }
 
-/// Restores what OpenClaw ran before `install`.
-pub fn uninstall(invocation: &Invocation, options: Options, printer: &mut Printer) -> CliResult {
-    let context = Context::read(invocation, printer)?;
-    let receipt = context.receipt().cloned();
-    if !context.is_installed() {
-        return not_installed(&context, receipt, options, printer);
-    }
-    let change = Change::to(receipt.as_ref().and_then(|receipt| receipt.previous.clone()));
-    if receipt.is_none() {
-        printer.remark("no previous value was recorded, so the setting is removed");
-    }
-    let Some(openclaw) = &context.openclaw.command else {
-        printer.line(format!("no `openclaw` command is found; in `{}`", printer.path(&context.config_file)))?;
-        match change.value() {
-            Some(value) => printer.line(format!("set `{KEY}` to {}", Value::from(value)))?,
-            None => printer.line(format!("remove `{KEY}`"))?,
-        }
-        return Ok(BY_HAND);
-    };
-    if options.dry_run {
-        return print_command(&context, openclaw, &change, printer);
-    }
-    // The configuration may belong to another user: an installation can always be undone.
-    refuse_if_owned_by_other_user(&[&context.receipts_file], invocation.uid)?;
-    context.warn_of_comments(printer);
-    let hint = change.run(openclaw, printer)?;
-    if context.command_now() != Some(change.value()) {
-        return Err(context.had_no_effect(printer));
-    }
-    context.change_receipts(|receipts| receipts.without(&context.config_file), printer)?;
-    printer.line(match change.value() {
-        Some(value) => format!("uninstalled: `{KEY}` is `{}` again", plain_text(value)),
-        None => format!("uninstalled: `{KEY}` is absent"),
-    })?;
-    printer.line(hint.text())?;
-    Ok(0)
-}
-
-/// Ends `uninstall` if OpenClaw does not run the launcher.
-fn not_installed(
+/// Says what was done, and what is left to do.
+fn report(
     context: &Context<'_>,
-    receipt: Option<Receipt>,
-    options: Options,
+    change: &Change,
+    settings: &[Carried],
+    hint: RestartHint,
     printer: &mut Printer,
-) -> CliResult {
-    let current = &context.config.command;
-    let Some(receipt) = receipt else {
-        printer.line("not installed: OpenClaw does not run the launcher; nothing was changed")?;
-        return Ok(0);
+) -> Result<(), CliError> {
+    let was = match &context.config.command {
+        None => "was absent".to_owned(),
+        Some(command) => format!("was `{}`", plain_text(command)),
     };
-    if receipt.previous == *current {
-        printer.line("not installed: the previous value is in place; nothing was changed")?;
-        if !options.dry_run {
-            context.change_receipts(|receipts| receipts.without(&context.config_file), printer)?;
-        }
-        return Ok(0);
+    let value = change.value().unwrap_or_default();
+    printer.line(format!("installed: `{KEY}` is `{}`; it {was}", printer.path(Path::new(&value))))?;
+    for setting in settings {
+        let values: Vec<_> = setting.value.iter().map(|value| printer.path(Path::new(value))).collect();
+        printer.line(format!("set for the launcher: `{}` is `{}`", setting.key, values.join("`, `")))?;
     }
-    let now = current.as_ref().map_or_else(|| "absent".to_owned(), |current| format!("`{}`", plain_text(current)));
-    let message = format!("`{KEY}` is {now}, not what `codex-home install` set, and is left unchanged");
-    let command = Change::to(receipt.previous).shown(Path::new("openclaw"));
-    Err(CliError::new(message, format!("run `{command}` to restore the previous value anyway")))
+    let changed = tree::changed(context.tree.as_ref(), tree::read(&context.config_file).as_ref());
+    tell_changes(context, &changed, context.config.has_comments, &value, printer)?;
+    let option = context.openclaw.gateway.option();
+    let verify = format!(
+        "run `codex-home verify{option}`: it starts codex as OpenClaw would, and shows which login codex holds"
+    );
+    steps(context, hint, Some(verify), printer)
+}
+
+/// Prints the next steps, numbered.
+fn steps(
+    context: &Context<'_>,
+    hint: RestartHint,
+    last: Option<String>,
+    printer: &mut Printer,
+) -> Result<(), CliError> {
+    if hint.applies_itself() {
+        printer.line("the gateway applies it without a restart")?;
+    }
+    let restart = hint.step().map(|step| context.openclaw.gateway.addressed(step));
+    let steps: Vec<_> = restart.into_iter().chain(last).collect();
+    if !steps.is_empty() {
+        printer.line("next:")?;
+    }
+    for (number, step) in steps.iter().enumerate() {
+        printer.line(format!("  {}. {step}", number + 1))?;
+    }
+    Ok(())
+}
+
+/// Says what OpenClaw itself changed in its file, and where the file from before the install is.
+fn tell_changes(
+    context: &Context<'_>,
+    changed: &[String],
+    had_comments: bool,
+    installed: &str,
+    printer: &mut Printer,
+) -> Result<(), CliError> {
+    let named: Vec<_> = changed.iter().map(plain_text).collect();
+    let changed = (!named.is_empty()).then(|| format!("changed `{}`", named.join("`, `")));
+    let comments = had_comments.then(|| "dropped the comments".to_owned());
+    let did: Vec<_> = changed.into_iter().chain(comments).collect();
+    if did.is_empty() {
+        return Ok(());
+    }
+    let file = printer.path(&context.config_file);
+    let backup = tree::backup(&context.config_file, installed).map(|path| printer.path(&path));
+    let backup = backup.map(|path| format!("; the file as it was is `{path}`")).unwrap_or_default();
+    printer.line(format!("OpenClaw itself {} in `{file}`{backup}", did.join(" and ")))
+}
+
+/// Prints what OpenClaw said when it did not make a change.
+fn refused(cause: &str, output: &[String], printer: &Printer) {
+    for line in output {
+        printer.remark(line);
+    }
+    printer.remark(cause);
 }
 
 /// Prints the command that would be run.
-fn print_command(context: &Context<'_>, openclaw: &Path, change: &Change, printer: &mut Printer) -> CliResult {
-    context.warn_of_comments(printer);
+fn print_command(
+    context: &Context<'_>,
+    openclaw: &OpenClawCommand,
+    change: &Change,
+    printer: &mut Printer,
+) -> CliResult {
+    if context.config.has_comments {
+        let file = printer.path(&context.config_file);
+        printer.remark(&format!("`openclaw config` drops the comments in `{file}`, and keeps a backup beside it"));
+    }
     printer.line(change.shown(openclaw))?;
     Ok(0)
 }
 
-/// Prints what to write by hand if there is no `openclaw` command.
-fn by_hand(context: &Context<'_>, value: &str, printer: &mut Printer) -> CliResult {
+/// Prints what to write by hand.
+fn by_hand(context: &Context<'_>, change: &Change, settings: &[Carried], printer: &mut Printer) -> CliResult {
     let file = printer.path(&context.config_file);
-    printer.remark(&format!("no `openclaw` command is found; merge this into `{file}`:"));
-    let value = Value::from(value);
-    printer.line(format!(
-        "{{ plugins: {{ entries: {{ codex: {{ config: {{ appServer: {{ command: {value} }} }} }} }} }} }}"
-    ))?;
+    for setting in settings {
+        printer.remark(&format!("run `{}`", setting.command()));
+    }
+    match (change, &context.config.command) {
+        (Change::Unset(key), _) => printer.line(format!("by hand: remove `{key}` in `{file}`"))?,
+        (Change::Set(value), Some(_)) => {
+            printer.line(format!("by hand: set `{KEY}` in `{file}` to {}", Value::from(value.as_str())))?;
+        }
+        (Change::Set(value), None) => {
+            printer.remark(&format!("merge this into `{file}`:"));
+            let value = Value::from(value.as_str());
+            printer.line(format!(
+                "{{ plugins: {{ entries: {{ codex: {{ config: {{ appServer: {{ command: {value} }} }} }} }} }} }}"
+            ))?;
+        }
+    }
     Ok(BY_HAND)
 }

@@ -10,11 +10,39 @@ use crate::disk;
 /// The launcher's name.
 pub const NAME: &str = "codex-home-shim";
 
+/// The launcher.
+pub struct Launcher {
+    /// Its path.
+    pub path: PathBuf,
+    /// A path to it that an upgrade does not remove.
+    pub stable: PathBuf,
+    /// Whether it is setuid or setgid, so that it starts nothing.
+    pub is_setuid: bool,
+}
+
+impl Launcher {
+    /// Finds the launcher.
+    pub fn find(invocation: &Invocation) -> Option<Self> {
+        let path = find(invocation)?;
+        let is_setuid = disk::is_setuid(&path, invocation.uid);
+        Some(Self { stable: stable(invocation, &path), is_setuid, path })
+    }
+}
+
 /// Returns the launcher, symlinks resolved; `None` if it is not found.
 pub fn find(invocation: &Invocation) -> Option<PathBuf> {
     let beside = invocation.program.as_deref().and_then(Path::parent).map(|directory| directory.join(NAME));
     let on_path = disk::candidates(invocation, NAME);
     beside.into_iter().chain(on_path).find_map(|path| canonicalize(&path).filter(|real| is_program(real)))
+}
+
+/// Returns whether a program is the launcher: the one at `launcher`, another copy of it, or npm's script for it.
+pub fn is_launcher(program: &Path, launcher: Option<&Path>) -> bool {
+    let is_named = |real: PathBuf| real.file_name().is_some_and(|name| name == NAME);
+    program.is_absolute()
+        && is_program(program)
+        && (canonicalize(program).is_some_and(is_named)
+            || launcher.is_some_and(|launcher| disk::is_same(launcher, program)))
 }
 
 /// Returns whether a path has a version in it, so that the next upgrade removes it: Homebrew's Cellar, Nix's store, `1.2.3` or

@@ -9,6 +9,7 @@ use std::time::Duration;
 use codex_home::display::{plain_text, shell_word, short_path};
 use codex_home::invocation::Invocation;
 use codex_home::journal;
+use codex_home::reason::{Reason, ReasonCode};
 use codex_home::settings::{Key, Source};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -16,13 +17,11 @@ use serde_json::Value;
 
 use crate::config;
 use crate::error::{CliError, CliResult};
-use crate::printer::Printer;
+use crate::printer::{BAD, DIM, GOOD, Printer, painted};
 use reader::Reader;
 
 /// How often `--follow` looks for new starts.
 const INTERVAL: Duration = Duration::from_millis(250);
-/// The columns.
-const HEADINGS: [&str; 6] = ["when", "start", "decision", "reason", "home", "result"];
 
 /// Shows the last `count` starts and, with `follow`, those to come.
 pub fn run(invocation: &Invocation, count: usize, follow: bool, json: bool, printer: &mut Printer) -> CliResult {
@@ -55,13 +54,13 @@ pub fn run(invocation: &Invocation, count: usize, follow: bool, json: bool, prin
     if is_empty && !follow {
         printer.remark(&format!("no start is recorded yet in `{}`", printer.path(&path)));
     }
-    print(lines.make_contiguous(), json, true, printer)?;
+    print(lines.make_contiguous(), json, printer)?;
     if !follow {
         return Ok(0);
     }
     loop {
         std::thread::sleep(INTERVAL);
-        print(&current.read().map_err(unreadable)?, json, false, printer)?;
+        print(&current.read().map_err(unreadable)?, json, printer)?;
     }
 }
 
@@ -75,37 +74,47 @@ pub fn last(path: &Path, count: usize) -> Vec<String> {
     lines.split_off(lines.len().saturating_sub(count))
 }
 
-/// Prints lines unchanged, or as rows.
-fn print(lines: &[String], json: bool, with_headings: bool, printer: &mut Printer) -> Result<(), CliError> {
+/// Prints lines unchanged, or in words.
+fn print(lines: &[String], json: bool, printer: &mut Printer) -> Result<(), CliError> {
     if json {
         return lines.iter().try_for_each(|line| printer.json_text(line));
     }
-    let rows: Vec<_> = lines.iter().filter_map(|line| row(line, printer)).collect();
-    if rows.is_empty() {
-        return Ok(());
+    for start in lines.iter().filter_map(|line| serde_json::from_str(line).ok()) {
+        if let Some([heading, sentence]) = shown(&start, printer) {
+            printer.line(heading)?;
+            printer.sentence("  ", 2, &sentence)?;
+        }
     }
-    printer.table(if with_headings { &HEADINGS } else { &[] }, rows)
+    Ok(())
 }
 
-/// Returns one start as a row, in local time; `None` if the line is not a start.
-fn row(line: &str, printer: &Printer) -> Option<Vec<String>> {
-    let start: Value = serde_json::from_str(line).ok()?;
+/// Returns a start as a heading, in local time, and a sentence; `None` if it is not a start.
+fn shown(start: &Value, printer: &Printer) -> Option<[String; 2]> {
     let text = |name: &str| start.get(name).and_then(Value::as_str);
-    let path = |name: &str| text(name).map(|path| printer.path(Path::new(path)));
+    let path = |name: &str| text(name).map(|path| format!("`{}`", printer.path(Path::new(path))));
     let plain = |name: &str| text(name).map(plain_text).filter(|text| !text.is_empty());
     let when: Timestamp = text("time")?.parse().ok()?;
-    let home = path("home").unwrap_or_else(|| "none given".to_owned());
-    let result = match (plain("error"), path("effective_home")) {
-        (Some(error), _) => error,
-        (None, Some(effective)) if effective != home => format!("used {effective}"),
-        _ => String::new(),
+    let when = when.to_zoned_datetime(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string();
+    let subcommand = plain("subcommand").unwrap_or_else(|| "codex".to_owned());
+    let decision = plain("decision").unwrap_or_else(|| "none".to_owned());
+    let style = match (decision.as_str(), plain("error")) {
+        (_, Some(_)) => BAD,
+        ("keep", None) => DIM,
+        _ => GOOD,
     };
-    Some(vec![
-        when.to_zoned_datetime(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
-        plain("subcommand").unwrap_or_else(|| "codex".to_owned()),
-        plain("decision").unwrap_or_else(|| "none".to_owned()),
-        plain("reason").unwrap_or_default(),
-        home,
-        result,
-    ])
+    let home = path("home");
+    let reason = plain("reason").unwrap_or_default();
+    let reason = match ReasonCode::ALL.iter().find(|code| code.id() == reason) {
+        Some(code) => format!("{:#}", Reason::from(*code)),
+        None => reason,
+    };
+    let sentence = match (plain("error"), path("effective_home")) {
+        (Some(error), _) => error,
+        (None, Some(effective)) => match home.filter(|home| *home != effective) {
+            Some(home) => format!("used {effective}, not {home}: {reason}"),
+            None => format!("used {effective}: {reason}"),
+        },
+        (None, None) => format!("used the default home: {reason}"),
+    };
+    Some([format!("{when}  {subcommand}  {}", painted(style, &decision)), sentence])
 }

@@ -8,11 +8,13 @@
 //! | [`launcher`] | where the launcher is | [`disk`] |
 //! | [`dry_run`] | what a start would do: the library's `observe` and `decide` | the library |
 //! | [`inspect`], [`explain`] | one home, one start | the library |
+//! | [`gateways`] | the gateways of this machine, each fact with how it is known | [`disk`], processes, runs `systemctl show` |
 //! | [`hosts`] | what a redirect of a host's home would risk | |
 //! | [`openclaw`] | OpenClaw's places, files and versions | [`disk`] |
 //! | [`doctor`] | what is wrong, and what repairs it | [`disk`], the library |
 //! | [`install`] | sets and restores one setting of OpenClaw | [`child`], [`write`] |
 //! | [`verify`] | starts what the gateway would start, and asks it | [`child`] |
+//! | [`report`] | what to paste into an issue, without names of the person's | |
 //! | [`log`] | shows the journal | [`disk`] |
 //! | [`config`] | shows the settings, changes one of them | the library, [`write`] |
 //! | [`write`] | replaces a file of this program's own | the disk, writing |
@@ -29,6 +31,7 @@ mod doctor;
 mod dry_run;
 mod error;
 mod explain;
+mod gateways;
 mod hosts;
 mod inspect;
 mod inspection;
@@ -37,12 +40,12 @@ mod launcher;
 mod log;
 mod openclaw;
 mod printer;
+mod report;
 mod verify;
 mod write;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use codex_home::failure::Failure;
 use codex_home::invocation::Invocation;
 use codex_home::journal::{self, LEVEL_VARIABLE};
@@ -50,12 +53,19 @@ use tracing::Level;
 
 use crate::cli::{Cli, Command};
 use crate::error::{CliError, CliResult};
+use crate::explain::Question;
 use crate::install::Options;
 use crate::printer::Printer;
-use crate::verify::Asked;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::read() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help goes to stdout and ends with 0, a wrong argument to stderr with 2. There is no other place to report a failure to.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
     let mut invocation = Invocation::capture();
     invocation.program = invocation.program.as_deref().and_then(codex_home::fs::canonicalize);
     if invocation.is_privileged {
@@ -87,17 +97,25 @@ fn report_diagnostics(invocation: &Invocation) {
 
 fn run(cli: Cli, invocation: Invocation, printer: &mut Printer) -> CliResult {
     match cli.command {
-        Command::Inspect { directory, json } => inspect::run(&invocation, directory, json, printer),
-        Command::Explain { home, json, args } => explain::run(invocation, home, args, json, printer),
-        Command::Doctor { json } => doctor::run(&invocation, json, printer),
-        Command::Install { dry_run, force } => install::install(&invocation, Options { dry_run, force }, printer),
-        Command::Uninstall { dry_run } => install::uninstall(&invocation, Options { dry_run, force: false }, printer),
-        Command::Verify { home, gateway, turn, limit, json } => {
-            let options = verify::Options { asked: Asked { home, gateway }, turn, limit, json };
+        Command::Doctor { pick, all, json } => doctor::run(&invocation, &pick, all, json, printer),
+        Command::Install { pick, dry_run, force } => {
+            install::install(&invocation, &pick, Options { dry_run, force, purge: false }, printer)
+        }
+        Command::Verify { home, pick, turn, limit, json } => {
+            let options = verify::Options { home, pick, turn, limit, json };
             verify::run(&invocation, options, printer)
         }
+        Command::Explain { reason, home, pick, json, args } => {
+            let question = Question { reason, home, pick, args, json };
+            explain::run(&invocation, question, printer)
+        }
         Command::Log { count, follow, json } => log::run(&invocation, count, follow, json, printer),
+        Command::Inspect { directory, json } => inspect::run(&invocation, directory, json, printer),
         Command::Config { command, json } => config::run(&invocation, command.unwrap_or_default(), json, printer),
+        Command::Uninstall { pick, dry_run, purge } => {
+            install::uninstall(&invocation, &pick, Options { dry_run, force: false, purge }, printer)
+        }
+        Command::Report { pick } => report::run(&invocation, &pick, printer),
         Command::Completions { shell } => cli::completions(shell, printer),
     }
 }

@@ -1,28 +1,28 @@
-//! OpenClaw on the disk: its package, its configuration, its homes, its service.
+//! OpenClaw on the disk, as one gateway uses it: its package, its configuration, its homes.
 //!
 //! Reads, decides nothing, runs nothing. What is not found is `None`, never a guess. Names and places: OpenClaw 2026.4.21 to
 //! 2026.9.6.
 
 pub mod config;
-pub mod service;
+mod include;
+pub mod package;
+pub mod variable;
 pub mod version;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use codex_home::fs::{canonicalize, is_program};
 use codex_home::invocation::Invocation;
-use codex_home::settings::lexically_normal;
-use serde::Deserialize;
 
 use crate::disk;
-use config::{OpenClawConfig, has_variable};
-use service::Service;
+use crate::gateways::Gateway;
+use crate::gateways::environment::{Environment, expanded};
+use config::OpenClawConfig;
+use package::Package;
 use version::Version;
 
 /// The largest `openclaw.json` that is read.
-const CONFIG_LIMIT: u64 = 4 << 20;
-/// The largest `package.json` that is read.
-const PACKAGE_LIMIT: u64 = 1 << 20;
+pub const CONFIG_LIMIT: u64 = 4 << 20;
 /// How many agents are examined.
 const AGENTS: usize = 128;
 /// How many homes of one kind are examined in one directory.
@@ -30,7 +30,7 @@ const HOMES: usize = 32;
 /// How many homes are examined in all.
 const ALL_HOMES: usize = 128;
 
-/// What is installed and configured of OpenClaw.
+/// What one gateway uses of OpenClaw.
 #[derive(Clone, Debug)]
 pub struct OpenClaw {
     /// The `openclaw` command.
@@ -47,17 +47,8 @@ pub struct OpenClaw {
     pub homes: Vec<FoundHome>,
     /// Homes that were not examined, in words.
     pub unexamined: Vec<String>,
-    /// The service that starts its gateway.
-    pub service: Service,
-}
-
-/// OpenClaw's npm package.
-#[derive(Clone, Debug)]
-pub struct Package {
-    /// Its directory.
-    pub root: PathBuf,
-    /// Its version, as `package.json` has it.
-    pub version: String,
+    /// The gateway.
+    pub gateway: Gateway,
 }
 
 /// A home that was found.
@@ -110,22 +101,23 @@ impl Purpose {
 }
 
 impl OpenClaw {
-    /// Reads everything that is installed and configured of OpenClaw.
-    pub fn observe(invocation: &Invocation) -> Self {
+    /// Reads everything that this gateway uses of OpenClaw.
+    pub fn observe(invocation: &Invocation, gateway: Gateway) -> Self {
         let person = invocation.person_home();
         // `OPENCLAW_HOME` moves all of it.
-        let home = variable(invocation, "OPENCLAW_HOME", person.as_deref()).or_else(|| person.clone());
-        let home = home.as_deref();
-        let service = Service::observe(invocation, person.as_deref());
-        let command = disk::on_path(invocation, "openclaw").or_else(|| command_off_path(person.as_deref()));
-        let package = package(command.as_deref(), &service, person.as_deref());
-        let state = variable(invocation, "OPENCLAW_STATE_DIR", home).or_else(|| Some(home?.join(".openclaw")));
-        let config_file = variable(invocation, "OPENCLAW_CONFIG_PATH", home)
-            .or_else(|| Some(state.as_deref()?.join("openclaw.json")));
-        let config = config_file.as_deref().map_or(Ok(None), read_config);
+        let home = gateway.environment.path("OPENCLAW_HOME", person.as_deref()).or_else(|| person.clone());
+        let command = disk::on_path(invocation, "openclaw").or_else(|| package::command_off_path(person.as_deref()));
+        // A gateway whose command line does not tell what it runs was started by the command on its PATH.
+        let its_own = disk::on_path(&gateway.invocation(invocation), "openclaw");
+        let commands: Vec<_> = its_own.into_iter().chain(command.clone()).collect();
+        let package = package::find(&commands, &gateway.program, person.as_deref());
+        let command = command.or_else(|| commands.into_iter().next());
+        let config_file = config_file(&gateway, home.as_deref());
+        let config = config_file.as_deref().map_or(Ok(None), |path| read_config(path, &gateway.environment));
+        let state = gateway.state.clone();
         let mut openclaw =
-            Self { command, package, state, config_file, config, homes: Vec::new(), unexamined: Vec::new(), service };
-        openclaw.find_homes(home, person.as_deref());
+            Self { command, package, state, config_file, config, homes: Vec::new(), unexamined: Vec::new(), gateway };
+        openclaw.find_homes(home.as_deref(), person.as_deref());
         openclaw
     }
 
@@ -133,7 +125,7 @@ impl OpenClaw {
     pub fn is_there(&self) -> bool {
         self.command.is_some()
             || self.package.is_some()
-            || self.state.as_deref().is_some_and(disk::is_directory)
+            || self.gateway.known.is_certain()
             || self.config_file.as_deref().is_some_and(disk::is_there)
     }
 
@@ -157,22 +149,18 @@ impl OpenClaw {
         let main = [state.join("agents/main")].into_iter().filter(|main| disk::is_directory(main));
         let mut agent_dirs: Vec<_> = main.chain(agents).map(|agent| agent.join("agent")).collect();
         let elsewhere = self.readable_config().map(|config| config.agent_dirs.clone()).unwrap_or_default();
-        for text in elsewhere.iter().map(|text| text.trim()) {
-            match expanded(text, home) {
-                Some(directory) if !has_variable(text) => agent_dirs.push(directory),
-                _ => self.unexamined.push(format!("the `agentDir` `{text}`")),
+        for agent in &elsewhere {
+            match expanded(&agent.text, home) {
+                Some(directory) if agent.is_complete => agent_dirs.push(directory),
+                _ => self.unexamined.push(format!("the `agentDir` `{}`", agent.text)),
             }
         }
-        let mut done = Vec::new();
-        for directory in agent_dirs {
-            if done.contains(&directory) {
-                continue;
-            }
+        let mut done = HashSet::new();
+        for directory in agent_dirs.into_iter().filter(|directory| done.insert(directory.clone())) {
             self.add_all(&directory.join("harness-auth/codex"), "", Purpose::HarnessAuth);
             self.add_all(&directory.join("cli-auth/codex"), "", Purpose::CliAuth);
             self.add_all(&directory.join("acp-auth"), "codex", Purpose::AcpAuth);
             self.add(directory.join("codex-home"), Purpose::Agent);
-            done.push(directory);
         }
         self.add_all(&state.join("acp-auth"), "codex", Purpose::AcpAuth);
         self.add(state.join("acpx/codex-home"), Purpose::Acpx);
@@ -208,69 +196,19 @@ impl OpenClaw {
     }
 }
 
-/// Returns the path that a variable names, as OpenClaw reads it: trimmed, with `~` for the home.
-fn variable(invocation: &Invocation, name: &str, home: Option<&Path>) -> Option<PathBuf> {
-    let value = invocation.var(name)?.to_str()?.trim();
-    if value.is_empty() {
-        return None;
+/// Returns the configuration file: the one that a variable names, else the first that is there, else where one would be.
+fn config_file(gateway: &Gateway, home: Option<&Path>) -> Option<PathBuf> {
+    if let Some(named) = gateway.environment.path("OPENCLAW_CONFIG_PATH", home) {
+        return Some(named);
     }
-    let path = expanded(value, home).unwrap_or_else(|| invocation.absolute(value.into()));
-    Some(lexically_normal(&path))
+    let state = gateway.state.as_deref()?;
+    // Up to 2026.5.12 the old name is read too.
+    let [new, old] = ["openclaw.json", "clawdbot.json"].map(|name| state.join(name));
+    Some(if !disk::is_there(&new) && disk::is_there(&old) { old } else { new })
 }
 
-/// Returns an absolute path, or one under `~`; `None` if the text is neither.
-fn expanded(text: &str, home: Option<&Path>) -> Option<PathBuf> {
-    let path = match text.strip_prefix('~') {
-        Some("") => home?.to_owned(),
-        Some(below) if below.starts_with('/') => home?.join(below.trim_start_matches('/')),
-        _ => PathBuf::from(text),
-    };
-    path.is_absolute().then_some(path)
-}
-
-fn read_config(path: &Path) -> Result<Option<OpenClawConfig>, String> {
+fn read_config(path: &Path, environment: &Environment) -> Result<Option<OpenClawConfig>, String> {
     let Some(bytes) = disk::read(path, CONFIG_LIMIT)? else { return Ok(None) };
     let text = String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
-    OpenClawConfig::parse(&text).map(Some)
-}
-
-/// Returns the command in an installer's directory that PATH lacks.
-fn command_off_path(home: Option<&Path>) -> Option<PathBuf> {
-    let own = [".npm-global/bin", ".local/bin", ".volta/bin", ".bun/bin"];
-    let own = own.iter().filter_map(|below| Some(home?.join(below)));
-    let system = ["/opt/homebrew/bin", "/usr/local/bin", "/home/linuxbrew/.linuxbrew/bin"];
-    let directories = own.chain(system.iter().map(PathBuf::from));
-    directories.map(|directory| directory.join("openclaw")).find(|path| is_program(path))
-}
-
-/// Returns the package behind the command, else the one that the service starts, else the one in an installer's directory.
-fn package(command: Option<&Path>, service: &Service, home: Option<&Path>) -> Option<Package> {
-    let started = service.program.iter().map(PathBuf::from).filter(|path| path.is_absolute());
-    let behind = command.map(Path::to_owned).into_iter().chain(started);
-    let behind = behind
-        .filter_map(|path| canonicalize(&path))
-        .find_map(|path| path.ancestors().skip(1).take(4).find_map(package_in));
-    let own = [
-        ".npm-global/lib/node_modules",
-        ".volta/tools/image/packages/openclaw/lib/node_modules",
-        ".bun/install/global/node_modules",
-        ".local/share/pnpm/global/5/node_modules",
-        "Library/pnpm/global/5/node_modules",
-    ];
-    let own = own.iter().filter_map(|below| Some(home?.join(below)));
-    let system = ["/opt/homebrew/lib/node_modules", "/usr/local/lib/node_modules", "/usr/lib/node_modules"];
-    let modules = own.chain(system.iter().map(PathBuf::from));
-    behind.or_else(|| modules.map(|modules| modules.join("openclaw")).find_map(|root| package_in(&root)))
-}
-
-/// Returns the package in a directory, if it is OpenClaw's.
-fn package_in(root: &Path) -> Option<Package> {
-    #[derive(Deserialize)]
-    struct PackageJson {
-        name: String,
-        version: String,
-    }
-    let bytes = disk::read(&root.join("package.json"), PACKAGE_LIMIT).ok()??;
-    let file: PackageJson = serde_json::from_slice(&bytes).ok()?;
-    (file.name == "openclaw").then(|| Package { root: root.to_owned(), version: file.version })
+    OpenClawConfig::parse(&text, path, environment).map(Some)
 }

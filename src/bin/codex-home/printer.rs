@@ -1,9 +1,13 @@
 //! Output: the only module that writes to stdout and stderr.
 //!
 //! Colour only on a terminal (`NO_COLOR` and `CLICOLOR_FORCE` override that), `~` for the person's home in text, full paths in
-//! JSON. Text that another program chose cannot move the cursor.
+//! JSON. Text that another program chose cannot move the cursor. In a terminal sentences are wrapped and long paths shortened; in a
+//! pipe a sentence is one line, with whole paths.
 
-use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
+mod lines;
+
+use std::io::{self, ErrorKind, IsTerminal, Write as _};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -29,6 +33,23 @@ pub const HEAD: Style = Style::new().bold();
 /// Less important text.
 pub const DIM: Style = Style::new().dimmed();
 
+/// The longest line, in columns: a longer one is hard to read.
+const LONGEST: u16 = 120;
+/// The shortest line that is wrapped: a terminal that says less does not know its width.
+const SHORTEST: u16 = 20;
+
+/// How a line begins that says what to do.
+const HELP: &str = "  help: ";
+
+/// Returns how wide lines are, if it is a terminal.
+fn width_of(output: impl AsFd + IsTerminal) -> Option<usize> {
+    let (width, _) = terminal_size::terminal_size_of(&output).filter(|_| output.is_terminal())?;
+    Some(match width.0 {
+        0..SHORTEST => 80,
+        width => usize::from(width.min(LONGEST)),
+    })
+}
+
 /// Returns `text` in a style.
 pub fn painted(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
@@ -36,13 +57,6 @@ pub fn painted(style: Style, text: &str) -> String {
 
 /// What a terminal shows while something is waited for; gone when it is dropped.
 pub struct Spinner(ProgressBar);
-
-impl Spinner {
-    /// Prints without the spinner in between.
-    pub fn above<T>(&self, print: impl FnOnce() -> T) -> T {
-        self.0.suspend(print)
-    }
-}
 
 impl Drop for Spinner {
     fn drop(&mut self) {
@@ -54,13 +68,16 @@ impl Drop for Spinner {
 pub struct Printer {
     out: AutoStream<io::Stdout>,
     person_home: Option<PathBuf>,
+    /// The width of the terminal, if stdout is one.
+    width: Option<usize>,
+    has_printed: bool,
 }
 
 impl Printer {
     /// Returns a printer that shows `person_home` as `~`.
     #[expect(clippy::disallowed_methods, reason = "the one writer of stdout")]
     pub fn new(person_home: Option<PathBuf>) -> Self {
-        Self { out: AutoStream::auto(io::stdout()), person_home }
+        Self { out: AutoStream::auto(io::stdout()), person_home, width: width_of(io::stdout()), has_printed: false }
     }
 
     /// Returns a path as text shows it.
@@ -71,7 +88,36 @@ impl Printer {
     /// Prints one line.
     pub fn line(&mut self, text: impl AsRef<str>) -> Result<(), CliError> {
         writeln!(self.out, "{}", text.as_ref())?;
+        self.has_printed = true;
         Ok(())
+    }
+
+    /// Prints a sentence behind `first`; its continued lines begin with `indent` spaces. In a terminal paths in backticks are
+    /// shortened.
+    pub fn sentence(&mut self, first: &str, indent: usize, text: &str) -> Result<(), CliError> {
+        match self.width {
+            Some(width) => self.pasted(first, indent, &lines::with_short_paths(text, width)),
+            None => self.pasted(first, indent, text),
+        }
+    }
+
+    /// Prints what to do, below a line that is indented by `indent`. Its paths are pasted, and so stay whole.
+    pub fn help(&mut self, indent: usize, help: &str) -> Result<(), CliError> {
+        let first = format!("{}help: ", " ".repeat(indent));
+        self.pasted(&first, first.len(), help)
+    }
+
+    /// Prints a text as [`sentence`](Self::sentence) does, with whole paths.
+    pub fn pasted(&mut self, first: &str, indent: usize, text: &str) -> Result<(), CliError> {
+        match self.width {
+            Some(width) => lines::wrapped(first, indent, text, width).iter().try_for_each(|line| self.line(line)),
+            None => self.line(format!("{first}{text}")),
+        }
+    }
+
+    /// Prints an empty line, if anything was printed before.
+    pub fn gap(&mut self) -> Result<(), CliError> {
+        if self.has_printed { self.line("") } else { Ok(()) }
     }
 
     /// Prints bytes unchanged.
@@ -101,13 +147,12 @@ impl Printer {
     }
 
     /// Prints rows under headings; without a heading line if `headings` is empty.
-    #[expect(clippy::disallowed_methods, reason = "asks whether stdout is a terminal")]
     pub fn table(&mut self, headings: &[&str], rows: Vec<Vec<String>>) -> Result<(), CliError> {
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
         // In a pipe a row is one line, however long.
-        match terminal_size::terminal_size().filter(|_| io::stdout().is_terminal()) {
-            Some((width, _)) => table.set_width(width.0),
+        match self.width.and_then(|width| u16::try_from(width).ok()) {
+            Some(width) => table.set_width(width),
             None => table.set_content_arrangement(ContentArrangement::Disabled),
         };
         if !headings.is_empty() {
@@ -127,8 +172,16 @@ impl Printer {
     #[expect(clippy::disallowed_methods, reason = "remarks go to stderr")]
     pub fn remark(&self, text: &str) {
         let mut err = AutoStream::auto(io::stderr());
-        // There is no other place to report a failure to.
-        let _ = writeln!(err, "codex-home: {text}");
+        let text = format!("codex-home: {text}");
+        let lines = text.lines().flat_map(|line| match (width_of(io::stderr()), line.strip_prefix(HELP)) {
+            (Some(width), Some(help)) => lines::wrapped(HELP, HELP.len(), help, width),
+            (Some(width), None) => lines::wrapped("", 2, line, width),
+            (None, _) => vec![line.to_owned()],
+        });
+        for line in lines {
+            // There is no other place to report a failure to.
+            let _ = writeln!(err, "{line}");
+        }
     }
 
     /// Shows on stderr that something is waited for, if that is a terminal.

@@ -17,13 +17,12 @@ use codex_home::invocation::Invocation;
 use crate::child::command;
 use crate::disk;
 use crate::error::{CliError, CliResult};
+use crate::gateways::Pick;
 use crate::printer::Printer;
 use forecast::Forecast;
 use gateway::{GatewayStart, what_the_gateway_starts};
 use report::Report;
 use session::{Session, Stopped};
-
-pub use gateway::Asked;
 
 /// The exit code if it cannot be told whether codex is logged in.
 pub const UNKNOWN: u8 = 3;
@@ -38,8 +37,10 @@ pub const MOST: u64 = 3600;
 /// The options of the command.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Which start is asked about.
-    pub asked: Asked,
+    /// The home to inject, in place of the one that OpenClaw would.
+    pub home: Option<PathBuf>,
+    /// The gateway that is meant.
+    pub pick: Pick,
     /// Ask the model a question.
     pub turn: bool,
     /// How long all of it may take, in seconds.
@@ -67,7 +68,7 @@ pub struct Seen {
 
 /// Verifies the gateway's start.
 pub fn run(invocation: &Invocation, options: Options, printer: &mut Printer) -> CliResult {
-    let start = what_the_gateway_starts(invocation, &options.asked)?;
+    let start = what_the_gateway_starts(invocation, options.home.clone(), &options.pick)?;
     refuse_for_other_user(&start)?;
     let forecast = start.is_launcher.then(|| Forecast::new(&start.invocation));
     let limit = options.limit.unwrap_or(if options.turn { LIMIT_WITH_TURN } else { LIMIT });

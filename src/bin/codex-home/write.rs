@@ -8,6 +8,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt 
 use std::path::Path;
 
 use codex_home::display::plain_text;
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
 use crate::disk;
@@ -24,6 +25,26 @@ pub fn lock(file: &Path) -> io::Result<Flock<File>> {
         DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     }
     Flock::lock(File::open(directory)?, FlockArg::LockExclusive).map_err(|(_, errno)| errno.into())
+}
+
+/// Locks the directory in which a file is or would be, or the nearest one above it, against other processes of this program until
+/// the lock is dropped; makes nothing. Calls `wait` if another process has the lock.
+///
+/// # Errors
+/// The system's.
+#[expect(clippy::disallowed_methods, reason = "opens the directory, to lock it")]
+pub fn lock_around<T>(file: &Path, wait: impl FnOnce() -> T) -> io::Result<Flock<File>> {
+    let directory = file.ancestors().skip(1).find(|path| disk::is_directory(path)).unwrap_or(Path::new("/"));
+    match Flock::lock(File::open(directory)?, FlockArg::LockExclusiveNonblock) {
+        Ok(lock) => Ok(lock),
+        Err((directory, Errno::EWOULDBLOCK)) => {
+            let waiting = wait();
+            let lock = Flock::lock(directory, FlockArg::LockExclusive).map_err(|(_, errno)| errno.into());
+            drop(waiting);
+            lock
+        }
+        Err((_, errno)) => Err(errno.into()),
+    }
 }
 
 /// Replaces the file at `path`, no symlink, whose directory is locked: a reader sees the old file or the new one, whole.
@@ -64,6 +85,12 @@ pub fn remove(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
+}
+
+/// Removes a directory of ours if it is empty.
+pub fn remove_directory(directory: &Path) {
+    // One that holds something else stays.
+    let _ = fs::remove_dir(directory);
 }
 
 /// Refuses to write among another user's files: `sudo` would leave files that their owner cannot change or read.

@@ -1,6 +1,7 @@
 //! What the doctor says of homes, and of past starts.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -8,12 +9,18 @@ use super::Patient;
 use crate::support::fixture::{BRIDGE_REFRESH, KEY, OPAQUE_ACCESS, PERSONAL_REFRESH};
 use crate::support::openclaw::{Release, lay_package};
 use crate::support::tokens::ACCOUNT;
-use crate::support::{Case, auth, case};
+use crate::support::{Case, Need, auth, case};
 
 pub fn cases() -> Vec<Case> {
     vec![
         case("doctor: a person who is not logged in is told to", || {
             let patient = Patient::installed(Release::April);
+            let launcher = patient.person.launcher();
+            let config = json!({
+                "agents": {"defaults": {"cliBackends": {"codex-cli": {"command": launcher}}}},
+                "plugins": {"entries": {"codex": {"config": {"appServer": {"command": launcher}}}}},
+            });
+            patient.openclaw.configure(&config.to_string());
             for bridge in &patient.openclaw.homes {
                 patient.person.write_auth(bridge, &auth::issue_70511(OPAQUE_ACCESS, BRIDGE_REFRESH));
             }
@@ -98,7 +105,25 @@ pub fn cases() -> Vec<Case> {
             let text = patient.text(&mut patient.doctor());
             assert!(text.contains("more than 128 agents") && text.contains(super::HARNESS), "{text}");
         }),
-        case("doctor: a thousand homes fit one screen", || {
+        case("doctor: four times the agents take four times as long, not sixteen times", || {
+            let took = |agents: usize| {
+                let patient = Patient::installed(Release::April);
+                // Those that exist and are not found, and those that depend on a variable.
+                let agent = |number: usize| match number % 2 {
+                    0 => json!({"agentDir": format!("~/agents/{number}")}),
+                    _ => json!({"agentDir": format!("${{A{number}}}/agents")}),
+                };
+                let config = json!({"agents": {"list": (0..agents).map(agent).collect::<Vec<_>>()}});
+                patient.openclaw.configure(&config.to_string());
+                let began = Instant::now();
+                crate::support::run(&mut patient.doctor());
+                began.elapsed()
+            };
+            let (few, many) = (took(5_000), took(20_000));
+            assert!(many < few * 8 + Duration::from_secs(1), "{few:?}, {many:?}");
+        })
+        .needs(Need::Deep),
+        case("doctor: a thousand homes fit a few lines", || {
             let patient = Patient::installed(Release::April);
             for (agent, home) in (0..1000).map(|home| (home / 25, home % 25)) {
                 let home = format!(".openclaw/agents/a{agent}/agent/harness-auth/codex/{home:016x}");
@@ -106,23 +131,27 @@ pub fn cases() -> Vec<Case> {
             }
             fs::remove_dir_all(patient.person.personal()).unwrap();
             let text = patient.text(&mut patient.doctor());
-            assert!(text.lines().count() <= 50, "{text}");
+            assert!(text.lines().count() <= 24, "{text}");
         }),
         case("doctor: the last starts that failed are told, and a login in the environment", || {
             let patient = Patient::installed(Release::April);
-            patient.is_silent_about("journal");
-            let line = |hour: u32, error: Value| {
-                json!({"time": format!("2026-11-22T{hour:02}:30:00.000000Z"), "decision": "keep", "error": error})
-                    .to_string()
-            };
-            let lines = [line(8, Value::Null), line(9, json!("no usable Codex home")), line(10, Value::Null)];
-            fs::create_dir_all(patient.person.journal().parent().unwrap()).unwrap();
-            fs::write(patient.person.journal(), lines.join("\n") + "\n").unwrap();
-            let text = "1 of the last 3 starts failed, the latest at 2026-11-22 09:30 UTC: no usable Codex home";
+            patient.says("journal", "ok", "the last start succeeded", "");
+            let line = |hour: u32, error: Value| json!({"time": format!("2026-11-22T{hour:02}:30:00.000000Z"), "decision": "keep", "error": error});
+            let failed = |hour: u32| line(hour, json!("no usable Codex home"));
+            patient.record(&[line(8, Value::Null), failed(9), failed(10)]);
+            let text = "the last 2 starts failed, the latest at 2026-11-22 10:30 UTC: no usable Codex home";
             patient.says("journal", "warn", text, "run `codex-home log`");
             // The next start may well succeed.
             assert_eq!(patient.json(&mut patient.doctor())["status"], "warn");
+            // Then what failed before is over.
+            patient.record(&[failed(9), line(10, Value::Null)]);
+            patient.says("journal", "ok", "the last start succeeded", "");
             patient.is_silent_about("login-in-environment");
+            // A service does not have it because this shell has it.
+            let mut doctor = patient.doctor();
+            doctor.env("CODEX_ACCESS_TOKEN", "canary");
+            assert!(patient.lines("login-in-environment", &mut doctor).is_empty());
+            let patient = Patient::without_service(Release::April, "0.169.0");
             let mut doctor = patient.doctor();
             doctor.env("CODEX_ACCESS_TOKEN", "canary");
             patient.says_in(
@@ -134,7 +163,7 @@ pub fn cases() -> Vec<Case> {
             );
         }),
         case("doctor: settings that stop every start are wrong", || {
-            let patient = Patient::installed(Release::April);
+            let patient = Patient::without_service(Release::April, "0.169.0");
             let mut doctor = patient.doctor();
             doctor.env("CODEX_HOME_SHIM_STRATEGY", "atuo");
             patient.says_in(&mut doctor, "settings", "fail", "`CODEX_HOME_SHIM_STRATEGY` is `atuo`", "correct");

@@ -7,20 +7,21 @@ use super::Patient;
 use crate::support::openclaw::Release;
 use crate::support::{Case, Need, case};
 
+/// The service's file, where every system's reader finds it.
+pub fn file(patient: &Patient) -> PathBuf {
+    patient.person.home().join(".config/systemd/user/openclaw-gateway.service")
+}
+
 /// Writes the service's file.
-fn lay_service(patient: &Patient, text: &str) -> PathBuf {
-    let file = patient.person.home().join(if cfg!(target_os = "macos") {
-        "Library/LaunchAgents/ai.openclaw.gateway.plist"
-    } else {
-        ".config/systemd/user/openclaw-gateway.service"
-    });
+pub fn lay(patient: &Patient, text: &str) -> PathBuf {
+    let file = file(patient);
     fs::create_dir_all(file.parent().unwrap()).unwrap();
     fs::write(&file, text).unwrap();
     file
 }
 
 /// A systemd unit with these variables.
-fn unit(variables: &[(&str, &Path)]) -> String {
+pub fn unit(variables: &[(&str, &Path)]) -> String {
     let variables: String =
         variables.iter().map(|(name, value)| format!("Environment=\"{name}={}\"\n", value.display())).collect();
     format!("[Service]\nExecStart=/usr/bin/node /x/openclaw/dist/index.js gateway\n{variables}")
@@ -33,21 +34,26 @@ fn other_codex(patient: &Patient, directory: &str) -> PathBuf {
 
 pub fn cases() -> Vec<Case> {
     vec![
-        case("doctor: codex is searched for on the PATH of a systemd unit, which may be a profile's", || {
+        case("doctor: codex is searched for on the PATH of a systemd unit", || {
             let patient = Patient::installed(Release::April);
             let other = other_codex(&patient, "other bin");
-            lay_service(&patient, &unit(&[("HOME", Path::new("/x")), ("PATH", other.parent().unwrap())]));
+            lay(&patient, &unit(&[("PATH", other.parent().unwrap())]));
             let text = format!("finds another codex, `{}`", other.display());
-            let help = format!("set `codex = \"{}\"`", patient.codex.display());
+            // Not the path in the Cellar, which the next upgrade removes.
+            let help =
+                format!("codex-home config set codex {}", patient.person.home().join(".local/bin/codex").display());
             patient.says("codex-under-service", "warn", &text, &help);
-            let mut doctor = patient.doctor();
-            doctor.env("OPENCLAW_PROFILE", "work");
-            patient.says_in(&mut doctor, "codex-under-service", "ok", "finds the same codex", "");
             // A variable of ours that the unit does not set means nothing there.
             let mut doctor = patient.doctor();
             doctor.env("CODEX_HOME_SHIM_CODEX", &patient.codex);
-            let text = "`CODEX_HOME_SHIM_CODEX` is set here but not in the gateway's service";
-            patient.says_in(&mut doctor, "variables-only-here", "warn", text, "set it in `");
+            let text = "`CODEX_HOME_SHIM_CODEX` is set here but not for the gateway";
+            patient.says_in(
+                &mut doctor,
+                "variables-only-here",
+                "warn",
+                text,
+                &format!("run `codex-home config set codex {}`", patient.codex.display()),
+            );
         })
         .needs(Need::Linux),
         // The doctor once read this shell's XDG_CONFIG_HOME, and called a service well that finds no settings.
@@ -61,17 +67,17 @@ pub fn cases() -> Vec<Case> {
             fs::rename(settings.parent().unwrap(), moved.parent().unwrap()).unwrap();
             let path = ("PATH", other.parent().unwrap());
             // The shell finds the settings, the service does not.
-            lay_service(&patient, &unit(&[path]));
+            lay(&patient, &unit(&[path]));
             let mut doctor = patient.doctor();
             doctor.env("XDG_CONFIG_HOME", &xdg);
             let text = format!("finds another codex, `{}`", other.display());
-            let help = format!("in `{}`", settings.display());
+            let help = format!("CODEX_HOME_SHIM_CONFIG={} codex-home config set codex ", settings.display());
             patient.says_in(&mut doctor, "codex-under-service", "warn", &text, &help);
             // The other way round.
-            lay_service(&patient, &unit(&[path, ("XDG_CONFIG_HOME", &xdg)]));
+            lay(&patient, &unit(&[path, ("XDG_CONFIG_HOME", &xdg)]));
             patient.says("codex-under-service", "ok", "finds the same codex", "");
             fs::write(&moved, "").unwrap();
-            patient.says("codex-under-service", "warn", &text, &format!("in `{}`", moved.display()));
+            patient.says("codex-under-service", "warn", &text, &format!("CODEX_HOME_SHIM_CONFIG={} ", moved.display()));
         })
         .needs(Need::Linux),
         case("doctor: a launchd property list is read for its environment", || {
@@ -81,15 +87,16 @@ pub fn cases() -> Vec<Case> {
                 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<plist version=\"1.0\">\n  <dict>\n    <key>Label</key>\n    \
                  <string>ai.openclaw.gateway</string>\n    <key>ProgramArguments</key>\n    <array>\n      \
                  <string>/usr/bin/node</string>\n    </array>\n    <key>EnvironmentVariables</key>\n    <dict>\n    \
-                 <key>HOME</key>\n    <string>/x</string>\n    <key>PATH</key>\n    <string>{}:/usr/bin</string>\n    \
-                 <key>OPENCLAW_STATE_DIR</key>\n    <string>/elsewhere</string>\n    </dict>\n  </dict>\n</plist>\n",
+                 <key>PATH</key>\n    <string>{}:/usr/bin</string>\n    \
+                 </dict>\n  </dict>\n</plist>\n",
                 other.parent().unwrap().display().to_string().replace('&', "&amp;")
             );
-            lay_service(&patient, &list);
+            fs::remove_file(file(&patient)).unwrap();
+            let agent = patient.person.home().join("Library/LaunchAgents/ai.openclaw.gateway.plist");
+            fs::create_dir_all(agent.parent().unwrap()).unwrap();
+            fs::write(agent, &list).unwrap();
             let text = format!("finds another codex, `{}`", other.display());
             patient.says("codex-under-service", "warn", &text, "");
-            let help = "OPENCLAW_STATE_DIR=/elsewhere codex-home doctor";
-            patient.says("service-elsewhere", "warn", "`OPENCLAW_STATE_DIR=/elsewhere`", help);
         }),
     ]
 }

@@ -154,12 +154,11 @@ pub fn cases() -> Vec<Case> {
                     is_not_managed(&starts_on(&person, link.parent().unwrap(), &real));
                 }
                 // A multi-call program goes by the name it is called by.
-                for (program, shim) in [("mise", ".local/share/mise/shims/codex"), ("volta-shim", ".volta/bin/codex")] {
-                    person.place_codex(&person.root().join(program));
-                    let shim = person.home().join(shim);
-                    person.link(&person.root().join(program), &shim);
-                    is_not_managed(&starts_on(&person, shim.parent().unwrap(), &shim));
-                }
+                let mise = person.home().join(".local/share/mise");
+                fs::create_dir_all(mise.join("installs/aqua-openai-codex")).unwrap();
+                person.place_codex(&person.root().join("mise"));
+                person.link(&person.root().join("mise"), &mise.join("shims/codex"));
+                is_not_managed(&starts_on(&person, mise.join("shims"), &mise.join("shims/codex")));
             },
         ),
         case("of the versions of nvm and fnm the newest codex is started, whatever node it came with", || {

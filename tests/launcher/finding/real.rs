@@ -16,7 +16,7 @@ pub fn cases() -> Vec<Case> {
             npm::pnpm_project,
             "project",
             "node_modules/.bin",
-            "node_modules/@openai/codex/bin/codex.js",
+            "node_modules/.bin/codex",
             unchanged,
         ),
         // What `node-linker=hoisted` lays out is what npm does, with pnpm's note beside.
@@ -105,14 +105,22 @@ fn as_the_script(person: &Fixture, bin: &Path, script: &Path) {
         let mut ours = person.start(&["app-server", "--help"]).path(&path);
         ours.command.envs(variables.iter().copied());
         let mut theirs = person.start(&[]);
-        theirs.command = person.command(node.join("node"));
-        theirs.command.arg(script).args(["app-server", "--help"]).env_clear();
+        // pnpm's is a script for the shell, which exports more.
+        theirs.command = match fs::read(script).unwrap().starts_with(b"#!/bin/sh") {
+            true => person.command(script),
+            false => person.command(node.join("node")),
+        };
+        if theirs.command.get_program() != script {
+            theirs.command.arg(script);
+        }
+        theirs.command.args(["app-server", "--help"]).env_clear();
         theirs.command.envs(ours.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         let (theirs, ours) = (started(person, theirs), started(person, ours));
         assert_eq!(ours.argv, theirs.argv);
         let environment = |report: &Report| {
-            let is_guard = |name: &Bytes| name.0 == GUARD_VARIABLE.as_bytes();
-            let mut env: Vec<_> = report.env.iter().filter(|(name, _)| !is_guard(name)).cloned().collect();
+            let of_shell = [GUARD_VARIABLE.as_bytes(), b"_", b"PWD", b"OLDPWD", b"SHLVL"];
+            let kept = |name: &Bytes| !of_shell.contains(&name.0.as_slice());
+            let mut env: Vec<_> = report.env.iter().filter(|(name, _)| kept(name)).cloned().collect();
             env.sort();
             env
         };

@@ -22,7 +22,7 @@ pub fn cases() -> Vec<Case> {
 // openai/codex#13555, openai/codex#19177
 fn repairs(installer: &npm::Installer) {
     let person = Fixture::new();
-    installer.install(&person.home(), "0.169.0").unwrap();
+    installer.install(&person.home(), "latest").unwrap();
     remove_native(&person.home());
     let gateway = || invocation(&[("HOME", person.home().as_os_str()), ("PATH", OsStr::new("/usr/bin:/bin"))]);
     let settings = Settings::read(&gateway()).0;
@@ -53,7 +53,8 @@ fn repairs(installer: &npm::Installer) {
 fn remove_native(directory: &Path) {
     for entry in fs::read_dir(directory).unwrap() {
         let entry = entry.unwrap();
-        if !entry.file_type().unwrap().is_dir() {
+        // What an installer downloaded is whole.
+        if !entry.file_type().unwrap().is_dir() || entry.file_name() == "cache" {
             continue;
         }
         if entry.path().join(PLATFORM.triple).is_dir() {

@@ -33,6 +33,48 @@ pub fn cases() -> Vec<Case> {
             let report = starts_on(&person, empty(&person), &native);
             is_managed(&report, "CODEX_MANAGED_BY_NPM", Some(&image.join(PACKAGE)));
         }),
+        case("a shim of a manager that has no codex installed is skipped", || {
+            let person = Fixture::new();
+            let home = person.home();
+            let volta = person.place_codex(&person.root().join("volta-shim"));
+            person.link(&volta, &home.join(".volta/bin/codex"));
+            let mise = person.place_codex(&person.root().join("mise"));
+            person.link(&mise, &home.join(".local/share/mise/shims/codex"));
+            asdf_shim(&person, &["18.0.0"]);
+            let nodenv = "#!/bin/sh\nset -e\nexec \"/usr/bin/nodenv\" exec \"${0##*/}\" \"$@\"\n";
+            person.write_program(&home.join(".nodenv/shims/codex"), nodenv);
+            let shims = [".volta/bin", ".local/share/mise/shims", ".asdf/shims", ".nodenv/shims"];
+            for (shim, name) in shims.iter().zip(["volta", "mise", "asdf", "nodenv"]) {
+                let ended = run(&mut on_path(&person, joined(&[&home.join(shim), &person.root().join("bin")])).command);
+                let why = format!("it is a shim of {name}, which has no codex installed");
+                assert!(ended.code == Some(0) && ended.stderr.contains(&why), "{ended:?}");
+            }
+        }),
+        case("a script of the person's own is not taken for a shim", || {
+            let person = Fixture::new();
+            prefix(&person, &person.root().join("npm"), "0.169.0");
+            let bin = person.home().join("own");
+            let base = "basedir=$(dirname \"$0\")\n[ -x \"$basedir/node\" ] && :\n";
+            for name in ["real", "node"] {
+                person.place_codex(&person.root().join("programs").join(name));
+            }
+            let target = person.root().join("npm").join(SCRIPT);
+            for own in [
+                // nvm's own line.
+                "[ -s \"$HOME/env.sh\" ] && \\. \"$HOME/env.sh\"\nexec real \"$@\"\n".to_owned(),
+                "if command -v mise >/dev/null; then\n  exec mise exec -- codex \"$@\"\nfi\nreal \"$@\"\n".to_owned(),
+                "exec 2>/dev/null\nexec real \"$@\"\n".to_owned(),
+                "# was: exec asdf exec codex\n# asdf-plugin: nodejs 22.1.0\nexec real \"$@\"\n".to_owned(),
+                format!("{base}export KEY=own\nexec node \"{}\" \"$@\"\n", target.display()),
+                format!("{base}exec node \"{}\" --own \"$@\"\n", target.display()),
+                "A=$HOME/.config/codex-home-shim/env\nexec real \"$@\"\n".to_owned(),
+            ] {
+                let own = person.write_program(&bin.join("codex"), &format!("#!/bin/sh\n{own}"));
+                let path = joined(&[&bin, &person.root().join("programs"), Path::new("/usr/bin"), Path::new("/bin")]);
+                let report = started(&person, on_path(&person, path));
+                assert_eq!(executed(&report), own);
+            }
+        }),
         // pnpm/pnpm#12319, pnpm/pnpm#11205
         case("the script of pnpm 11 and 12 leads to the native codex, with the NODE_PATH that it exports", || {
             let person = Fixture::new();
@@ -90,7 +132,10 @@ pub fn cases() -> Vec<Case> {
             // As asdf 0.16 writes it, under a service that has no asdf.
             let shim = "#!/usr/bin/env sh\n# asdf-plugin: nodejs 20.9.0\n# asdf-plugin: nodejs 22.1.0\nexec asdf exec \"codex\" \"$@\"\n";
             person.write_program(&shims.join("codex"), shim);
-            skipped(&joined(&[&shims, Path::new("/usr/bin"), Path::new("/bin")]), "it starts `asdf`, which is missing");
+            skipped(
+                &joined(&[&shims, Path::new("/usr/bin"), Path::new("/bin")]),
+                "it is a shim of `asdf`, which is missing",
+            );
         }),
         // nexu-io/open-design#5734
         case(

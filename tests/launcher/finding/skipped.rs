@@ -1,6 +1,7 @@
 //! Candidates that cannot start codex.
 
 use super::*;
+use crate::support::fixture::UNPRIVILEGED;
 
 /// What a candidate on PATH is, and the part of the warning that says why it was skipped; `None` if nothing is said because
 /// PATH itself would skip it, or because it is the launcher.
@@ -34,7 +35,7 @@ const CANDIDATES: &[Candidate] = &[
     (
         "a script whose interpreter is missing",
         |person, path| drop(person.write_program(path, "#!/no/such/interpreter -x\n")),
-        Some("its interpreter `/no/such/interpreter` is missing"),
+        Some("its interpreter `/no/such/interpreter` is missing or is not a program"),
     ),
     (
         "an ELF program for another machine",
@@ -69,12 +70,32 @@ const CANDIDATES: &[Candidate] = &[
         Some("the native package that it starts is not installed"),
     ),
     ("an empty file", |person, path| drop(person.write_program(path, "")), Some("neither a program nor a script")),
+    (
+        "the beginning of a program, as an interrupted installation leaves it",
+        |person, path| {
+            let whole = fs::read(person.codex()).unwrap();
+            person.write_program(path, "");
+            fs::write(path, &whole[..8192]).unwrap();
+        },
+        Some("it is incomplete"),
+    ),
+    (
+        "a script for an interpreter that is a directory",
+        |person, path| drop(person.write_program(path, "#!/usr\n")),
+        Some("its interpreter `/usr` is missing or is not a program"),
+    ),
+    (
+        "a script with the line ends of Windows",
+        |person, path| drop(person.write_program(path, "#!/bin/sh\r\nexit 0\r\n")),
+        Some("its interpreter `/bin/sh\\r` is missing"),
+    ),
     // openai/codex#796
     (
         "npm's package `codex`",
         |person, path| {
-            let script = person.root().join("npm/lib/node_modules/codex/bin/codex");
-            person.link(&person.write_program(&script, "#!/bin/sh\n"), path);
+            let package = person.root().join("npm/lib/node_modules/codex");
+            person.link(&person.write_program(&package.join("bin/codex"), "#!/bin/sh\n"), path);
+            fs::write(package.join("package.json"), r#"{"name": "codex", "version": "0.2.3"}"#).unwrap();
         },
         Some("another program than `@openai/codex`"),
     ),
@@ -86,10 +107,10 @@ const CANDIDATES: &[Candidate] = &[
     (
         "a shim whose manager is missing",
         |person, path| {
-            let shim = "#!/bin/sh\nset -e\nexec \"/no/such/nodenv\" exec \"${0##*/}\" \"$@\"\n";
-            person.write_program(path, shim);
+            // As asdf 0.16 writes it.
+            person.write_program(path, "#!/bin/sh\nexec /no/such/asdf exec \"codex\" \"$@\"\n");
         },
-        Some("it starts `/no/such/nodenv`, which is missing"),
+        Some("it is a shim of asdf, which has no codex installed"),
     ),
     // What npm makes for Windows, on the PATH of WSL.
     (
@@ -150,6 +171,57 @@ pub fn cases() -> Vec<Case> {
             }
         })
         .needs(Need::NoSystemCodex),
+        case("a native codex of another user behind npm's script in a place is not started", || {
+            let person = Fixture::new();
+            let native = prefix(&person, &person.home().join(".npm-global"), "0.169.0");
+            // The stand-in is one file, and every fixture's.
+            fs::remove_file(&native).unwrap();
+            person.chown(&person.write_program(&native, "#!/bin/sh\n"), UNPRIVILEGED);
+            let ended = run(&mut on_path(&person, empty(&person)).command);
+            assert!(ended.code == Some(126) && ended.stderr.contains("it belongs to another user"), "{ended:?}");
+            // What PATH names is the caller's choice.
+            let ended = run(&mut on_path(&person, person.home().join(".npm-global/bin")).command);
+            assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
+        })
+        .needs(Need::Root)
+        .needs(Need::NoSystemCodex),
+        case("a codex on a file system that is mounted `noexec` is skipped, as PATH skips it", || {
+            let person = Fixture::new();
+            let first = person.root().join("first");
+            fs::create_dir(&first).unwrap();
+            let path = joined(&[&first, &person.root().join("bin"), Path::new("/usr/bin"), Path::new("/bin")]);
+            let lay = format!(
+                "mount -t tmpfs -o noexec none {0} && cp {1} {0}/codex",
+                first.display(),
+                person.codex().display()
+            );
+            let report = started(&person, on_path(&person, path).in_namespace(&lay));
+            assert_eq!(report.argv, [Bytes::from(&person.codex())]);
+        })
+        .needs(Need::MountNamespace),
+        case("a codex that this user may not execute is named if there is no other", || {
+            let person = Fixture::new();
+            let codex = person.write_program(&person.home().join("bin/codex"), "#!/bin/sh\n");
+            person.chmod(&codex, 0o644);
+            let ended = run(&mut person.start(&["exec", "hi"]).path(empty(&person)).command);
+            assert_eq!(ended.code, Some(126), "{ended:?}");
+            for part in ["skipped `~/bin/codex`: it is not executable", "help: run `chmod +x ~/bin/codex`"] {
+                assert!(ended.stderr.contains(part), "`{part}` is not in {}", ended.stderr);
+            }
+        })
+        .needs(Need::NoSystemCodex),
+        case("300 candidates that cannot start leave enough descriptors for the one that can", || {
+            let person = Fixture::new();
+            let broken: Vec<_> = (0..300).map(|number| person.root().join(format!("broken/{number}"))).collect();
+            for directory in &broken {
+                person.write_program(&directory.join("codex"), "#!/no/such/interpreter\n");
+            }
+            let bin = person.root().join("bin");
+            let path = std::env::join_paths(broken.iter().chain([&bin])).unwrap();
+            let ended = run(&mut on_path(&person, path).behind("ulimit -n 64; exec \"$@\"").command);
+            assert_eq!(ended.code, Some(0), "{}", ended.stderr.lines().last().unwrap_or_default());
+            assert_eq!(Report::read(&person.report()).unwrap().argv, [Bytes::from(&person.codex())]);
+        }),
         case("relative and empty entries on PATH are ignored", || {
             let person = Fixture::new();
             person.place_codex(&person.work().join("codex"));
@@ -264,15 +336,17 @@ pub fn settings() -> Vec<Case> {
             person.write_settings("codex = \"/nowhere/codex\"\n");
             let ended = run(&mut on_path(&person, person.root().join("bin")).command);
             assert_eq!(ended.code, Some(127), "{ended:?}");
-            let parts = ["`codex` in `~/.config/codex-home-shim/config.toml`", "remove the line"];
+            let parts = ["`codex` in `~/.config/codex-home-shim/config.toml`", "run `codex-home config unset codex`"];
             for part in parts.iter().skip(usize::from(cfg!(target_os = "macos"))) {
                 assert!(ended.stderr.contains(part), "`{part}` is not in {}", ended.stderr);
             }
         }),
         case("a program that the system refuses to execute is 126, and why is said", || {
             let person = Fixture::new();
-            // An interpreter that is there and is a directory.
-            let script = person.write_program(&person.root().join("first/codex"), "#!/usr/bin\n");
+            // An interpreter that is a script, whose interpreter is a directory.
+            let between = person.write_program(&person.root().join("between"), "#!/usr/bin\n");
+            let script = format!("#!{}\n", between.display());
+            let script = person.write_program(&person.root().join("first/codex"), &script);
             let ended = run(&mut on_path(&person, script.parent().unwrap()).command);
             assert_eq!(ended.code, Some(126), "{ended:?}");
             for part in ["cannot be executed: permission denied", "help: reinstall codex"] {

@@ -108,8 +108,8 @@ fn follow(world: World, advice: &str) -> Result<World, ()> {
     let command = advice.split('`').nth(1).unwrap_or_default().replace(PERSONAL_REAL, "~/.codex");
     let is_about_bridge = advice.contains("06bfb5171eff0241");
     Ok(match command.as_str() {
-        "CODEX_HOME_SHIM_STRATEGY=auto" => world.with(Strategy, "auto"),
-        "CODEX_HOME_SHIM_STRATEGY=redirect" => world.with(Strategy, "redirect"),
+        "codex-home config set strategy auto" => world.with(Strategy, "auto"),
+        "codex-home config set strategy redirect" => world.with(Strategy, "redirect"),
         "CODEX_HOME_SHIM_PERSONAL_HOME" => {
             let files = [(PersonalAuthFile, "private"), (PersonalConfig, "absent"), (InstallationId, "usable")];
             log_in(

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use codex_home::codex;
 use codex_home::describe;
-use codex_home::display::{cause, plain_text, shell_word};
+use codex_home::display::{cause, plain_text, shell_word, short_path};
 use codex_home::failure::Failure;
 use codex_home::fs;
 use codex_home::invocation::Invocation;
@@ -63,8 +63,17 @@ struct Place {
     mode: u32,
 }
 
-/// Makes the change.
+/// Makes the change, and reports it.
 pub fn run(invocation: &Invocation, edit: &Edit, json: bool, printer: &mut Printer) -> CliResult {
+    let change = apply(invocation, edit)?;
+    report(invocation, edit, &change, json, printer)
+}
+
+/// Makes the change.
+///
+/// # Errors
+/// Why it was not made.
+pub fn apply(invocation: &Invocation, edit: &Edit) -> Result<Change, CliError> {
     let (settings, problems) = Settings::read(invocation);
     let Some(named) = settings.file.clone() else {
         // Without a file the first problem, if there is one, is the name of the file.
@@ -75,11 +84,12 @@ pub fn run(invocation: &Invocation, edit: &Edit, json: bool, printer: &mut Print
     let is_symlink = disk::is_symlink(&named);
     let place = if is_symlink { named.parent().unwrap_or(&named) } else { &named };
     write::refuse_if_owned_by_other_user(&[place], invocation.uid)?;
-    let written = |error: &std::io::Error| not_written(&named, error, printer);
+    let written = |error: &std::io::Error| not_written(&named, error, person_home);
     let real = if is_symlink { fs::canonicalize(&named) } else { Some(named.clone()) };
     let real = real.ok_or_else(|| unusable(&named, FileProblem::Dangling, person_home))?;
     if is_symlink && disk::owned_by_other_user(&real, invocation.uid) {
-        let message = format!("`{}` leads to `{}`, a file of another user", printer.path(&named), printer.path(&real));
+        let [link, target] = [&named, &real].map(|path| short_path(path, person_home));
+        let message = format!("`{link}` leads to `{target}`, a file of another user");
         let help = format!("run `ls -l {}`, and change it where it is made", shell_word(&named, person_home));
         return Err(CliError::new(message, help));
     }
@@ -91,8 +101,20 @@ pub fn run(invocation: &Invocation, edit: &Edit, json: bool, printer: &mut Print
     if is_changed {
         write::replace(&place.real, text.as_bytes(), place.mode, &lock).map_err(|error| written(&error))?;
     }
+    Ok(Change { place, text, previous, is_changed })
+}
+
+/// Removes the settings file if nothing is in it.
+///
+/// # Errors
+/// The system's.
+pub fn remove_if_blank(file: &Path) -> std::io::Result<()> {
+    let lock = write::lock(file)?;
+    let is_blank =
+        !disk::is_symlink(file) && fs::read(file, LIMIT).is_ok_and(|read| read.bytes.trim_ascii().is_empty());
+    let removed = if is_blank { write::remove(file) } else { Ok(()) };
     drop(lock);
-    report(invocation, edit, &Change { place: &place, text: &text, previous, is_changed }, json, printer)
+    removed
 }
 
 impl Place {
@@ -227,14 +249,14 @@ fn plain(item: &Item) -> Value {
 }
 
 /// What was changed.
-struct Change<'a> {
-    place: &'a Place,
-    text: &'a str,
+pub struct Change {
+    place: Place,
+    text: String,
     previous: Option<Item>,
     is_changed: bool,
 }
 
-fn report(invocation: &Invocation, edit: &Edit, change: &Change<'_>, json: bool, printer: &mut Printer) -> CliResult {
+fn report(invocation: &Invocation, edit: &Edit, change: &Change, json: bool, printer: &mut Printer) -> CliResult {
     let key = Key::ALL.into_iter().find(|key| key.name() == edit.name());
     let wins = key.map(Key::variable).filter(|name| invocation.var(name).is_some());
     let document: DocumentMut = change.text.trim_start_matches('\u{feff}').parse().unwrap_or_default();
@@ -261,7 +283,7 @@ fn report(invocation: &Invocation, edit: &Edit, change: &Change<'_>, json: bool,
         (None, false) => format!("`{name}` is not set; nothing was changed"),
     })?;
     let person_home = invocation.person_home();
-    if let Err(problem) = check_for(change.text, person_home.as_deref())
+    if let Err(problem) = check_for(&change.text, person_home.as_deref())
         && let CliError::Other { message, help, .. } =
             still_invalid(&change.place.named, &document, &problem, person_home.as_deref())
     {
@@ -337,7 +359,7 @@ fn still_invalid(file: &Path, document: &DocumentMut, problem: &FileProblem, per
 }
 
 /// Returns the error for a file that the system does not let us write.
-fn not_written(file: &Path, error: &std::io::Error, printer: &Printer) -> CliError {
+fn not_written(file: &Path, error: &std::io::Error, person_home: Option<&Path>) -> CliError {
     let directory = shell_word(file.parent().unwrap_or(file), None);
     let help = match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::EACCES) => format!("run `chmod u+rwx {directory}`"),
@@ -346,5 +368,5 @@ fn not_written(file: &Path, error: &std::io::Error, printer: &Printer) -> CliErr
         }
         _ => format!("run `df {directory}`"),
     };
-    CliError::new(format!("`{}` cannot be written: {}", printer.path(file), cause(error)), help)
+    CliError::new(format!("`{}` cannot be written: {}", short_path(file, person_home), cause(error)), help)
 }

@@ -1,24 +1,33 @@
-//! What OpenClaw runs as codex: `appServer.command`.
+//! What OpenClaw runs as codex: `appServer.command`, and for `codex exec` the command of the backend `codex-cli`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use codex_home::fs::{canonicalize, is_program};
+use codex_home::fs::{canonicalize, is_absent, is_program};
 use codex_home::invocation::Invocation;
 
-use super::findings::Launcher;
-use super::wrapper::Wrapper;
+use super::wrapper::{self, Wrapper};
 use crate::disk;
-use crate::launcher::{self, is_versioned};
+use crate::gateways::Known;
+use crate::launcher::{Launcher, is_launcher, is_versioned};
 use crate::openclaw::OpenClaw;
-use crate::openclaw::config::{Includes, has_variable};
+use crate::openclaw::config::{Includes, OpenClawConfig};
+use crate::openclaw::variable::Resolved;
+use crate::openclaw::version::Version;
+
+/// The variable that names the program if `appServer.command` does not.
+pub const VARIABLE: &str = "OPENCLAW_CODEX_APP_SERVER_BIN";
 
 /// What OpenClaw runs as codex.
 pub enum AppServerCommand {
+    /// Nothing: the codex plugin is off, by this setting.
+    PluginOff(&'static str),
+    /// Nothing: OpenClaw connects to this address.
+    Connects(String),
     /// Nothing is configured: OpenClaw runs a codex that it brings or finds itself.
     Unset,
     /// The configuration could not be read completely.
     Unknown,
-    /// A path that depends on the gateway's environment.
+    /// A path that depends on variables that are not known.
     Variable(String),
     /// A path that is relative, or begins with `~`.
     Relative(String),
@@ -37,45 +46,157 @@ pub enum AppServerCommand {
     Program(PathBuf),
 }
 
-impl AppServerCommand {
-    /// Reads what is configured. `service` is a start by the gateway's service.
-    pub fn observe(openclaw: &OpenClaw, service: &Invocation, launcher: Option<&Launcher>) -> Self {
-        let Ok(config) = &openclaw.config else { return Self::Unknown };
-        let Some(program) = config.as_ref().and_then(|config| config.program()) else {
-            let is_complete = config.as_ref().is_none_or(|config| config.includes < Includes::AroundCodex);
-            return if is_complete { Self::Unset } else { Self::Unknown };
-        };
-        if has_variable(program) {
-            return Self::Variable(program.to_owned());
+/// What OpenClaw runs, and how that is known.
+pub struct Configured {
+    /// What it is.
+    pub command: AppServerCommand,
+    /// How it is known.
+    pub known: Known,
+    /// Whether [`VARIABLE`] names it.
+    pub is_by_variable: bool,
+}
+
+/// What a command is searched with.
+pub struct Search<'a> {
+    /// A start in the environment of the gateway.
+    pub start: &'a Invocation,
+    /// How the gateway's PATH is known.
+    pub path_known: Known,
+    /// The launcher.
+    pub launcher: Option<&'a Launcher>,
+}
+
+impl Configured {
+    fn new(command: AppServerCommand, known: Known) -> Self {
+        Self { command, known, is_by_variable: false }
+    }
+
+    /// Reads what OpenClaw runs as codex's app-server.
+    pub fn app_server(openclaw: &OpenClaw, version: Option<&Version>, search: &Search<'_>) -> Self {
+        let of_place = openclaw.gateway.known;
+        let Ok(config) = &openclaw.config else { return Self::new(AppServerCommand::Unknown, of_place) };
+        let (none, config) = (OpenClawConfig::default(), config.as_ref());
+        let config = config.unwrap_or(&none);
+        if config.unfollowed == Includes::AroundCodex && config.program.is_none() {
+            return Self::new(AppServerCommand::Unknown, of_place);
         }
-        let path = PathBuf::from(program);
-        let path = match (path.is_absolute(), program.contains('/')) {
-            (true, _) => path,
-            // As execvp does: a bare name is searched for on the gateway's PATH.
-            (false, false) => match disk::on_path(service, program) {
-                Some(found) => found,
-                None => return Self::Missing(path),
-            },
-            (false, true) => return Self::Relative(program.to_owned()),
-        };
-        if !is_program(&path) {
-            return Self::Missing(path);
+        if let Some(setting) = config.plugin_off {
+            return Self::new(AppServerCommand::PluginOff(setting), of_place);
         }
-        let real = canonicalize(&path);
-        let is_named = real.as_deref().is_some_and(|real| real.file_name().is_some_and(|name| name == launcher::NAME));
-        if is_named || launcher.is_some_and(|launcher| disk::is_same(&launcher.path, &path)) {
-            let is_versioned = is_versioned(&path);
-            return Self::Launcher { path, is_versioned };
+        if let Some(address) = &config.websocket {
+            return Self::new(AppServerCommand::Connects(without_credentials(address)), of_place);
         }
-        let is_codex = real.is_some_and(|real| real.ends_with("@openai/codex/bin/codex.js"));
-        match Wrapper::parse(&disk::head(&path)).filter(|_| !is_codex) {
-            Some(wrapper) => Self::Wrapper(path, wrapper),
-            None => Self::Program(path),
+        if let Some(program) = &config.program {
+            return search.judge(program, of_place);
+        }
+        // With any `appServer`, 2026.4.20 to 4.22 fill in `codex` and do not ask for the variable.
+        let asks = !(config.has_app_server && version.is_some_and(Version::writes_bridges));
+        let environment = &openclaw.gateway.environment;
+        match environment.text(VARIABLE).filter(|_| asks) {
+            Some(program) => {
+                let text = program.to_owned();
+                let program = Resolved { text, known: environment.known(VARIABLE), is_complete: true };
+                Self { is_by_variable: true, ..search.judge(&program, of_place) }
+            }
+            None if asks => Self::new(AppServerCommand::Unset, of_place.and(environment.known(VARIABLE))),
+            None => Self::new(AppServerCommand::Unset, of_place),
+        }
+    }
+
+    /// Reads what OpenClaw 2026.4 runs as `codex exec`.
+    pub fn cli(openclaw: &OpenClaw, search: &Search<'_>) -> Self {
+        let of_place = openclaw.gateway.known;
+        let Ok(config) = &openclaw.config else { return Self::new(AppServerCommand::Unknown, of_place) };
+        let program = config.as_ref().and_then(|config| config.cli_program.clone());
+        match program {
+            Some(program) => search.judge(&program, of_place),
+            None => Self::new(AppServerCommand::Unset, of_place),
         }
     }
 
     /// Returns whether it is the launcher.
     pub const fn is_launcher(&self) -> bool {
-        matches!(self, Self::Launcher { .. })
+        matches!(self.command, AppServerCommand::Launcher { .. })
+    }
+
+    /// Returns the program, if it is neither the launcher nor a script.
+    pub fn program(&self) -> Option<&Path> {
+        match &self.command {
+            AppServerCommand::Program(path) => Some(path),
+            _ => None,
+        }
+    }
+
+    /// Returns whether OpenClaw starts no codex at all.
+    pub const fn starts_nothing(&self) -> bool {
+        matches!(self.command, AppServerCommand::PluginOff(_) | AppServerCommand::Connects(_))
+    }
+
+    /// Returns whether it is known what OpenClaw runs.
+    pub fn is_certain(&self) -> bool {
+        let is_known = !matches!(self.command, AppServerCommand::Unknown | AppServerCommand::Variable(_));
+        is_known && self.known.is_certain()
+    }
+}
+
+impl Search<'_> {
+    /// Finds out what a configured program is.
+    fn judge(&self, program: &Resolved, known: Known) -> Configured {
+        let known = known.and(program.known);
+        if !program.is_complete {
+            return Configured::new(AppServerCommand::Variable(program.text.clone()), known);
+        }
+        let (text, path) = (program.text.trim(), PathBuf::from(program.text.trim()));
+        match (path.is_absolute(), text.contains('/')) {
+            (true, _) => Configured::new(self.at(path), known),
+            // As execvp does: a bare name is searched for on the gateway's PATH.
+            (false, false) => {
+                let found = disk::on_path(self.start, text);
+                let command = found.map_or(AppServerCommand::Missing(path), |found| self.at(found));
+                Configured::new(command, known.and(self.path_known))
+            }
+            (false, true) => Configured::new(AppServerCommand::Relative(text.to_owned()), known),
+        }
+    }
+
+    fn at(&self, path: PathBuf) -> AppServerCommand {
+        if !is_program(&path) {
+            return AppServerCommand::Missing(without_arguments(&path.to_string_lossy()).into());
+        }
+        if is_launcher(&path, self.launcher.map(|launcher| launcher.path.as_path())) {
+            let is_versioned = is_versioned(&path);
+            return AppServerCommand::Launcher { path, is_versioned };
+        }
+        let is_codex = canonicalize(&path).is_some_and(|real| real.ends_with("@openai/codex/bin/codex.js"));
+        let head = disk::head(&path);
+        match Wrapper::parse(&head).filter(|_| !is_codex) {
+            Some(wrapper) => {
+                let missing = wrapper::interpreter(&head).filter(|path| is_absent(path));
+                AppServerCommand::Wrapper(path, Wrapper { missing, ..wrapper })
+            }
+            None => AppServerCommand::Program(path),
+        }
+    }
+}
+
+/// Returns a command without what may be the value of an argument: a path has no ` NAME=value` in it.
+pub fn without_arguments(command: &str) -> String {
+    let is_value = |word: &&str| word.contains('=');
+    match command.split(' ').position(|word| is_value(&word)) {
+        Some(at @ 1..) => command.split(' ').take(at).chain(["…"]).collect::<Vec<_>>().join(" "),
+        _ => command.to_owned(),
+    }
+}
+
+/// Returns an address without a user, a password and a query.
+fn without_credentials(address: &str) -> String {
+    let address = address.split(['?', '#']).next().unwrap_or_default();
+    match address.split_once("://") {
+        Some((scheme, rest)) => {
+            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            let host = authority.rsplit('@').next().unwrap_or_default();
+            format!("{scheme}://{host}{path}")
+        }
+        None => address.to_owned(),
     }
 }

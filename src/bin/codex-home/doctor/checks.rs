@@ -5,6 +5,7 @@
 mod app_server;
 mod codex;
 mod environment;
+mod fine;
 mod homes;
 mod openclaw;
 mod settings;
@@ -15,16 +16,18 @@ use std::path::Path;
 use codex_home::describe;
 use codex_home::display::{shell_word, short_path};
 use codex_home::failure::Failure;
+use codex_home::settings::{FILE_VARIABLE, Key};
 
 use super::findings::Findings;
-
-pub use homes::{in_order, outcome};
+use crate::gateways::{Gateways, Known, Pick};
 
 /// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Status {
     /// It is right.
     Ok,
+    /// It rests on an assumption.
+    Unknown,
     /// It deserves a look.
     Warn,
     /// Something does not work.
@@ -36,14 +39,18 @@ impl Status {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Ok => "ok",
+            Self::Unknown => "unknown",
             Self::Warn => "warn",
             Self::Fail => "fail",
         }
     }
 }
 
+/// How to find out what rests on an assumption.
+pub const FIND_OUT: &str = "run `codex-home verify`, or `codex-home doctor` again while the gateway runs";
+
 /// One line.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Check {
     /// What was checked.
     pub id: &'static str,
@@ -66,15 +73,34 @@ pub fn all(findings: &Findings, person_home: Option<&Path>) -> Vec<Check> {
     checks.app_server_args();
     checks.launcher();
     checks.codex();
+    checks.codex_gate();
     checks.codex_under_service();
     checks.personal_home();
     checks.homes();
     checks.environment();
-    checks.service();
     checks.journal();
     let mut all = checks.all;
     all.sort_by_key(|check| Reverse(check.status));
     all
+}
+
+/// Returns the lines about gateways that are not examined here.
+pub fn about_others(gateways: &Gateways, pick: &Pick) -> Vec<Check> {
+    const ID: &str = "service-elsewhere";
+    let elsewhere = gateways.elsewhere.iter().map(|other| Check {
+        id: ID,
+        status: Status::Ok,
+        text: other.what.clone(),
+        help: Some(other.help.clone()),
+    });
+    // An option says what is meant; a variable may be forgotten.
+    let others = gateways.others.iter().filter(|_| pick.is_from_shell()).map(|other| Check {
+        id: ID,
+        status: Status::Ok,
+        text: format!("OpenClaw's variables in this shell pick one gateway, and not `{}`", other.name),
+        help: Some(format!("run `codex-home doctor --profile {}`", other.name)),
+    });
+    elsewhere.chain(others).collect()
 }
 
 struct Checks<'a> {
@@ -85,6 +111,7 @@ struct Checks<'a> {
 
 impl Checks<'_> {
     fn add(&mut self, id: &'static str, status: Status, text: impl Into<String>, help: Option<String>) {
+        let help = help.map(|help| self.findings.openclaw.gateway.addressed(&help));
         self.all.push(Check { id, status, text: text.into(), help });
     }
 
@@ -100,9 +127,41 @@ impl Checks<'_> {
         self.add(id, Status::Fail, text, Some(help.into()));
     }
 
+    /// Adds a line that rests on how something is known: without certainty it says so, and how to find out.
+    fn known(&mut self, id: &'static str, known: Known, status: Status, text: impl Into<String>, help: Option<String>) {
+        if known.is_certain() {
+            self.add(id, status, text, help);
+            return;
+        }
+        let help = match help {
+            Some(help) if status != Status::Ok => format!("{FIND_OUT}; if it is so, {help}"),
+            _ => FIND_OUT.to_owned(),
+        };
+        self.add(id, Status::Unknown, format!("presumably {}", text.into()), Some(help));
+    }
+
+    /// Adds a line about something that is not known.
+    fn unknown(&mut self, id: &'static str, text: impl Into<String>) {
+        self.add(id, Status::Unknown, text, Some(FIND_OUT.to_owned()));
+    }
+
     fn failure(&mut self, id: &'static str, status: Status, failure: &Failure) {
         let text = describe::problem(failure, self.person_home).join("; ");
         self.add(id, status, text, Some(describe::help(failure, self.person_home)));
+    }
+
+    /// Returns the advice to change a setting of the launcher that this gateway starts.
+    fn set(&self, key: Key, values: &[String]) -> String {
+        let words =
+            values.iter().map(|value| shell_word(Path::new(value), self.person_home)).collect::<Vec<_>>().join(" ");
+        let command = format!("codex-home config set {} {words}", key.name());
+        // The gateway may read another file than this shell.
+        match &self.findings.settings.file {
+            Some(file) if self.findings.settings_file_here.as_ref() != Some(file) => {
+                format!("run `{FILE_VARIABLE}={} {command}`", self.word(file))
+            }
+            _ => format!("run `{command}`"),
+        }
     }
 
     /// Returns a path for a sentence.
@@ -118,5 +177,10 @@ impl Checks<'_> {
     /// Returns [`Status::Fail`] if OpenClaw runs the launcher, so that the problem stops its starts.
     const fn fail_if_launcher_runs(&self) -> Status {
         if self.findings.command.is_launcher() { Status::Fail } else { Status::Warn }
+    }
+
+    /// Returns how it is known which codex the gateway's starts lead to.
+    fn codex_known(&self) -> Known {
+        self.findings.codex_known.and(self.findings.command.known)
     }
 }

@@ -1,6 +1,5 @@
 //! Everything that the doctor's checks rest on, read once. Decides nothing.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -9,23 +8,20 @@ use codex_home::codex::{self, Codex};
 use codex_home::failure::Failure;
 use codex_home::fs;
 use codex_home::invocation::Invocation;
-use codex_home::journal;
 use codex_home::request::Request;
-use codex_home::settings::Settings;
-use serde_json::Value;
+use codex_home::settings::{Key, Settings};
 
-use super::app_server::AppServerCommand;
+use super::app_server::{Configured, Search};
 use super::homes::{HomeFiles, JudgedHome, judge_all, start_in};
 use crate::disk;
 use crate::dry_run::DryRun;
-use crate::launcher;
+use crate::gateways::{Gateway, Known, OUR_PREFIX, Start};
+use crate::launcher::Launcher;
 use crate::openclaw::OpenClaw;
 use crate::openclaw::version::{DEFAULT_ARGUMENTS, Version};
 
 /// Variables that codex takes a login from: any of its programs, and `codex exec`.
 const LOGIN_VARIABLES: [&str; 2] = ["CODEX_ACCESS_TOKEN", "CODEX_API_KEY"];
-/// How the launcher's variables begin.
-const OUR_PREFIX: &str = "CODEX_HOME_SHIM_";
 /// How many of the last starts are examined.
 const STARTS: usize = 20;
 
@@ -37,25 +33,39 @@ pub struct Findings {
     pub openclaw: OpenClaw,
     /// The version of OpenClaw.
     pub version: Option<Version>,
-    /// What OpenClaw runs as codex.
-    pub command: AppServerCommand,
+    /// What OpenClaw runs as codex's app-server.
+    pub command: Configured,
+    /// What OpenClaw 2026.4 runs as `codex exec`.
+    pub cli_command: Configured,
     /// Why the launcher would pass a start with the configured arguments through, if it would.
     pub passed_through: Option<String>,
-    /// The settings.
+    /// The PATH that the gateway gives codex.
+    pub path: OsString,
+    /// The settings in the gateway's environment.
     pub settings: Settings,
+    /// The settings file of this shell.
+    pub settings_file_here: Option<PathBuf>,
+    /// The start that the gateway makes.
+    pub start: Invocation,
+    /// This shell.
+    here: Invocation,
     /// What is wrong with the settings.
     pub problems: Vec<Failure>,
-    /// The codex that the launcher would start.
+    /// The codex that the launcher would start here.
     pub codex: Result<Codex, Failure>,
-    /// That codex or its directory with its owner, if other users can write to it.
+    /// The paths that a codex could have on this shell's PATH and in the user's own directories.
+    pub codex_links: Vec<PathBuf>,
+    /// The gateway's codex or its directory with its owner, if other users can write to it.
     pub codex_writable_by_others: Option<(PathBuf, u32)>,
-    /// The codex that the launcher would start in the environment of the gateway's service.
-    pub codex_of_service: Result<Codex, Failure>,
-    /// The settings file in the environment of the gateway's service.
-    pub settings_of_service: Option<PathBuf>,
-    /// Variables of the launcher that are set here and not in that service.
+    /// The codex that the launcher would start in the gateway's environment.
+    pub codex_of_gateway: Result<Codex, Failure>,
+    /// How that codex is known.
+    pub codex_known: Known,
+    /// The codex that OpenClaw starts without the launcher, if it is configured to.
+    pub codex_of_openclaw: Option<Codex>,
+    /// Variables of the launcher that are set here and not for the gateway.
     pub only_here: Vec<String>,
-    /// Variables that hold a login and are set here.
+    /// Variables that hold a login and are set for the gateway, or here if its environment is not known.
     pub login_variables: Vec<&'static str>,
     /// The personal home.
     pub personal: Inspection,
@@ -63,67 +73,72 @@ pub struct Findings {
     pub personal_files: HomeFiles,
     /// OpenClaw's homes, and the one that the environment names.
     pub homes: Vec<JudgedHome>,
-    /// The last starts.
-    pub starts: Vec<PastStart>,
+    /// The last starts, the newest first.
+    pub starts: Vec<Start>,
+    /// Where they are recorded; `None` if they are not.
+    pub journal: Option<PathBuf>,
     /// The user who asks.
     pub uid: u32,
 }
 
-/// The launcher.
-pub struct Launcher {
-    /// Its path.
-    pub path: PathBuf,
-    /// A path to it that an upgrade does not remove.
-    pub stable: PathBuf,
-    /// Whether it is setuid or setgid, so that it starts nothing.
-    pub is_setuid: bool,
-}
-
-/// One start of the journal.
-pub struct PastStart {
-    /// When it was.
-    pub time: String,
-    /// What kept codex from being started, if anything did.
-    pub error: Option<String>,
-}
-
 impl Findings {
-    /// Reads everything.
-    pub fn observe(invocation: &Invocation) -> Self {
-        let openclaw = OpenClaw::observe(invocation);
+    /// Reads everything about one gateway.
+    pub fn observe(invocation: &Invocation, gateway: Gateway) -> Self {
+        let openclaw = OpenClaw::observe(invocation, gateway);
         let version = openclaw.version();
-        let launcher = launcher::find(invocation).map(|path| Launcher {
-            stable: launcher::stable(invocation, &path),
-            is_setuid: disk::is_setuid(&path, invocation.uid),
-            path,
-        });
-        let observed = DryRun::new(&start_in(invocation, None, &DEFAULT_ARGUMENTS)).observed;
+        let launcher = Launcher::find(invocation);
+        let here = Settings::read(invocation).0;
+        let gateway = &openclaw.gateway;
+        let start = in_gateway(invocation, gateway, version.as_ref());
+        let observed = DryRun::new(&start).observed;
         let settings = observed.settings;
-        let service = in_service(invocation, &openclaw);
-        let (service_settings, _) = Settings::read(&service);
-        let command = AppServerCommand::observe(&openclaw, &service, launcher.as_ref());
+        let path_known = gateway.known("PATH");
+        let search = Search { start: &start, path_known, launcher: launcher.as_ref() };
         let personal = Inspection::of_personal(invocation, &settings);
-        let starts = journal::path(invocation).filter(|_| settings.journal);
+        let journal = codex_home::journal::path(&start).filter(|_| settings.journal);
+        let codex_known = codex_known(gateway, &settings, observed.codex.as_ref().ok());
+        let command = Configured::app_server(&openclaw, version.as_ref(), &search);
         Self {
+            codex_of_openclaw: command.program().and_then(|program| codex_at(program, &start, &settings)),
+            command,
+            cli_command: Configured::cli(&openclaw, &search),
             personal_files: HomeFiles::observe(personal.home.as_deref(), &personal, invocation.uid),
             personal,
-            homes: judge_all(invocation, &openclaw, version.as_ref(), &settings),
+            homes: judge_all(invocation, &start, &openclaw, version.as_ref(), &settings),
             passed_through: openclaw.readable_config().and_then(|config| passed_through(config.args.as_deref()?)),
+            settings_file_here: here.file.clone(),
+            codex: codex::find(invocation, &here),
+            codex_links: codex_links(invocation),
             codex_writable_by_others: observed.codex.as_ref().ok().and_then(|codex| writable(codex, invocation.uid)),
-            codex_of_service: codex::find(&service, &service_settings),
-            settings_of_service: service_settings.file,
-            only_here: only_here(invocation, &openclaw),
-            login_variables: LOGIN_VARIABLES.into_iter().filter(|name| invocation.is_not_blank(name)).collect(),
-            starts: starts.map(|path| past_starts(&path)).unwrap_or_default(),
+            codex_of_gateway: observed.codex,
+            codex_known,
+            only_here: only_here(invocation, gateway),
+            login_variables: login_variables(invocation, gateway),
+            starts: crate::gateways::starts_of(gateway, &start, STARTS),
+            journal,
             uid: invocation.uid,
+            path: start.var("PATH").unwrap_or_default().to_owned(),
+            start: start.clone(),
+            here: invocation.clone(),
             launcher,
             version,
-            command,
             problems: observed.problems,
-            codex: observed.codex,
             settings,
             openclaw,
         }
+    }
+
+    /// Returns the values that this shell's variable gives a key.
+    pub fn values_here(&self, key: Key) -> Vec<String> {
+        let value = self.here.var(key.variable()).map(|value| value.to_string_lossy().into_owned());
+        let is_list = matches!(key, Key::Search | Key::Bridges | Key::Leave);
+        let separator = if is_list { ':' } else { '\0' };
+        value
+            .iter()
+            .flat_map(|value| value.split(separator))
+            .filter(|value| !value.is_empty())
+            .map(Into::into)
+            .collect()
     }
 
     /// Returns how OpenClaw can log codex in without the launcher, if it can.
@@ -132,40 +147,55 @@ impl Findings {
     }
 }
 
-/// Returns the start that the gateway's service makes: in the service's environment, not in this shell's.
-///
-/// If there is no service, the gateway may have been started from this shell, and has its `CODEX_HOME_SHIM_*`.
-fn in_service(invocation: &Invocation, openclaw: &OpenClaw) -> Invocation {
-    let service = &openclaw.service;
-    let person_home = invocation.person_home();
-    let of_user =
-        ["HOME", "USER", "LOGNAME"].into_iter().filter_map(|name| Some((name.into(), invocation.var(name)?.into())));
-    let mut env: BTreeMap<OsString, OsString> = of_user.collect();
-    if let Some(home) = &person_home {
-        env.insert("HOME".into(), home.into());
-    }
-    if service.file.is_some() {
-        env.extend(service.env.iter().map(|(name, value)| (name.into(), value.into())));
-    } else {
-        env.extend(invocation.env().iter().filter(|(name, _)| is_ours(&name.to_string_lossy())).cloned());
-    }
-    env.insert("PATH".into(), service.path(invocation, person_home.as_deref()));
-    start_in(&invocation.with_env(env), None, &DEFAULT_ARGUMENTS)
+/// Returns the start that the gateway makes: in its environment, not in this shell's.
+fn in_gateway(invocation: &Invocation, gateway: &Gateway, version: Option<&Version>) -> Invocation {
+    let is_new = version.is_some_and(Version::puts_system_first);
+    start_in(&gateway.start(invocation, is_new), None, &DEFAULT_ARGUMENTS)
 }
 
-fn is_ours(name: &str) -> bool {
-    name.starts_with(OUR_PREFIX)
+/// Returns the paths that a codex could have on PATH and in the user's own directories.
+fn codex_links(invocation: &Invocation) -> Vec<PathBuf> {
+    let own = invocation.person_home().map(|home| home.join(".local/bin/codex"));
+    disk::candidates(invocation, "codex").into_iter().chain(own).collect()
 }
 
-/// Returns the launcher's variables that are set in this shell and not in the gateway's service, if there is a service.
-fn only_here(invocation: &Invocation, openclaw: &OpenClaw) -> Vec<String> {
-    let service = &openclaw.service;
-    if service.file.is_none() || service.has_environment_file {
+/// Returns the codex at a path, if the settings named it.
+pub fn codex_at(path: &Path, start: &Invocation, settings: &Settings) -> Option<Codex> {
+    let mut settings = settings.clone();
+    settings.codex = Some(path.to_owned());
+    codex::find(start, &settings).ok()
+}
+
+/// Returns how it is known that the gateway would start this codex.
+fn codex_known(gateway: &Gateway, settings: &Settings, codex: Option<&Codex>) -> Known {
+    let last = gateway.last_start.as_ref().and_then(|start| start.codex.as_ref());
+    if codex.is_some_and(|codex| last == Some(&codex.path)) {
+        return Known::Seen;
+    }
+    let of_setting = gateway.known(Key::Codex.variable());
+    match settings.codex {
+        Some(_) => of_setting,
+        None => of_setting.and(gateway.known("PATH")).and(gateway.known(Key::Search.variable())),
+    }
+}
+
+/// Returns the launcher's variables that are set in this shell and not for the gateway, if its environment is known.
+fn only_here(invocation: &Invocation, gateway: &Gateway) -> Vec<String> {
+    if !gateway.environment.others.is_certain() {
         return Vec::new();
     }
     let set = invocation.env().iter().filter(|(_, value)| !value.is_empty()).map(|(name, _)| name.to_string_lossy());
-    let ours = set.filter(|name| is_ours(name) && !service.env.contains_key(name.as_ref()));
+    let ours = set.filter(|name| name.starts_with(OUR_PREFIX) && !gateway.environment.is_set(name));
     ours.map(|name| name.into_owned()).collect()
+}
+
+/// Returns the variables that hold a login: the gateway's, or this shell's if the gateway's are not known.
+fn login_variables(invocation: &Invocation, gateway: &Gateway) -> Vec<&'static str> {
+    let is_set = |name: &&str| match gateway.known(name).is_certain() {
+        true => gateway.environment.text(name).is_some(),
+        false => invocation.is_not_blank(name),
+    };
+    LOGIN_VARIABLES.into_iter().filter(is_set).collect()
 }
 
 /// Returns the codex or else its directory, with its owner, if other users can write to it.
@@ -182,14 +212,4 @@ fn passed_through(args: &[String]) -> Option<String> {
         Request::Judged(_) => None,
         Request::PassThrough(reason) => Some(format!("{reason:#}")),
     }
-}
-
-/// Returns the last starts of the journal.
-fn past_starts(journal: &Path) -> Vec<PastStart> {
-    let start = |line: &String| {
-        let start: Value = serde_json::from_str(line).ok()?;
-        let text = |name: &str| start.get(name).and_then(Value::as_str).map(str::to_owned);
-        Some(PastStart { time: text("time")?, error: text("error") })
-    };
-    crate::log::last(journal, STARTS).iter().filter_map(start).collect()
 }

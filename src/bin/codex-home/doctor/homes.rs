@@ -100,9 +100,10 @@ pub fn start_in(invocation: &Invocation, home: Option<&Path>, args: &[&str]) -> 
     start
 }
 
-/// Judges OpenClaw's homes, and the one that the environment names.
+/// Judges OpenClaw's homes in the gateway's environment, and the one that this environment names.
 pub fn judge_all(
     invocation: &Invocation,
+    start: &Invocation,
     openclaw: &OpenClaw,
     version: Option<&Version>,
     settings: &Settings,
@@ -110,7 +111,7 @@ pub fn judge_all(
     let of_openclaw = openclaw.homes.iter().map(|found| {
         let arguments = found.purpose.arguments(version);
         let is_used = found.purpose.is_used_by(version);
-        let home = JudgedHome::new(invocation, &found.path, &arguments, settings);
+        let home = JudgedHome::new(start, &found.path, &arguments, settings);
         JudgedHome { is_used, purpose: Some(found.purpose), ..home }
     });
     let mut homes: Vec<_> = of_openclaw.collect();

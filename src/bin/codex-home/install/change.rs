@@ -1,6 +1,7 @@
 //! One change to OpenClaw's configuration, made by `openclaw config`.
 
 use std::path::Path;
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use codex_home::display::{cause, plain_text, shell_word};
@@ -8,6 +9,7 @@ use serde_json::Value;
 
 use crate::child::{Child, Event, command};
 use crate::error::CliError;
+use crate::gateways::OpenClawCommand;
 use crate::openclaw::config::KEY;
 use crate::printer::Printer;
 
@@ -15,26 +17,37 @@ use crate::printer::Printer;
 const PATIENCE: Duration = Duration::from_secs(300);
 /// How long it may take to end after a SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
+/// How many lines of its output are kept.
+const LINES: usize = 200;
 
-/// A change of `appServer.command`.
+/// A change by which [`KEY`] gets a value or none.
+#[derive(Clone, Debug)]
 pub enum Change {
     /// Set it to this value.
     Set(String),
-    /// Remove it.
-    Unset,
+    /// Remove it, by removing this setting, which holds nothing else.
+    Unset(String),
+}
+
+/// What became of a change.
+pub enum Outcome {
+    /// OpenClaw reports that it is made.
+    Made(RestartHint),
+    /// OpenClaw did not make it, and said so.
+    Refused {
+        /// What happened, in words.
+        cause: String,
+        /// What OpenClaw printed.
+        output: Vec<String>,
+    },
 }
 
 impl Change {
-    /// Returns the change after which `value` is configured.
-    pub fn to(value: Option<String>) -> Self {
-        value.map_or(Self::Unset, Self::Set)
-    }
-
     /// Returns what is configured after the change.
     pub fn value(&self) -> Option<String> {
         match self {
             Self::Set(value) => Some(value.clone()),
-            Self::Unset => None,
+            Self::Unset(_) => None,
         }
     }
 
@@ -49,58 +62,70 @@ impl Change {
                 let value = if is_text { value.clone() } else { Value::from(value.as_str()).to_string() };
                 ["config", "set", KEY, &value].map(str::to_owned).into()
             }
-            Self::Unset => ["config", "unset", KEY].map(str::to_owned).into(),
+            Self::Unset(key) => ["config", "unset", key].map(str::to_owned).into(),
         }
     }
 
     /// Returns the command as a shell takes it.
-    pub fn shown(&self, openclaw: &Path) -> String {
+    pub fn shown(&self, openclaw: &OpenClawCommand) -> String {
         let words = self.arguments();
         let words = words.iter().map(|word| match word.strip_prefix('~') {
             // The shell must not expand a literal `~`.
             Some(_) => format!("'{}'", word.replace('\'', r"'\''")),
             None => shell_word(Path::new(word), None),
         });
-        [shell_word(openclaw, None)].into_iter().chain(words).collect::<Vec<_>>().join(" ")
+        [openclaw.shown()].into_iter().chain(words).collect::<Vec<_>>().join(" ")
     }
 
-    /// Runs `openclaw`, prints its output, and returns what it says about a restart.
-    pub fn run(&self, openclaw: &Path, printer: &mut Printer) -> Result<RestartHint, CliError> {
-        let failed = |cause: String| {
-            let message = format!("`{}` {cause}", self.shown(openclaw));
-            CliError::new(message, "see its output above; `codex-home` changed nothing itself")
+    /// Runs `openclaw` and keeps its output.
+    ///
+    /// # Errors
+    /// If it is not known what became of the change.
+    pub fn run(&self, openclaw: &OpenClawCommand, printer: &Printer) -> Result<Outcome, CliError> {
+        let mut command = command(&openclaw.program);
+        command.envs(openclaw.env.iter().map(|(name, value)| (name, value))).args(&openclaw.options);
+        let mut child = match Child::listen(command.args(self.arguments()), GRACE) {
+            Ok(child) => child,
+            Err(error) => {
+                let cause = format!("`{}` cannot be started: {}", self.shown(openclaw), cause(&error));
+                return Ok(Outcome::Refused { cause, output: Vec::new() });
+            }
         };
-        tracing::debug!("running `{}`", self.shown(openclaw));
-        let mut child = Child::start(command(openclaw).args(self.arguments()), GRACE)
-            .map_err(|error| failed(format!("cannot be started: {}", cause(&error))))?;
         let spinner = printer.spinner("waiting for `openclaw`");
-        let mut hint = RestartHint::default();
-        // The process is waited for even if our own output cannot be written: its result must be known.
-        let mut printed = Ok(());
+        let (mut hint, mut output) = (RestartHint::default(), Vec::new());
         let deadline = Instant::now() + PATIENCE;
         let status = loop {
             match child.next(deadline) {
                 Event::Line(line) => {
                     hint.read(&line);
-                    if printed.is_ok() {
-                        printed = spinner.above(|| printer.line(plain_text(line.trim_end())));
+                    if output.len() < LINES {
+                        output.push(plain_text(line.trim_end()));
                     }
                 }
                 Event::Ended(status) => break status,
                 Event::Interrupted(signal) => return Err(CliError::Interrupted(signal)),
                 Event::Late => {
-                    let seconds = PATIENCE.as_secs();
-                    return Err(failed(format!("was stopped: it had not ended after {seconds} s")));
+                    let message = format!(
+                        "`{}` was stopped: it had not ended after {} s",
+                        self.shown(openclaw),
+                        PATIENCE.as_secs()
+                    );
+                    return Err(CliError::new(message, "run that command yourself, and read what it prints"));
                 }
             }
         };
-        printed?;
-        match status.code() {
-            Some(0) => Ok(hint),
-            Some(code) => Err(failed(format!("failed with exit code {code}"))),
-            None => Err(failed("was killed".to_owned())),
-        }
+        drop(spinner);
+        Ok(if status.success() {
+            Outcome::Made(hint)
+        } else {
+            Outcome::Refused { cause: format!("`{}` {}", self.shown(openclaw), failure(status)), output }
+        })
     }
+}
+
+/// Returns how a program ended, in words.
+fn failure(status: ExitStatus) -> String {
+    status.code().map_or_else(|| "was killed".to_owned(), |code| format!("failed with exit code {code}"))
 }
 
 /// What OpenClaw says about a restart of its gateway.
@@ -118,13 +143,18 @@ impl RestartHint {
         self.is_needless |= line.contains("without restarting");
     }
 
-    /// Returns the hint in words.
-    pub const fn text(self) -> &'static str {
-        match (self.is_needed, self.is_needless) {
-            (false, true) => "the gateway applies it without a restart",
-            (true, _) => "restart the gateway to apply it: run `openclaw gateway restart`",
-            (false, false) => {
-                "OpenClaw does not say whether its gateway must be restarted: run `openclaw gateway restart`"
+    /// Returns whether OpenClaw says that its gateway applies the change by itself.
+    pub const fn applies_itself(self) -> bool {
+        self.is_needless && !self.is_needed
+    }
+
+    /// Returns the step that a person has to take, if there is one.
+    pub const fn step(self) -> Option<&'static str> {
+        match (self.is_needed, self.applies_itself()) {
+            (_, true) => None,
+            (true, _) => Some("restart the gateway: run `openclaw gateway restart`"),
+            (false, _) => {
+                Some("OpenClaw does not say whether its gateway must be restarted: run `openclaw gateway restart`")
             }
         }
     }

@@ -1,14 +1,17 @@
-//! Receipts: the value of `appServer.command` before `install`, for each configuration file.
+//! Receipts: what was configured before `install`, for each configuration file.
 //!
-//! In `codex-home-shim/install.json` of the state directory. Replaced by a rename or not at all, and readable by its owner only.
+//! In `codex-home-shim/install.json` of the person's state directory, wherever `XDG_STATE_HOME` points: `uninstall` may be run in
+//! another shell. Replaced by a rename or not at all, and readable by its owner only.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use codex_home::display::cause;
+use codex_home::fs::canonicalize;
 use codex_home::invocation::Invocation;
 use serde::{Deserialize, Serialize};
 
+use super::carried::Carried;
 use crate::{disk, write};
 
 /// The largest file that is read, in bytes.
@@ -22,7 +25,8 @@ pub struct Receipts {
 }
 
 /// What `install` set in one configuration file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Receipt {
     /// The configuration file.
     pub config: PathBuf,
@@ -30,11 +34,32 @@ pub struct Receipt {
     pub installed: String,
     /// The value before; `None` if there was none.
     pub previous: Option<String>,
+    /// The outermost setting around the value that was absent, if one was and that is known.
+    pub absent: Option<String>,
+    /// Whether there was no configuration file.
+    pub made_file: bool,
+    /// Where the configuration file led, if it was a symlink.
+    pub link: Option<PathBuf>,
+    /// Whether the file had comments, which OpenClaw drops.
+    pub had_comments: bool,
+    /// The settings that OpenClaw itself changed.
+    pub changed: Vec<String>,
+    /// The launcher's own settings that were set.
+    pub settings: Vec<Carried>,
 }
 
 /// Returns the path of the receipts; `None` if no state directory is known.
 pub fn path(invocation: &Invocation) -> Option<PathBuf> {
-    Some(invocation.state_directory()?.join("codex-home-shim").join("install.json"))
+    let usual = invocation.with_var("XDG_STATE_HOME", None);
+    Some(usual.state_directory()?.join("codex-home-shim").join("install.json"))
+}
+
+/// Returns a path as it is without symlinks above it, so that two spellings of one file compare as equal.
+///
+/// Not without the file's own: OpenClaw replaces a symlink by a file.
+pub fn spelled(file: &Path) -> PathBuf {
+    let directory = file.parent().and_then(canonicalize);
+    directory.zip(file.file_name()).map_or_else(|| file.to_owned(), |(directory, name)| directory.join(name))
 }
 
 impl Receipts {
@@ -51,9 +76,15 @@ impl Receipts {
         serde_json::from_slice(&bytes).map_err(|error| error.to_string())
     }
 
+    /// Returns the configuration files that there are receipts for.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.installs.iter().map(|receipt| receipt.config.as_path())
+    }
+
     /// Returns the receipt for a configuration file.
     pub fn of(&self, config: &Path) -> Option<&Receipt> {
-        self.installs.iter().find(|receipt| receipt.config == config)
+        let config = spelled(config);
+        self.installs.iter().find(|receipt| spelled(&receipt.config) == config)
     }
 
     /// Returns the receipts with this one, which replaces any for the same configuration file.
@@ -67,7 +98,8 @@ impl Receipts {
     /// Returns the receipts without the one for a configuration file.
     #[must_use]
     pub fn without(mut self, config: &Path) -> Self {
-        self.installs.retain(|receipt| receipt.config != config);
+        let config = spelled(config);
+        self.installs.retain(|receipt| spelled(&receipt.config) != config);
         self
     }
 

@@ -1,87 +1,165 @@
 //! `openclaw.json`: what it says about codex.
 //!
-//! Pure. JSON5, never written by this program. What OpenClaw assembles from several files (`$include`) or takes from its
-//! environment (`${NAME}`) is reported as such and not guessed.
+//! JSON5, never written by this program. Files that it includes (`$include`) are followed as OpenClaw 2026.4.21 does; `${NAME}` is
+//! resolved with what is known of the gateway's environment. What cannot be resolved is reported as such and not guessed.
+
+use std::path::Path;
 
 use serde_json::Value;
 
+use super::include::{self, INCLUDE};
+use super::variable::{Resolved, resolve};
+use crate::gateways::environment::Environment;
+
 /// The setting that names the program OpenClaw starts as codex.
 pub const KEY: &str = "plugins.entries.codex.config.appServer.command";
+/// The setting that names the program OpenClaw 2026.4 starts as `codex exec`.
+pub const CLI_KEY: &str = "agents.defaults.cliBackends.codex-cli.command";
 /// How deep a file may be nested.
 const DEPTH: usize = 256;
 
 /// The line terminators of JSON5, which end a comment.
 const LINE_TERMINATORS: [char; 4] = ['\n', '\r', '\u{2028}', '\u{2029}'];
 
-/// What the file says about codex.
+/// What the settings say about codex.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OpenClawConfig {
     /// `appServer.command`, byte for byte; `None` if it is absent.
     pub command: Option<String>,
+    /// The same as OpenClaw takes it: trimmed, variables resolved; `None` if it is blank.
+    pub program: Option<Resolved>,
+    /// Whether there is an `appServer`, if only an empty one.
+    pub has_app_server: bool,
     /// `appServer.args`, as words.
     pub args: Option<Vec<String>>,
     /// `appServer.homeScope`.
     pub home_scope: Option<String>,
-    /// `agents.list[].agentDir`, as written.
-    pub agent_dirs: Vec<String>,
-    /// Whether the file includes others.
+    /// The address that OpenClaw connects to, so that it starts nothing (`appServer.transport` is `websocket`).
+    pub websocket: Option<String>,
+    /// The setting by which the codex plugin is off, if it is.
+    pub plugin_off: Option<&'static str>,
+    /// `cliBackends["codex-cli"].command`, variables resolved.
+    pub cli_program: Option<Resolved>,
+    /// Whether an agent uses the backend `codex-cli`.
+    pub uses_cli: bool,
+    /// `agentDir` of every agent, variables resolved.
+    pub agent_dirs: Vec<Resolved>,
+    /// Whether the settings include files that were not followed.
+    pub unfollowed: Includes,
+    /// Whether the file itself includes others, which `openclaw config set` may copy into it.
     pub includes: Includes,
     /// Whether it has comments, which `openclaw config set` does not keep (2026.4.21, 2026.9.6).
     pub has_comments: bool,
 }
 
-/// Whether a file includes others by `$include`.
+/// Whether settings include other files by `$include`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Includes {
-    /// It does not.
+    /// They do not.
     #[default]
     None,
-    /// It does, but not around what it says about codex.
+    /// They do, but not around what they say about codex.
     Elsewhere,
-    /// It does, so that it may not say everything about codex.
+    /// They do, so that they may not say everything about codex.
     AroundCodex,
 }
 
 impl OpenClawConfig {
-    /// Parses the text of the file.
+    /// Parses the text of the file at `path`, and those that it includes.
     ///
     /// # Errors
     /// What is wrong with it, in words.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        if is_too_deep(text) {
-            return Err("it is nested too deeply".to_owned());
-        }
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let root: Value = json5::from_str(text).map_err(|error| error.to_string())?;
-        if !root.is_object() {
-            return Err("it is not an object".to_owned());
-        }
-        let app_server = KEY.split('.').take(5).try_fold(&root, |value, part| value.get(part));
-        let command = match app_server.and_then(|app_server| app_server.get("command")) {
+    pub fn parse(text: &str, path: &Path, environment: &Environment) -> Result<Self, String> {
+        let file = parse_file(text)?;
+        let root = include::follow(&file, path);
+        let string = |value: &Value| value.as_str().map(str::to_owned);
+        let app_server = at(&root, "plugins.entries.codex.config.appServer");
+        let in_app_server = |name: &str| app_server.and_then(|app_server| app_server.get(name));
+        let command = match in_app_server("command") {
             None => None,
             Some(Value::String(command)) => Some(command.clone()),
             Some(_) => return Err(format!("`{KEY}` is not a string")),
         };
-        let text_of = |value: &Value| value.as_str().map(str::to_owned);
-        let agents = root.get("agents").and_then(|agents| agents.get("list")).and_then(Value::as_array);
+        let program = |text: &str| Some(resolve(text.trim(), environment)).filter(|_| !text.trim().is_empty());
+        let is_websocket = in_app_server("transport").and_then(Value::as_str) == Some("websocket");
+        let cli = at(&root, CLI_KEY).and_then(Value::as_str);
         Ok(Self {
+            program: command.as_deref().and_then(program),
             command,
-            args: app_server.and_then(|app_server| app_server.get("args")).and_then(words),
-            home_scope: app_server.and_then(|app_server| app_server.get("homeScope")).and_then(text_of),
-            agent_dirs: agents
-                .into_iter()
-                .flatten()
-                .filter_map(|agent| agent.get("agentDir").and_then(text_of))
+            has_app_server: app_server.is_some(),
+            args: in_app_server("args").and_then(words),
+            home_scope: in_app_server("homeScope").and_then(string),
+            websocket: in_app_server("url").and_then(string).filter(|_| is_websocket),
+            plugin_off: plugin_off(&root),
+            cli_program: cli.and_then(program),
+            uses_cli: at(&root, "agents").is_some_and(mentions_cli),
+            agent_dirs: agents(&root)
+                .filter_map(|agent| agent.get("agentDir")?.as_str())
                 .filter(|directory| !directory.trim().is_empty())
+                .map(|directory| resolve(directory.trim(), environment))
                 .collect(),
-            includes: includes(&root),
+            unfollowed: includes(&root),
+            includes: includes(&file),
             has_comments: has_comments(text),
         })
     }
+}
 
-    /// Returns the program as OpenClaw takes it: trimmed, `None` if it is blank.
-    pub fn program(&self) -> Option<&str> {
-        self.command.as_deref().map(str::trim).filter(|command| !command.is_empty())
+/// Parses one file.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub fn parse_file(text: &str) -> Result<Value, String> {
+    if is_too_deep(text) {
+        return Err("it is nested too deeply".to_owned());
+    }
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let root: Value = json5::from_str(text).map_err(|error| error.to_string())?;
+    if root.is_object() { Ok(root) } else { Err("it is not an object".to_owned()) }
+}
+
+fn at<'a>(root: &'a Value, key: &str) -> Option<&'a Value> {
+    key.split('.').try_fold(root, |value, part| value.get(part))
+}
+
+/// Returns the agents: `agents.list[]`, from 2026.9.5 `agents.entries.<id>`.
+fn agents(root: &Value) -> impl Iterator<Item = &Value> {
+    let list = at(root, "agents.list").and_then(Value::as_array).into_iter().flatten();
+    let entries = at(root, "agents.entries").and_then(Value::as_object).into_iter().flatten();
+    list.chain(entries.map(|(_, agent)| agent))
+}
+
+/// Returns the setting by which the codex plugin is off, if it is.
+fn plugin_off(root: &Value) -> Option<&'static str> {
+    let is_false = |key: &str| at(root, key).and_then(Value::as_bool) == Some(false);
+    let lists_codex = |key: &str| {
+        let list = at(root, key)?.as_array()?;
+        Some(list.iter().any(|id| id == "codex"))
+    };
+    if is_false("plugins.enabled") {
+        Some("plugins.enabled")
+    } else if is_false("plugins.entries.codex.enabled") {
+        Some("plugins.entries.codex.enabled")
+    } else if lists_codex("plugins.deny") == Some(true) {
+        Some("plugins.deny")
+    } else if lists_codex("plugins.allow") == Some(false)
+        && at(root, "plugins.allow").and_then(Value::as_array).is_some_and(|list| !list.is_empty())
+    {
+        Some("plugins.allow")
+    } else {
+        None
+    }
+}
+
+/// Returns whether a backend or a model is one of `codex-cli`.
+fn mentions_cli(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.starts_with("codex-cli/"),
+        Value::Array(values) => values.iter().any(mentions_cli),
+        Value::Object(fields) => fields
+            .iter()
+            .any(|(name, value)| name == "codex-cli" || name.starts_with("codex-cli/") || mentions_cli(value)),
+        _ => false,
     }
 }
 
@@ -94,11 +172,11 @@ fn words(value: &Value) -> Option<Vec<String>> {
     }
 }
 
-/// Returns whether the file includes others, and whether around [`KEY`].
+/// Returns whether settings include other files, and whether around [`KEY`].
 fn includes(root: &Value) -> Includes {
     let mut value = Some(root);
     for part in KEY.split('.') {
-        if value.is_some_and(|value| value.get("$include").is_some()) {
+        if value.is_some_and(|value| value.get(INCLUDE).is_some()) {
             return Includes::AroundCodex;
         }
         value = value.and_then(|value| value.get(part));
@@ -108,7 +186,7 @@ fn includes(root: &Value) -> Includes {
 
 fn has_include(value: &Value) -> bool {
     match value {
-        Value::Object(fields) => fields.contains_key("$include") || fields.values().any(has_include),
+        Value::Object(fields) => fields.contains_key(INCLUDE) || fields.values().any(has_include),
         Value::Array(values) => values.iter().any(has_include),
         _ => false,
     }
@@ -166,9 +244,4 @@ fn is_too_deep(text: &str) -> bool {
         Token::Character(_) | Token::Comment => {}
     });
     deepest > DEPTH
-}
-
-/// Returns whether a text refers to a variable of OpenClaw's environment.
-pub fn has_variable(text: &str) -> bool {
-    text.contains("${")
 }

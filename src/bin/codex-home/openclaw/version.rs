@@ -64,6 +64,11 @@ impl Version {
         self.release() == (2026, 7, 2) && beta.is_some_and(|beta| (1..=3).contains(&beta))
     }
 
+    /// Returns whether the services that it makes have the system's directories before the user's on their PATH.
+    pub fn puts_system_first(&self) -> bool {
+        self.since((2026, 7, 1))
+    }
+
     /// Returns whether it logs codex in itself, in memory only, and fails if there is an `auth.json` in its own homes.
     pub fn has_own_login(&self) -> bool {
         self.since((2026, 8, 1))

@@ -50,7 +50,7 @@ impl Forecast {
             logged_in: logged_in(&start, invocation),
             version: start.observed.codex.as_ref().ok().and_then(|codex| codex.version()),
             journal: journal::path(invocation).filter(|_| start.observed.settings.journal),
-            refusal: start.failure().map(|failure| describe::chat_line(failure, person_home)),
+            refusal: start.failure().map(|failure| describe::chat_answer(failure, person_home, &invocation.user())),
             help: match start.failure() {
                 Some(failure) => Some(describe::help(failure, person_home)),
                 None => inspection.and_then(|inspection| inspection.help),

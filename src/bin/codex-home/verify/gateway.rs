@@ -2,35 +2,27 @@
 //!
 //! Reads; starts nothing. What is not known is an error or an assumption that is said, never a guess.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use codex_home::display::{plain_text, short_path};
-use codex_home::fs::{canonicalize, is_program};
+use codex_home::display::plain_text;
+use codex_home::fs::canonicalize;
 use codex_home::home::Kind;
 use codex_home::invocation::Invocation;
 use codex_home::settings::lexically_normal;
 
 use super::UNKNOWN;
 use crate::disk;
+use crate::doctor::app_server::{AppServerCommand, Configured, Search};
 use crate::error::CliError;
-use crate::launcher;
-use crate::openclaw::config::{Includes, KEY, has_variable};
+use crate::gateways::{Gateway, Pick, the_gateway};
+use crate::launcher::Launcher;
+use crate::openclaw::config::KEY;
 use crate::openclaw::version::{DEFAULT_ARGUMENTS, Version};
 use crate::openclaw::{OpenClaw, Purpose};
 
-/// The variables that OpenClaw asks if `appServer` has no `command` and no `args` (2026.4.21).
-const VARIABLES: [&str; 2] = ["OPENCLAW_CODEX_APP_SERVER_BIN", "OPENCLAW_CODEX_APP_SERVER_ARGS"];
-
-/// Which start is asked about.
-#[derive(Clone, Debug, Default)]
-pub struct Asked {
-    /// The home to inject, in place of the one that OpenClaw would.
-    pub home: Option<PathBuf>,
-    /// The profile of the gateway.
-    pub gateway: Option<String>,
-}
+/// The variable that OpenClaw takes arguments from if `appServer` has none (2026.4.21).
+const ARGUMENTS: &str = "OPENCLAW_CODEX_APP_SERVER_ARGS";
 
 /// A start as the gateway would make it.
 pub struct GatewayStart {
@@ -40,8 +32,8 @@ pub struct GatewayStart {
     pub is_launcher: bool,
     /// Arguments and environment, the injected home among them.
     pub invocation: Invocation,
-    /// The file of the gateway's service; `None` if there is none, so that the environment is this shell's.
-    pub service: Option<PathBuf>,
+    /// Where the environment is from: a process, the file of a service; `None` if it is this shell's.
+    pub environment_of: Option<String>,
     /// The version of OpenClaw, if it is known.
     pub version: Option<String>,
     /// Whether the host logs codex in after the start, which `verify` does not do.
@@ -50,41 +42,42 @@ pub struct GatewayStart {
     pub assumed: Vec<String>,
 }
 
-/// Returns what the gateway would start.
+/// Returns what the gateway would start, in `home` if that is not the one that it would inject.
 ///
 /// # Errors
 /// If that is not known, with [`UNKNOWN`] as the exit code; if it cannot be started, with 126 or 127.
-pub fn what_the_gateway_starts(invocation: &Invocation, asked: &Asked) -> Result<GatewayStart, CliError> {
-    let home = asked.home.clone().map(|home| lexically_normal(&invocation.absolute(home)));
+pub fn what_the_gateway_starts(
+    invocation: &Invocation,
+    home: Option<PathBuf>,
+    pick: &Pick,
+) -> Result<GatewayStart, CliError> {
+    let home = home.map(|home| lexically_normal(&invocation.absolute(home)));
+    let gateway = the_gateway(invocation, pick, "verify").map_err(|error| error.with_code(UNKNOWN))?;
     let mut assumed = Vec::new();
-    let (invocation, service) = in_gateway(invocation, asked.gateway.as_deref(), &mut assumed)?;
-    let openclaw = OpenClaw::observe(&invocation);
+    let openclaw = OpenClaw::observe(invocation, gateway);
     let version = openclaw.version();
-    let (program, args) = program(&invocation, &openclaw, &mut assumed)?;
+    let gateway = &openclaw.gateway;
+    let (mut start, environment_of) = environment(invocation, gateway, version.as_ref(), &mut assumed);
+    let (program, args, is_launcher) = program(&start, &openclaw, &mut assumed)?;
     let home = match home {
         Some(home) => Some(home),
-        None => injected(&invocation, &openclaw, &mut assumed)?,
+        None => injected(&start, &openclaw, &mut assumed)?,
     };
-    let host_logs_in = home.as_deref().is_some_and(|home| Kind::of_path(home) == Kind::HostLogin)
-        || args.iter().any(|arg| arg.to_string_lossy().contains("ephemeral"));
-    let real = canonicalize(&program).unwrap_or_else(|| program.clone());
-    let is_launcher = real.file_name().is_some_and(|name| name == launcher::NAME)
-        || launcher::find(&invocation).is_some_and(|launcher| launcher == real);
-    let mut start = match &home {
-        Some(home) => invocation.with_var("CODEX_HOME", Some(home.as_os_str())),
-        None => invocation,
-    };
-    if let (Some(home), true) =
-        (&home, version.as_ref().is_some_and(|version| version.between((2026, 5, 2), (2026, 5, 7))))
-    {
-        start = start.with_var("HOME", Some(home.join("home").as_os_str()));
+    let host_logs_in =
+        home.as_deref().is_some_and(|home| Kind::of_path(home, start.person_home().as_deref()) == Kind::HostLogin)
+            || args.iter().any(|arg| arg.to_string_lossy().contains("ephemeral"));
+    if let Some(home) = &home {
+        start = start.with_var("CODEX_HOME", Some(home.as_os_str()));
+        if version.as_ref().is_some_and(|version| version.between((2026, 5, 2), (2026, 5, 7))) {
+            start = start.with_var("HOME", Some(home.join("home").as_os_str()));
+        }
     }
     start.args = args;
     if is_launcher {
-        start.program = Some(real);
+        start.program = canonicalize(&program);
     }
     let version = openclaw.package.map(|package| package.version);
-    Ok(GatewayStart { program, is_launcher, invocation: start, service, version, host_logs_in, assumed })
+    Ok(GatewayStart { program, is_launcher, invocation: start, environment_of, version, host_logs_in, assumed })
 }
 
 /// Returns an error for what is not known.
@@ -92,113 +85,92 @@ fn unknown(message: impl Into<String>, help: impl Into<String>) -> CliError {
     CliError::Other { message: message.into(), help: help.into(), code: UNKNOWN }
 }
 
-/// Returns the invocation in the environment of the gateway, and the file of the service that sets it.
-fn in_gateway(
+/// Returns a start in the environment of the gateway, and where that is from.
+fn environment(
     invocation: &Invocation,
-    profile: Option<&str>,
+    gateway: &Gateway,
+    version: Option<&Version>,
     assumed: &mut Vec<String>,
-) -> Result<(Invocation, Option<PathBuf>), CliError> {
-    let person_home = invocation.person_home();
-    let invocation = match profile {
-        Some(profile) => &in_profile(invocation, profile, person_home.as_deref())?,
-        None => invocation,
-    };
-    let service = OpenClaw::observe(invocation).service;
-    let Some(file) = service.file.clone() else {
-        assumed.push("no service of the gateway is found: it would have the environment of this shell".to_owned());
-        return Ok((invocation.clone(), None));
-    };
-    if service.has_environment_file {
-        assumed.push(format!("`{}` names an `EnvironmentFile`, which was not read", plain_text(&file)));
+) -> (Invocation, Option<String>) {
+    let start = gateway.start(invocation, version.is_some_and(Version::puts_system_first));
+    if gateway.environment.others.is_certain() {
+        if !gateway.known("PATH").is_certain() {
+            assumed.push("the gateway's PATH, which its service does not set".to_owned());
+        }
+        let of_service = || gateway.service.as_ref().map(|service| format!("`{}`", plain_text(&service.file)));
+        return (start, gateway.pid.map(|pid| format!("process {pid}")).or_else(of_service));
     }
-    let kept = ["HOME", "USER", "LOGNAME", "OPENCLAW_PROFILE", "OPENCLAW_STATE_DIR"];
-    let kept = kept.into_iter().filter(|name| profile.is_some() || !name.starts_with("OPENCLAW"));
-    let mut env: BTreeMap<OsString, OsString> =
-        kept.filter_map(|name| Some((name.into(), invocation.var(name)?.into()))).collect();
-    env.extend(service.env.iter().map(|(name, value)| (name.into(), value.into())));
-    env.insert("PATH".into(), service.path(invocation, person_home.as_deref()));
-    Ok((invocation.with_env(env), Some(file)))
+    assumed.push("the environment of this shell: no gateway runs, and no service of one is found".to_owned());
+    // What is known of the gateway's places wins over this shell's.
+    let is_set = |name: &OsString| name != "PATH" && start.env().iter().any(|(other, _)| other == name);
+    let others = invocation.env().iter().filter(|(name, _)| !is_set(name)).cloned();
+    let known = start.env().iter().filter(|(name, _)| is_set(name)).cloned();
+    (start.with_env(known.chain(others)), None)
 }
 
-/// Returns the invocation for a profile, which keeps everything in `~/.openclaw-<profile>` (`openclaw --profile`, 2026.5.12–9.5).
-fn in_profile(invocation: &Invocation, profile: &str, home: Option<&Path>) -> Result<Invocation, CliError> {
-    let is_name = !profile.is_empty() && profile.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
-    let directory = match profile {
-        "default" => ".openclaw".to_owned(),
-        profile => format!(".openclaw-{profile}"),
-    };
-    let state = home.map(|home| home.join(directory)).filter(|_| is_name);
-    let named = invocation.with_var("OPENCLAW_PROFILE", Some(profile.as_ref()));
-    let named = named.with_var("OPENCLAW_STATE_DIR", state.as_deref().map(Path::as_os_str));
-    let named = named.with_var("OPENCLAW_CONFIG_PATH", None);
-    let is_there = state.is_some_and(|state| disk::is_directory(&state));
-    if is_name && (is_there || OpenClaw::observe(&named).service.file.is_some()) {
-        return Ok(named);
-    }
-    let message =
-        format!("no gateway `{}` is found: it has neither a service nor a state directory", plain_text(profile));
-    Err(unknown(message, "run `ls -d ~/.openclaw*`: the name of a profile is behind the dash"))
-}
-
-/// Returns the program that would be started, with its arguments.
+/// Returns the program that would be started, with its arguments, and whether it is the launcher.
 fn program(
-    invocation: &Invocation,
+    start: &Invocation,
     openclaw: &OpenClaw,
     assumed: &mut Vec<String>,
-) -> Result<(PathBuf, Vec<OsString>), CliError> {
+) -> Result<(PathBuf, Vec<OsString>, bool), CliError> {
     let version = openclaw.version();
     // In the person's own home logins are kept.
     let usual = version.as_ref().filter(|_| !is_shared(openclaw));
     let usual = usual.map_or(DEFAULT_ARGUMENTS.as_slice(), Version::arguments);
     let usual: Vec<_> = usual.iter().map(OsString::from).collect();
     if !openclaw.is_there() {
-        assumed.push("OpenClaw is not found: another host would start the launcher".to_owned());
-        let launcher = launcher::find(invocation)
+        assumed.push("another host that starts the launcher: OpenClaw is not found".to_owned());
+        let launcher = Launcher::find(start)
             .ok_or_else(|| unknown("neither OpenClaw nor the launcher is found", "reinstall codex-home-shim"))?;
-        return Ok((launcher, usual));
+        return Ok((launcher.path, usual, true));
     }
-    let person_home = invocation.person_home();
-    let config = openclaw.config.as_ref().map_err(|error| {
-        let file = openclaw.config_file.as_deref().unwrap_or(Path::new("openclaw.json"));
-        let message = format!("`{}` cannot be used: {}", short_path(file, person_home.as_deref()), plain_text(error));
-        unknown(message, "run `openclaw config validate`")
-    })?;
-    let config = config.clone().unwrap_or_default();
-    let get = || format!("run `openclaw config get {KEY}`");
-    if config.includes == Includes::AroundCodex {
-        return Err(unknown("`openclaw.json` includes other files (`$include`) around its settings for codex", get()));
+    let gateway = &openclaw.gateway;
+    let launcher = Launcher::find(start);
+    let search = Search { start, path_known: gateway.known("PATH"), launcher: launcher.as_ref() };
+    let configured = Configured::app_server(openclaw, version.as_ref(), &search);
+    if !configured.known.is_certain() {
+        assumed.push(format!("that `{KEY}` is what this gateway reads"));
     }
-    let [bin, words] = VARIABLES.map(|name| invocation.var(name).map(|value| value.to_string_lossy().into_owned()));
-    let words = words.filter(|_| config.args.is_none()).map(|words| words.split_whitespace().map(Into::into).collect());
-    let args = config.args.as_ref().map(|args| args.iter().map(OsString::from).collect()).or(words).unwrap_or(usual);
-    let Some(name) = config.program().map(str::to_owned).or(bin) else {
-        // Later releases bring a codex of their own.
-        if !version.as_ref().is_some_and(Version::writes_bridges) {
-            let message = format!("`{KEY}` is not set, and which codex this OpenClaw brings is not known");
-            return Err(unknown(message, "run `codex-home doctor`"));
-        }
-        return Ok((found("codex", invocation)?, args));
+    let words = gateway.environment.text(ARGUMENTS).filter(|_| !has_app_server(openclaw));
+    let words = words.map(|words| words.split_whitespace().map(OsString::from).collect());
+    let set = openclaw.readable_config().and_then(|config| config.args.as_ref());
+    let args = set.map(|args| args.iter().map(OsString::from).collect()).or(words).unwrap_or(usual);
+    let doctor = "run `codex-home doctor`";
+    let missing = |path: &Path| {
+        let code = if disk::is_there(path) { 126 } else { 127 };
+        let message = format!("OpenClaw would start `{}`, and there is no such program for it", plain_text(path));
+        Err(CliError::Other { message, help: "run `codex-home install`".to_owned(), code })
     };
-    if has_variable(&name) {
-        let name = plain_text(&name);
-        return Err(unknown(format!("`{KEY}` is `{name}`, which depends on the gateway's environment"), get()));
+    match configured.command {
+        AppServerCommand::Launcher { path, .. } => Ok((path, args, true)),
+        AppServerCommand::Wrapper(path, _) | AppServerCommand::Program(path) => Ok((path, args, false)),
+        AppServerCommand::Missing(path) => missing(&path),
+        AppServerCommand::Unset if version.as_ref().is_some_and(Version::writes_bridges) => {
+            match disk::on_path(start, "codex") {
+                Some(path) => Ok((path, args, false)),
+                None => missing(Path::new("codex")),
+            }
+        }
+        AppServerCommand::Unset => {
+            Err(unknown(format!("`{KEY}` is not set, and which codex this OpenClaw brings is not known"), doctor))
+        }
+        AppServerCommand::PluginOff(setting) => {
+            Err(unknown(format!("OpenClaw starts no codex: its plugin is off (`{setting}`)"), doctor))
+        }
+        AppServerCommand::Connects(address) => {
+            Err(unknown(format!("OpenClaw starts no codex: it connects to `{}`", plain_text(&address)), doctor))
+        }
+        AppServerCommand::Variable(text) | AppServerCommand::Relative(text) => {
+            let message = format!("`{KEY}` is `{}`, which does not tell the program", plain_text(&text));
+            Err(unknown(message, doctor))
+        }
+        AppServerCommand::Unknown => Err(unknown("OpenClaw's configuration could not be read completely", doctor)),
     }
-    Ok((found(&name, invocation)?, args))
 }
 
-/// Returns the program of this name, as a spawn finds it.
-fn found(name: &str, invocation: &Invocation) -> Result<PathBuf, CliError> {
-    let path = match name.contains('/') {
-        true => Some(PathBuf::from(name)).filter(|path| path.is_absolute()),
-        false => disk::on_path(invocation, name),
-    };
-    let code = match &path {
-        Some(path) if is_program(path) => return Ok(path.clone()),
-        Some(path) if disk::is_there(path) => 126,
-        _ => 127,
-    };
-    let message = format!("OpenClaw would start `{}`, and there is no such program for it", plain_text(name));
-    Err(CliError::Other { message, help: "run `codex-home install`".to_owned(), code })
+fn has_app_server(openclaw: &OpenClaw) -> bool {
+    openclaw.readable_config().is_some_and(|config| config.has_app_server)
 }
 
 /// Returns whether OpenClaw has codex use the person's own home.

@@ -6,11 +6,6 @@ use codex_home::display::plain_text;
 /// The longest text of another program that is shown, in characters.
 const LONGEST: usize = 400;
 
-/// Returns an argument without what follows `=`, which may be a key.
-pub fn redacted_arg(arg: &str) -> String {
-    arg.split_once('=').map_or_else(|| plain_text(arg), |(name, _)| format!("{}=…", plain_text(name)))
-}
-
 /// Returns a text of another program: on one line, not too long, without what may be a token or an e-mail address.
 pub fn shown(text: &str) -> String {
     let is_of_word = |c: char| c.is_ascii_alphanumeric() || "._-+=~@%".contains(c);

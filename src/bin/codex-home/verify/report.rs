@@ -5,11 +5,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use codex_home::display::{cause, plain_text, shell_word};
+use codex_home::request::without_values;
 use serde_json::{Value, json};
 
 use super::forecast::Forecast;
 use super::gateway::GatewayStart;
-use super::redact::{masked, redacted_arg, shown};
+use super::redact::{masked, shown};
 use super::session::{Account, Stopped, Turn};
 use super::{MOST, Seen, UNKNOWN};
 use crate::error::CliError;
@@ -44,7 +45,7 @@ impl Report {
     /// Says what is about to be started, and what may then be written.
     pub fn announce(&self, printer: &mut Printer) -> Result<(), CliError> {
         let start = &self.start;
-        let args = start.invocation.args.iter().map(|arg| redacted_arg(&arg.to_string_lossy()));
+        let args = self.args();
         let program = printer.path(&start.program);
         item("starts", &[program].into_iter().chain(args).collect::<Vec<_>>().join(" "), printer)?;
         let home = match start.invocation.codex_home() {
@@ -52,8 +53,8 @@ impl Report {
             None => "no home of OpenClaw's".to_owned(),
         };
         item("in", &home, printer)?;
-        if let Some(service) = &start.service {
-            item("with", &format!("the environment of `{}`", printer.path(service)), printer)?;
+        if let Some(from) = &start.environment_of {
+            item("with", &format!("the environment of {from}"), printer)?;
         }
         for assumed in &start.assumed {
             item("assumes", assumed, printer)?;
@@ -61,6 +62,12 @@ impl Report {
         item("may ask", "codex, OpenAI's servers about the login", printer)?;
         let writes = self.may_write(|path| printer.path(path));
         writes.iter().try_for_each(|text| item("may write", text, printer))
+    }
+
+    /// Returns the arguments without their values.
+    fn args(&self) -> Vec<String> {
+        let args = self.start.invocation.args.iter().map(|arg| arg.to_string_lossy().into_owned());
+        without_values(&args.collect::<Vec<_>>())
     }
 
     /// Returns what the start may write. `verify` itself writes nothing.
@@ -179,7 +186,7 @@ impl Report {
             line(Status::No, &error, printer)?;
         }
         if let Some(help) = self.help(|path| shell_word(path, None)) {
-            printer.line(format!("  help: {help}"))?;
+            printer.help(2, &help)?;
         }
         let Some(forecast) = &self.forecast else {
             return item(
@@ -239,11 +246,11 @@ impl Report {
         };
         json!({
             "openclaw": start.version,
-            "service": start.service.as_deref().map(path),
+            "environment_of": start.environment_of,
             "assumed": start.assumed,
             "started": {
                 "program": path(&start.program),
-                "args": start.invocation.args.iter().map(|arg| redacted_arg(&arg.to_string_lossy())).collect::<Vec<_>>(),
+                "args": self.args(),
                 "codex_home": start.invocation.codex_home().as_deref().map(path),
                 "is_launcher": start.is_launcher,
             },
@@ -282,7 +289,7 @@ impl Report {
 
 /// Prints a heading and a text beside it.
 fn item(heading: &str, text: &str, printer: &mut Printer) -> Result<(), CliError> {
-    printer.line(format!("{} {text}", painted(HEAD, &format!("{heading:9}"))))
+    printer.sentence(&format!("{} ", painted(HEAD, &format!("{heading:9}"))), 10, text)
 }
 
 /// Prints one line of what was seen.
@@ -292,7 +299,7 @@ fn line(status: Status, text: &str, printer: &mut Printer) -> Result<(), CliErro
         Status::No => painted(BAD, "✗"),
         Status::Unknown => painted(DOUBTFUL, "?"),
     };
-    printer.line(format!("{mark} {text}"))
+    printer.sentence(&format!("{mark} "), 2, text)
 }
 
 fn seconds(took: Duration) -> String {

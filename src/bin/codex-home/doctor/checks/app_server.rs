@@ -1,14 +1,15 @@
 //! What OpenClaw runs as codex.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use codex_home::display::plain_text;
+use codex_home::settings::Key;
 
 use super::{Checks, Status};
-use crate::doctor::app_server::AppServerCommand;
+use crate::disk;
+use crate::doctor::app_server::{AppServerCommand, VARIABLE};
 use crate::doctor::homes::JudgedHome;
 use crate::doctor::wrapper::Wrapper;
-use crate::openclaw::config::KEY;
 
 const ID: &str = "app-server-command";
 
@@ -18,52 +19,80 @@ impl Checks<'_> {
         if !findings.openclaw.is_there() {
             return;
         }
+        let configured = &findings.command;
+        let known = configured.known;
         let is_needed = findings.homes.iter().any(JudgedHome::needs_launcher);
-        let status = if is_needed { Status::Fail } else { Status::Warn };
-        let install = Some(self.installation().to_owned());
-        match &findings.command {
+        let install = self.installation();
+        let status = match (is_needed, &install) {
+            (true, _) => Status::Fail,
+            (false, Some(_)) => Status::Warn,
+            (false, None) => Status::Ok,
+        };
+        let by = if configured.is_by_variable { VARIABLE } else { "appServer.command" };
+        match &configured.command {
             // `openclaw-config` reports it.
             AppServerCommand::Unknown => {}
-            AppServerCommand::Unset if findings.own_way().is_some() => self.ok(ID, "OpenClaw runs its own codex"),
+            AppServerCommand::PluginOff(setting) => {
+                let text = format!("OpenClaw starts no codex: its codex plugin is off (`{setting}`)");
+                self.known(ID, known, Status::Warn, text, Some(plugin_on(setting)));
+            }
+            AppServerCommand::Connects(address) => {
+                let text = format!("OpenClaw starts no codex: it connects to `{}`", plain_text(address));
+                self.known(ID, known, Status::Ok, text, None);
+            }
+            AppServerCommand::Unset if findings.own_way().is_some() => {
+                self.known(ID, known, Status::Ok, "OpenClaw runs its own codex", None);
+            }
             AppServerCommand::Unset => {
-                self.add(ID, status, "OpenClaw runs codex itself, without the launcher", install);
+                self.known(ID, known, status, "OpenClaw runs codex itself, without the launcher", install);
             }
             AppServerCommand::Variable(text) => {
                 let text = format!(
                     "`appServer.command` is `{}`, which depends on the gateway's environment and was not resolved",
                     plain_text(text)
                 );
-                self.warn(ID, text, format!("run `openclaw config get {KEY}`"));
+                self.unknown(ID, text);
             }
             AppServerCommand::Relative(text) => {
                 let text = format!(
-                    "`appServer.command` is `{}`, which OpenClaw does not expand: it must be an absolute path",
+                    "`{by}` is `{}`, which OpenClaw does not expand: it must be an absolute path",
                     plain_text(text)
                 );
-                self.add(ID, Status::Fail, text, install);
+                self.known(ID, known, Status::Fail, text, install);
             }
             AppServerCommand::Missing(path) => {
-                let text = format!("`appServer.command` is `{}`, and there is no such program", self.path(path));
-                self.add(ID, Status::Fail, text, install);
+                let text = format!("`{by}` is `{}`, and there is no such program", self.path(path));
+                self.known(ID, known, Status::Fail, text, install);
             }
             AppServerCommand::Launcher { path, is_versioned: false } => {
-                self.ok(ID, format!("OpenClaw runs the launcher, `{}`", self.path(path)));
+                let by = if configured.is_by_variable { format!(" (`{VARIABLE}`)") } else { String::new() };
+                let text = format!("OpenClaw runs the launcher, `{}`{by}", self.path(path));
+                self.known(ID, known, Status::Ok, text, None);
             }
             AppServerCommand::Launcher { path, is_versioned: true } => self.versioned_launcher(path),
             AppServerCommand::Wrapper(path, wrapper) => self.wrapper(path, wrapper),
             AppServerCommand::Program(path) => {
-                self.add(ID, status, format!("OpenClaw runs `{}`, without the launcher", self.path(path)), install);
+                let text = format!("OpenClaw runs `{}`, without the launcher", self.path(path));
+                match findings.own_way() {
+                    // A codex that the person chose, and which OpenClaw logs in.
+                    Some(_) => self.known(ID, known, Status::Ok, text, None),
+                    None => self.known(ID, known, status, text, install),
+                }
             }
         }
     }
 
-    /// Returns how to make OpenClaw run what it should.
-    fn installation(&self) -> &'static str {
-        if self.findings.own_way().is_some() {
-            "run `openclaw config unset plugins.entries.codex.config.appServer.command`"
-        } else {
-            "run `codex-home install`"
-        }
+    /// Returns how to make OpenClaw run what it should; `None` if the launcher would leave everything alone there.
+    fn installation(&self) -> Option<String> {
+        let text = match &self.findings.version {
+            Some(_) if self.findings.own_way().is_some() => {
+                "run `openclaw config unset plugins.entries.codex.config.appServer.command`"
+            }
+            Some(version) if version.writes_bridges() => "run `codex-home install`",
+            Some(_) => return None,
+            None => "run `openclaw --version`: the launcher is for 2026.4.20 to 2026.4.22",
+        };
+        Some(text.to_owned())
     }
 
     fn versioned_launcher(&mut self, path: &Path) {
@@ -74,7 +103,7 @@ impl Checks<'_> {
         } else {
             "put a symlink to it on PATH, then run `codex-home install`"
         };
-        self.warn(ID, text, help);
+        self.known(ID, self.findings.command.known, Status::Warn, text, Some(help.to_owned()));
     }
 
     fn wrapper(&mut self, path: &Path, wrapper: &Wrapper) {
@@ -83,21 +112,39 @@ impl Checks<'_> {
         if findings.version.as_ref().is_some_and(|version| version.has_own_login()) {
             text.push_str("; OpenClaw 2026.8.1 and later accept no script there");
         }
-        let mut help = self.installation().to_owned();
-        if findings.own_way().is_none() {
-            help.push_str(": the launcher does the same if that is right");
-            let is_default = ["$HOME/.codex", "${HOME}/.codex", "~/.codex", ""];
-            if let Some(home) = wrapper.home.as_deref().filter(|home| !is_default.contains(home))
-                && findings.settings.personal_home.as_deref() != Some(Path::new(home))
-            {
-                let home = plain_text(home);
-                help.push_str(&format!("; for its home set `personal_home = \"{home}\"` in the settings"));
+        let status = if wrapper.missing.is_some() { Status::Fail } else { Status::Warn };
+        let mut help = match self.installation() {
+            None => {
+                format!("see that `{}` still does what you want: this OpenClaw logs codex in itself", self.path(path))
             }
-            if let Some(program) = wrapper.program.as_deref().filter(|program| program.starts_with('/')) {
-                help.push_str(&format!("; for its codex set `codex = \"{}\"`", plain_text(program)));
-            }
+            Some(help) if findings.own_way().is_some() => help,
+            Some(help) if wrapper.losses().is_empty() => format!("{help}: the launcher does the same if that is right"),
+            Some(help) => format!("{help}, which names what of it would be lost"),
+        };
+        let settings = self.settings_of(wrapper).filter(|_| findings.own_way().is_none());
+        help.extend(settings.map(|settings| format!("; before that {settings}")));
+        self.known(ID, findings.command.known, status, text, Some(help));
+    }
+
+    /// Returns the settings that make the launcher do what a wrapper does, as far as that was tried.
+    fn settings_of(&self, wrapper: &Wrapper) -> Option<String> {
+        let findings = self.findings;
+        let person_home = findings.settings.person_home.as_deref();
+        let home = wrapper.home.as_deref().and_then(|home| {
+            let below = ["$HOME/", "${HOME}/", "~/"].iter().find_map(|start| home.strip_prefix(start));
+            let home = below.map_or_else(|| Some(PathBuf::from(home)), |below| Some(person_home?.join(below)))?;
+            let is_another = home.is_absolute() && findings.settings.personal_home.as_ref() != Some(&home);
+            (is_another && disk::is_directory(&home)).then(|| home.to_string_lossy().into_owned())
+        });
+        let home = home.map(|home| self.set(Key::PersonalHome, &[home]));
+        // What becomes codex by way of another program is not codex.
+        let program = wrapper.program.as_deref().map(Path::new);
+        let named = |path: &&Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("codex"));
+        let codex = program.filter(|path| path.is_absolute()).filter(named).and_then(|path| self.set_codex(path));
+        match (home, codex) {
+            (Some(home), Some(codex)) => Some(format!("{home} and {codex}")),
+            (home, codex) => home.or(codex),
         }
-        self.warn(ID, text, help);
     }
 
     pub(super) fn app_server_args(&mut self) {
@@ -108,5 +155,14 @@ impl Checks<'_> {
             let help = "run `openclaw config unset plugins.entries.codex.config.appServer.args`";
             self.warn("app-server-args", text, help);
         }
+    }
+}
+
+/// Returns how to turn the codex plugin on, if this setting turns it off.
+fn plugin_on(setting: &str) -> String {
+    match setting {
+        "plugins.allow" => "if OpenClaw is to use codex, add `codex` to `plugins.allow`".to_owned(),
+        "plugins.deny" => "if OpenClaw is to use codex, remove `codex` from `plugins.deny`".to_owned(),
+        setting => format!("if OpenClaw is to use codex, run `openclaw config set {setting} true`"),
     }
 }

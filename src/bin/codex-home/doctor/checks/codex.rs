@@ -1,15 +1,31 @@
-//! The codex that would be started: here, and by the gateway's service.
+//! The codex that would be started: here, and by the gateway.
+
+use std::path::{Path, PathBuf};
 
 use codex_home::codex::Codex;
+use codex_home::codex::locations::INSTALL;
 use codex_home::display::plain_text;
+use codex_home::fs::canonicalize;
+use codex_home::settings::Key;
 use semver::Version as Number;
 
 use super::{Checks, Status};
-use crate::openclaw::version::is_accepted;
+use crate::doctor::findings::codex_at;
+use crate::launcher::is_versioned;
+use crate::openclaw::version::{Version, is_accepted};
 
 /// Returns the version with a space before it; nothing if it is not known.
 fn version_of(codex: &Codex) -> String {
     codex.version().map(|version| format!(" {}", plain_text(version))).unwrap_or_default()
+}
+
+/// Returns npm's package that a codex is in, if it is in one.
+fn package(codex: &Codex) -> Option<PathBuf> {
+    codex.path.ancestors().find(|path| path.ends_with("@openai/codex")).map(Path::to_owned)
+}
+
+fn number(codex: &Codex) -> Option<Number> {
+    codex.version().as_deref().and_then(|version| Number::parse(version).ok())
 }
 
 impl Checks<'_> {
@@ -17,6 +33,8 @@ impl Checks<'_> {
         let findings = self.findings;
         let codex = match &findings.codex {
             Ok(codex) => codex,
+            // The gateway finds one that this shell does not: only that counts.
+            Err(_) if findings.codex_of_gateway.is_ok() && findings.codex_known.is_certain() => return,
             Err(failure) => {
                 // Without the launcher, OpenClaw may bring its own.
                 let is_fatal = findings.command.is_launcher() || !findings.openclaw.is_there();
@@ -31,7 +49,6 @@ impl Checks<'_> {
             self.warn("codex-skipped", text, skipped.help(self.person_home, false));
         }
         self.codex_writable_by_others();
-        self.codex_minimum(codex);
     }
 
     fn codex_writable_by_others(&mut self) {
@@ -53,33 +70,51 @@ impl Checks<'_> {
         self.warn("codex-writable-by-others", text, help);
     }
 
-    /// Whether OpenClaw accepts its version.
-    fn codex_minimum(&mut self, codex: &Codex) {
+    /// Whether OpenClaw accepts the version of the codex that the gateway would start.
+    pub(super) fn codex_gate(&mut self) {
         const ID: &str = "codex-gate";
-        let Some(openclaw) = &self.findings.version else { return };
-        let Some(minimum) = openclaw.lowest_codex() else { return };
+        let findings = self.findings;
+        let launchers = findings.codex_of_gateway.as_ref().ok();
+        let Some((openclaw, codex)) = findings.version.as_ref().zip(findings.codex_of_openclaw.as_ref().or(launchers))
+        else {
+            return;
+        };
+        let Some(minimum) = openclaw.lowest_codex().filter(|_| !findings.command.starts_nothing()) else { return };
         let needs = if openclaw.is_beyond_known() {
             format!("OpenClaw {openclaw}, which is newer than this program, needs at least codex {minimum}")
         } else {
             format!("OpenClaw {openclaw} needs codex {minimum} or later")
         };
-        match codex.version().as_deref().map(Number::parse) {
-            Some(Ok(version)) if is_accepted(&version, &minimum) => {
-                self.ok(ID, format!("{needs}, and this one is{}", version_of(codex)));
+        let is_here = findings.codex.as_ref().is_ok_and(|here| here.path == codex.path);
+        let which =
+            if is_here { "this one".to_owned() } else { format!("the gateway's, `{}`,", self.path(&codex.path)) };
+        // A codex that is found here and by habit is the gateway's too.
+        let known = match findings.codex_of_openclaw {
+            Some(_) => findings.command.known,
+            None => self.codex_known(),
+        };
+        match number(codex) {
+            Some(version) if is_accepted(&version, &minimum) => {
+                self.known(ID, known, Status::Ok, format!("{needs}, and {which} is{}", version_of(codex)), None);
             }
-            Some(Ok(_)) => {
-                let help = match codex.update(self.person_home) {
-                    Some(command) => format!("run `{command}`"),
-                    None => {
-                        "update codex as it was installed, or set `codex` in the settings to a later one".to_owned()
-                    }
-                };
-                let text = format!("{needs}, and this one is{}", version_of(codex));
-                self.add(ID, self.fail_if_launcher_runs(), text, Some(help));
+            Some(_) => {
+                let here = findings
+                    .codex
+                    .as_ref()
+                    .ok()
+                    .filter(|here| !is_here && number(here).is_some_and(|version| is_accepted(&version, &minimum)));
+                let set = here.and_then(|here| self.stable_codex(here)).and_then(|stable| self.set_codex(&stable));
+                let update = || codex.update(self.person_home).map(|command| format!("run `{command}`"));
+                let help = set.or_else(update).unwrap_or_else(|| "update codex as it was installed".to_owned());
+                let text = format!("{needs}, and {which} is{}", version_of(codex));
+                let is_started = findings.command.is_launcher() || findings.codex_of_openclaw.is_some();
+                let status = if is_started { Status::Fail } else { Status::Warn };
+                self.known(ID, known, status, text, Some(help));
             }
-            _ => {
-                let text = format!("{needs}, and the version of this one is not known");
-                self.warn(ID, text, format!("run `{} --version`", self.word(&codex.path)));
+            None => {
+                let text = format!("{needs}, and the version of {} is not known", which.trim_end_matches(','));
+                let help = format!("run `{} --version`", self.word(&codex.path));
+                self.add(ID, Status::Unknown, text, Some(help));
             }
         }
     }
@@ -87,26 +122,65 @@ impl Checks<'_> {
     pub(super) fn codex_under_service(&mut self) {
         const ID: &str = "codex-under-service";
         let findings = self.findings;
-        let Ok(codex) = &findings.codex else { return };
-        let service = match &findings.openclaw.service.file {
-            Some(file) => format!("the gateway's service (`{}`)", self.path(file)),
-            None => "a gateway that runs as a service".to_owned(),
+        let gateway = &findings.openclaw.gateway;
+        let known = findings.codex_known;
+        let which = match (gateway.pid, &gateway.service) {
+            (Some(pid), _) => format!("the running gateway (process {pid})"),
+            (None, Some(service)) => format!("the gateway's service (`{}`)", self.path(&service.file)),
+            (None, None) => "the gateway".to_owned(),
         };
-        let settings = match &findings.settings_of_service {
-            Some(file) => format!("in `{}`", self.path(file)),
-            None => "in the settings".to_owned(),
+        let (codex, other) = match (&findings.codex, &findings.codex_of_gateway) {
+            (Ok(codex), _) => (codex, &findings.codex_of_gateway),
+            (Err(_), Ok(other)) => {
+                let found = format!("{which} finds codex{}, `{}`", version_of(other), self.path(&other.path));
+                self.known(ID, known, Status::Ok, found, None);
+                return;
+            }
+            (Err(_), Err(_)) => return,
         };
         let path = self.path(&codex.path);
-        let help = format!("set `codex = \"{path}\"` {settings}");
-        match &findings.codex_of_service {
-            Ok(other) if other.path == codex.path => self.ok(ID, format!("{service} finds the same codex")),
+        let stable = self.stable_codex(codex);
+        match other {
+            Ok(other) if other.path == codex.path => {
+                self.known(ID, known, Status::Ok, format!("{which} finds the same codex"), None);
+            }
             Ok(other) => {
+                let root = package(other).unwrap_or_else(|| other.path.clone());
+                let set = stable.and_then(|stable| self.set_codex(&stable));
+                let help = set.unwrap_or_else(|| format!("update or remove `{}`", self.path(&root)));
                 let (other, version) = (self.path(&other.path), version_of(other));
-                self.warn(ID, format!("{service} finds another codex, `{other}`{version}, not `{path}`"), help);
+                let text = format!("{which} finds another codex, `{other}`{version}, not `{path}`");
+                self.known(ID, known, Status::Warn, text, Some(help));
             }
             Err(_) => {
-                self.add(ID, self.fail_if_launcher_runs(), format!("{service} finds no codex on its PATH"), Some(help));
+                let set = stable.and_then(|stable| self.set_codex(&stable));
+                let help = set.unwrap_or_else(|| format!("run `{INSTALL}`"));
+                let text = format!("{which} finds no codex that it can start");
+                self.known(ID, known, self.fail_if_launcher_runs(), text, Some(help));
             }
         }
+    }
+
+    /// Returns the advice to name this codex in the settings, if the gateway could start it and OpenClaw would accept it.
+    pub(super) fn set_codex(&self, codex: &Path) -> Option<String> {
+        let findings = self.findings;
+        let found = codex_at(codex, &findings.start, &findings.settings)?;
+        let minimum = findings.version.as_ref().and_then(Version::lowest_codex);
+        let is_enough = minimum.is_none_or(|minimum| number(&found).is_some_and(|it| is_accepted(&it, &minimum)));
+        is_enough.then(|| self.set(Key::Codex, &[codex.to_string_lossy().into_owned()]))
+    }
+
+    /// Returns a path to a codex that an upgrade does not remove: itself, or a symlink to it in an installer's directory.
+    fn stable_codex(&self, codex: &Codex) -> Option<PathBuf> {
+        let is_stable = |path: &PathBuf| !is_versioned(path) && !path.iter().any(|part| part == "node_modules");
+        if is_stable(&codex.path) {
+            return Some(codex.path.clone());
+        }
+        let script = package(codex).map(|package| package.join("bin/codex.js"));
+        let leads_there = |path: &PathBuf| {
+            let real = canonicalize(path);
+            real.is_some() && (real.as_ref() == Some(&codex.path) || real == script.as_deref().and_then(canonicalize))
+        };
+        self.findings.codex_links.iter().filter(|path| is_stable(path)).find(|path| leads_there(path)).cloned()
     }
 }

@@ -1,16 +1,16 @@
 //! The personal home, and the homes that hosts inject.
 
-use std::path::Path;
-
 use codex_home::decide::Decision;
 use codex_home::failure::Failure;
 use codex_home::home::auth::Login;
 use codex_home::home::{AUTH_FILE, Kind};
+use codex_home::settings::Key;
 
-use super::{Checks, Status};
+use super::{Checks, FIND_OUT, Status};
 use crate::doctor::homes::{HomeFiles, JudgedHome};
 use crate::hosts;
 use crate::openclaw::Purpose;
+use crate::openclaw::config::CLI_KEY;
 
 /// The command that logs OpenClaw 2026.8.1 and later in.
 const OPENCLAW_LOGIN: &str = "openclaw models auth login --provider openai";
@@ -68,7 +68,6 @@ impl Checks<'_> {
 
     pub(super) fn homes(&mut self) {
         let findings = self.findings;
-        let mut fine = 0;
         for home in findings.homes.iter().filter(|home| home.is_used != Some(false)) {
             let before = self.all.len();
             self.symlinked_bridge(home);
@@ -76,15 +75,15 @@ impl Checks<'_> {
             if findings.problems.is_empty() {
                 self.home(home);
             }
-            fine += usize::from(self.all.len() == before);
+            if self.all.len() == before {
+                self.fine(home);
+            }
             if home.inspection.kind != Kind::Personal {
                 self.files(&home.files);
             }
         }
-        match fine {
-            0 => {}
-            1 => self.ok("homes", "1 home needs nothing"),
-            _ => self.ok("homes", format!("{fine} homes need nothing")),
+        for home in findings.homes.iter().filter(|home| home.is_used == Some(false)) {
+            self.ok("homes", format!("`{}` is left over: this OpenClaw does not use it", self.path(&home.path)));
         }
     }
 
@@ -117,8 +116,19 @@ impl Checks<'_> {
     }
 
     fn home(&mut self, home: &JudgedHome) {
-        let is_launcher = self.findings.command.is_launcher();
-        let install = |would: &str| format!("run `codex-home install`: the launcher would {would}");
+        let findings = self.findings;
+        let is_cli = home.purpose == Some(Purpose::CliAuth);
+        // `codex exec` has a command of its own.
+        let configured = if is_cli { &findings.cli_command } else { &findings.command };
+        let is_launcher = configured.is_launcher() && configured.is_certain();
+        if home.purpose.is_some() && !is_cli && findings.command.starts_nothing() {
+            return;
+        }
+        let launcher = findings.launcher.as_ref().map(|launcher| self.word(&launcher.stable)).unwrap_or_default();
+        let install = |would: &str| match is_cli {
+            true => format!("run `openclaw config set {CLI_KEY} {launcher}`: the launcher would {would}"),
+            false => format!("run `codex-home install`: the launcher would {would}"),
+        };
         match &home.start.decision {
             Decision::Keep { .. } => self.kept(home),
             Decision::Refuse(failure @ Failure::NoUsableHome(_)) if is_launcher => {
@@ -143,8 +153,26 @@ impl Checks<'_> {
     }
 
     fn cannot_log_in(&mut self, home: &JudgedHome, help: String) {
-        let text = format!("`{}` cannot log in: {}", self.path(&home.path), home.inspection.reason());
-        self.fail("home-cannot-log-in", text, help);
+        const ID: &str = "home-cannot-log-in";
+        let findings = self.findings;
+        let is_cli = home.purpose == Some(Purpose::CliAuth);
+        let configured = if is_cli { &findings.cli_command } else { &findings.command };
+        let mut text = format!("`{}` cannot log in: {}", self.path(&home.path), home.inspection.reason());
+        if is_cli && !findings.openclaw.readable_config().is_some_and(|config| config.uses_cli) {
+            text.push_str("; no agent is configured to use it (`codex-cli`)");
+            self.add(ID, Status::Warn, text, Some(format!("if one does, {help}")));
+            return;
+        }
+        // Whether that stops the bot depends on what OpenClaw runs, and on whether this OpenClaw uses the home.
+        if configured.is_certain() && home.is_used.is_some() {
+            self.fail(ID, text, help);
+            return;
+        }
+        text.push_str(match home.is_used {
+            Some(_) => "; what OpenClaw runs there is not known",
+            None => "; whether this OpenClaw uses it is not known",
+        });
+        self.add(ID, Status::Unknown, text, Some(format!("{FIND_OUT}; if the bot does not answer, {help}")));
     }
 
     /// A home that is kept although it cannot log in, and that nothing logs in later.
@@ -159,27 +187,10 @@ impl Checks<'_> {
         let Some(risk) = hosts::risk(&home.path, inspection.kind) else { return };
         let shown = self.path(&home.path);
         let text = format!("`{shown}` cannot log in and is left as it is: {}", inspection.reason());
-        let help = format!(
-            "with `bridges = [\"{shown}\"]` in the settings it is treated as a bridge; what that risks: {risk}"
-        );
+        let listed = self.findings.settings.bridges.iter().map(ToString::to_string);
+        let bridges: Vec<_> = listed.chain([home.path.to_string_lossy().into_owned()]).collect();
+        let help =
+            format!("to have it treated as a bridge, {}; what that risks: {risk}", self.set(Key::Bridges, &bridges));
         self.warn("home-left-alone", text, help);
-    }
-}
-
-/// Returns the homes as they are shown: those in use first.
-pub fn in_order(homes: &[JudgedHome]) -> Vec<&JudgedHome> {
-    let mut homes: Vec<_> = homes.iter().collect();
-    homes.sort_by_key(|home| home.is_used == Some(false));
-    homes
-}
-
-/// Returns what the launcher would do about a home, for the table.
-pub fn outcome(home: &JudgedHome, shown: impl Fn(&Path) -> String) -> String {
-    match &home.start.decision {
-        _ if home.is_used == Some(false) => "left over: this OpenClaw does not use it".to_owned(),
-        Decision::Refuse(failure) => format!("starts nothing ({})", failure.code()),
-        Decision::Keep { .. } => "leaves it as it is".to_owned(),
-        Decision::Repair(_) => "repairs its auth.json".to_owned(),
-        Decision::Redirect(redirect) => format!("uses {} instead", shown(&redirect.shown)),
     }
 }

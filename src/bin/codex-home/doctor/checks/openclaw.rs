@@ -18,7 +18,7 @@ impl Checks<'_> {
                 self.fail(ID, text, "update OpenClaw");
             }
             Some("user") => self.ok(ID, "OpenClaw shares your own home itself (`homeScope: \"user\"`)"),
-            _ if matches!(findings.command, AppServerCommand::Unset) => {
+            _ if matches!(findings.command.command, AppServerCommand::Unset) => {
                 let text = format!("OpenClaw {version} can log codex in without a launcher");
                 self.add(ID, Status::Ok, text, Some(format!("if a login fails, {way}")));
             }
@@ -39,6 +39,13 @@ impl Checks<'_> {
                 let text = "OpenClaw is not found: no `openclaw` on PATH, no package, no state directory";
                 self.warn(ID, text, "if its state directory is elsewhere, set `OPENCLAW_STATE_DIR`");
             }
+            (Some(package), Some(version)) if !openclaw.gateway.known.is_certain() => {
+                let root = self.path(&package.root);
+                let text = format!(
+                    "OpenClaw {version} in `{root}`; where it has its state is not known: there is no `{state}`"
+                );
+                self.unknown(ID, text);
+            }
             (Some(package), Some(version)) => {
                 let root = self.path(&package.root);
                 self.ok(ID, format!("OpenClaw {version} in `{root}`, its state in `{state}`"));
@@ -52,7 +59,7 @@ impl Checks<'_> {
                 let text = format!(
                     "OpenClaw has its state in `{state}`, but its package is not found, so its version is not known"
                 );
-                self.warn(ID, text, "run this in a shell that has `openclaw` on PATH");
+                self.unknown(ID, text);
             }
         }
     }
@@ -68,11 +75,12 @@ impl Checks<'_> {
                 let help = format!("correct `{}`, then run `openclaw config validate`", self.word(file));
                 self.fail("openclaw-config", text, help);
             }
-            Ok(Some(config)) if config.includes == Includes::AroundCodex => {
+            Ok(Some(config)) if config.unfollowed == Includes::AroundCodex => {
                 let text = format!(
-                    "`{shown}` includes other files (`$include`), which were not read and may hold more settings for codex"
+                    "`{shown}` includes other files (`$include`) that could not be followed and may hold more settings for codex"
                 );
-                self.warn("openclaw-config", text, format!("run `openclaw config get {KEY}`"));
+                let help = format!("run `openclaw config get {KEY}`");
+                self.add("openclaw-config", Status::Unknown, text, Some(help));
             }
             Ok(_) => {}
         }

@@ -1,0 +1,137 @@
+//! Running gateways: this user's processes, as the system lists them.
+//!
+//! Signals none of them and reads no memory but their command line and environment.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+#[cfg(target_os = "linux")]
+use nix::fcntl::readlink;
+use sysinfo::{Pid, Process as Listed, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
+
+/// What a command behind `gateway` may be in the process that is the gateway; any other ends soon.
+const RUN: &str = "run";
+/// The programs that OpenClaw's script runs under.
+const RUNTIMES: [&str; 2] = ["node", "bun"];
+
+/// A running gateway.
+#[derive(Clone, Debug)]
+pub struct Process {
+    /// Its id.
+    pub pid: u32,
+    /// Its command line; only its title if it gave itself one.
+    pub command: Vec<String>,
+    /// Its environment when it was started.
+    pub env: Vec<(OsString, OsString)>,
+    /// The program that it runs in.
+    pub node: Option<PathBuf>,
+    /// When it was started, in seconds since 1970.
+    pub since: u64,
+    /// Whether it sees other files than this program: it is in a container.
+    pub is_contained: bool,
+}
+
+impl Process {
+    /// Returns whether it gave itself a title, which hides its arguments.
+    pub fn has_title(&self) -> bool {
+        self.command.first().is_some_and(|title| title.starts_with("openclaw"))
+    }
+}
+
+/// Returns this user's running gateways.
+pub fn gateways(uid: u32) -> Vec<Process> {
+    let mut system = System::new();
+    let listed = ProcessRefreshKind::nothing().with_cmd(UpdateKind::Always).with_user(UpdateKind::Always);
+    system.refresh_processes_specifics(ProcessesToUpdate::All, true, listed.without_tasks());
+    let is_ours = |process: &Listed| process.effective_user_id().is_some_and(|user| **user == uid);
+    let mut candidates: Vec<Pid> = system
+        .processes()
+        .iter()
+        .filter(|(_, process)| is_ours(process) && may_be_gateway(&command(process)))
+        .map(|(pid, _)| *pid)
+        .collect();
+    // OpenClaw's command stays as the parent of its gateway.
+    let parents: Vec<Pid> = candidates.iter().filter_map(|pid| system.process(*pid)?.parent()).collect();
+    candidates.retain(|pid| !parents.contains(pid));
+    if candidates.is_empty() {
+        return Vec::new();
+    }
+    let environ = ProcessRefreshKind::nothing().with_environ(UpdateKind::Always).with_exe(UpdateKind::Always);
+    system.refresh_processes_specifics(ProcessesToUpdate::Some(&candidates), false, environ.without_tasks());
+    let mut found: Vec<_> = candidates.iter().filter_map(|pid| gateway(*pid, system.process(*pid)?)).collect();
+    found.sort_by_key(|process| process.pid);
+    found
+}
+
+fn gateway(pid: Pid, process: &Listed) -> Option<Process> {
+    let variable = |text: &OsString| {
+        let text = text.to_str()?;
+        text.split_once('=').map(|(name, value)| (name.into(), value.into()))
+    };
+    let env: Vec<(OsString, OsString)> = process.environ().iter().filter_map(variable).collect();
+    let command = command(process);
+    let is_service = || env.iter().any(|(name, value)| name == "OPENCLAW_SERVICE_KIND" && value == "gateway");
+    if !is_gateway(&command) && !is_service() {
+        return None;
+    }
+    // Without an environment nothing is seen: another user's process, or one that has just ended.
+    let pid = pid.as_u32();
+    let is_node = |path: &&Path| path.ends_with("node");
+    let node = process.exe().filter(is_node).map(Path::to_owned);
+    (!env.is_empty()).then(|| Process {
+        is_contained: is_contained(pid),
+        since: process.start_time(),
+        pid,
+        command,
+        env,
+        node,
+    })
+}
+
+/// Returns the words of a command line; a title that a process gave itself ends with filling.
+fn command(process: &Listed) -> Vec<String> {
+    let words = process.cmd().iter().map(|word| word.to_string_lossy().trim().to_owned());
+    words.filter(|word| !word.is_empty()).collect()
+}
+
+fn file_name(word: &str) -> &str {
+    Path::new(word).file_name().and_then(|name| name.to_str()).unwrap_or_default()
+}
+
+/// Returns whether a command line is a gateway's, or OpenClaw's own before it starts one.
+fn may_be_gateway(command: &[String]) -> bool {
+    is_gateway(command) || command.first().is_some_and(|title| title == "openclaw")
+}
+
+/// Returns whether a command line is a gateway's: `openclaw-gateway`, or `node …/openclaw/dist/index.js … gateway`.
+pub fn is_gateway(command: &[String]) -> bool {
+    let Some((program, arguments)) = command.split_first() else { return false };
+    if program == "openclaw-gateway" {
+        return true;
+    }
+    if !RUNTIMES.contains(&file_name(program)) {
+        return false;
+    }
+    let mut arguments = arguments.iter().skip_while(|argument| argument.starts_with('-'));
+    arguments.next().is_some_and(|script| script.to_lowercase().contains("openclaw"))
+        && runs_gateway(arguments.map(String::as_str))
+}
+
+/// Returns whether arguments of OpenClaw run a gateway, and not one of its other commands.
+pub fn runs_gateway<'a>(arguments: impl Iterator<Item = &'a str>) -> bool {
+    let mut arguments = arguments;
+    arguments.any(|argument| argument == "gateway")
+        && arguments.next().is_none_or(|next| next == RUN || next.starts_with('-'))
+}
+
+/// Returns whether a process has mounts of its own.
+#[cfg(target_os = "linux")]
+fn is_contained(pid: u32) -> bool {
+    let mounts = |process: &str| readlink(format!("/proc/{process}/ns/mnt").as_str()).ok();
+    matches!((mounts(&pid.to_string()), mounts("self")), (Some(theirs), Some(ours)) if theirs != ours)
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn is_contained(_pid: u32) -> bool {
+    false
+}

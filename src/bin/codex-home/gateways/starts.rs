@@ -1,0 +1,71 @@
+//! The starts that the launcher recorded: what a gateway really gave it.
+
+use std::path::{Path, PathBuf};
+
+use codex_home::invocation::Invocation;
+use codex_home::journal;
+use serde::Deserialize;
+
+use super::Gateway;
+
+/// How many of the last starts are looked at.
+const STARTS: usize = 200;
+
+/// One start of the journal.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Start {
+    /// When it was.
+    pub time: String,
+    /// The injected home.
+    pub home: Option<PathBuf>,
+    /// The codex that was started.
+    pub codex: Option<PathBuf>,
+    /// What kept codex from being started, if anything did.
+    pub error: Option<String>,
+    /// What the launcher met; earlier versions did not record it.
+    pub host: Option<Host>,
+}
+
+/// What the launcher met.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Host {
+    /// `OPENCLAW_STATE_DIR`.
+    pub state_dir: Option<PathBuf>,
+    /// `PATH`.
+    pub path: Option<String>,
+}
+
+/// Returns the last starts, the newest first.
+fn all(invocation: &Invocation) -> Vec<Start> {
+    let Some(path) = journal::path(invocation) else { return Vec::new() };
+    let lines = crate::log::last(&path, STARTS);
+    lines.iter().rev().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+/// Returns the last starts that this gateway made, the newest first.
+pub fn of(gateway: &Gateway, start: &Invocation, count: usize) -> Vec<Start> {
+    all(start).into_iter().filter(|start| is_of(start, gateway)).take(count).collect()
+}
+
+/// Returns the last start that this gateway made.
+pub fn last(gateway: &Gateway, invocation: &Invocation) -> Option<Start> {
+    of(gateway, &gateway.invocation(invocation), 1).pop()
+}
+
+/// Returns whether a start was made by this gateway: by its state directory, else by the injected home, else by default.
+fn is_of(start: &Start, gateway: &Gateway) -> bool {
+    let Some(state) = &gateway.state else { return false };
+    let named = start.host.as_ref().and_then(|host| host.state_dir.as_deref());
+    let is_inside = |path: &Path| path.starts_with(state);
+    match (named, start.home.as_deref()) {
+        (Some(named), _) => named == state,
+        (None, Some(home)) if is_inside(home) => true,
+        // A home that is in no state directory tells nothing; one of another gateway does.
+        (None, home) => gateway.is_default() && !home.is_some_and(is_of_another),
+    }
+}
+
+fn is_of_another(home: &Path) -> bool {
+    home.iter().any(|part| part.to_string_lossy().starts_with(".openclaw-"))
+}

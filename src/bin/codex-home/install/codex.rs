@@ -1,0 +1,253 @@
+//! Which codex the launcher would start for the gateway once it is installed, and whether OpenClaw accepts it.
+
+use std::path::{Path, PathBuf};
+
+use codex_home::codex::{self, Codex};
+use codex_home::describe;
+use codex_home::display::{plain_text, shell_word};
+use codex_home::failure::Failure;
+use codex_home::fs::{canonicalize, is_program};
+use codex_home::settings::{Key, Settings, Source};
+use semver::Version as Number;
+
+use super::carried::Carried;
+use super::context::Context;
+use super::plan::Concern;
+use crate::disk;
+use crate::doctor::app_server::AppServerCommand;
+use crate::launcher::is_versioned;
+use crate::openclaw::version::{Version, is_accepted};
+use crate::printer::Printer;
+
+/// What was found out.
+#[derive(Default)]
+pub struct Choice {
+    /// Settings to set, so that the launcher finds it.
+    pub settings: Vec<Carried>,
+    /// Why the launcher would start none that OpenClaw accepts.
+    pub concern: Option<Concern>,
+    /// What a person should know.
+    pub remark: Option<String>,
+    /// Whether it is the very script that OpenClaw runs, of which nothing is lost then.
+    pub is_the_script: bool,
+}
+
+/// How a codex stands to what OpenClaw accepts.
+enum Gate {
+    /// It is accepted, or OpenClaw accepts any.
+    Passes,
+    /// It is too old.
+    Fails(Number),
+    /// Its version is not known.
+    Unknown(Number),
+}
+
+/// Chooses the codex, and what has to be set for it.
+pub fn choose(context: &Context<'_>, printer: &Printer) -> Choice {
+    let (settings, problems) = Settings::read(&context.start);
+    if let Some(problem) = problems.first() {
+        let message = describe::problem(problem, settings.person_home.as_deref()).join("; ");
+        let message = format!("the launcher would start nothing: {message}");
+        let help = describe::help(problem, settings.person_home.as_deref());
+        return Choice { concern: Some(Concern { message, help }), ..Choice::default() };
+    }
+    let chooser = Chooser { context, settings, printer };
+    if let AppServerCommand::Wrapper(script, _) = &context.configured.command
+        && codex::find(&context.start, &chooser.settings).is_ok_and(|codex| disk::is_same(&codex.path, script))
+    {
+        return Choice { is_the_script: true, ..chooser.search() };
+    }
+    let pinned = pinned(context, &chooser.settings);
+    let is_set = chooser.settings.source(Key::Codex) != Source::Default;
+    match pinned.filter(|_| !is_set) {
+        Some(pinned) => {
+            let carried = Carried::new(Key::Codex, &[&pinned], &chooser.settings);
+            match (chooser.at(&pinned), carried) {
+                (Some(codex), Some(carried)) => chooser.judge(&codex, vec![carried]),
+                // It cannot be started now either.
+                _ => chooser.search(),
+            }
+        }
+        None => chooser.search(),
+    }
+}
+
+/// Returns the codex that OpenClaw is configured to run, by an absolute path.
+pub fn pinned(context: &Context<'_>, settings: &Settings) -> Option<PathBuf> {
+    let text = context.config.program.as_ref().map(|program| program.text.trim());
+    let is_absolute = context.configured.is_by_variable || text.is_some_and(|text| text.starts_with('/'));
+    match &context.configured.command {
+        AppServerCommand::Program(path) => Some(path.clone()).filter(|path| is_absolute && path.is_absolute()),
+        AppServerCommand::Wrapper(path, _) if is_installers(context, path) => Some(path.clone()),
+        AppServerCommand::Wrapper(_, wrapper) => {
+            wrapper.codex(settings.person_home.as_deref()).filter(|path| is_program(path))
+        }
+        _ => None,
+    }
+}
+
+/// Returns whether a script is an installer's for codex, and not a person's own: it leads to a native program elsewhere.
+pub fn is_installers(context: &Context<'_>, script: &Path) -> bool {
+    let found = at(script, context, &Settings::read(&context.start).0);
+    found.is_some_and(|codex| codex.version().is_some() && Some(&codex.path) != canonicalize(script).as_ref())
+}
+
+/// Returns the codex at a path.
+fn at(path: &Path, context: &Context<'_>, settings: &Settings) -> Option<Codex> {
+    let mut settings = settings.clone();
+    settings.codex = Some(path.to_owned());
+    codex::find(&context.start, &settings).ok()
+}
+
+struct Chooser<'a> {
+    context: &'a Context<'a>,
+    settings: Settings,
+    printer: &'a Printer,
+}
+
+impl Chooser<'_> {
+    /// Returns the codex at a path.
+    fn at(&self, path: &Path) -> Option<Codex> {
+        at(path, self.context, &self.settings)
+    }
+
+    fn gate(&self, codex: &Codex) -> Gate {
+        let lowest = self.context.version.as_ref().and_then(|version| version.lowest_codex());
+        let number = codex.version().and_then(|version| Number::parse(&version).ok());
+        match (lowest, number) {
+            (None, _) => Gate::Passes,
+            (Some(lowest), Some(number)) if is_accepted(&number, &lowest) => Gate::Passes,
+            (Some(lowest), Some(_)) => Gate::Fails(lowest),
+            (Some(lowest), None) => Gate::Unknown(lowest),
+        }
+    }
+
+    fn passes(&self, codex: &Codex) -> bool {
+        matches!(self.gate(codex), Gate::Passes)
+    }
+
+    /// Takes the codex that the launcher finds for the gateway, else one that only this shell's PATH leads to.
+    fn search(&self) -> Choice {
+        match codex::find(&self.context.start, &self.settings) {
+            Ok(codex) => self.judge(&codex, Vec::new()),
+            Err(failure) => self.on_shells_path().unwrap_or_else(|| self.not_found(&failure)),
+        }
+    }
+
+    fn judge(&self, codex: &Codex, settings: Vec<Carried>) -> Choice {
+        let path = self.printer.path(&codex.path);
+        let needs = |lowest: &Number| {
+            let openclaw = self.context.version.as_ref().map(ToString::to_string).unwrap_or_default();
+            format!("OpenClaw {openclaw} needs codex {lowest} or later, and the launcher would start `{path}`")
+        };
+        match self.gate(codex) {
+            Gate::Passes => Choice { settings, ..Choice::default() },
+            Gate::Fails(lowest) => {
+                let version = codex.version().map(plain_text).unwrap_or_default();
+                let message = format!("{}, which is {version}", needs(&lowest));
+                Choice { settings, ..self.concern(message, self.newer(codex)) }
+            }
+            // What OpenClaw starts today it starts tomorrow.
+            Gate::Unknown(lowest) if self.is_started_now(codex) => {
+                let remark = format!("{}, whose version is not known, as OpenClaw does now", needs(&lowest));
+                Choice { settings, remark: Some(remark), ..Choice::default() }
+            }
+            Gate::Unknown(lowest) => {
+                let message = format!("{}, whose version is not known", needs(&lowest));
+                let word = shell_word(&codex.path, self.settings.person_home.as_deref());
+                let option = self.context.openclaw.gateway.option();
+                let help = format!(
+                    "run `{word} --version`; if it is {lowest} or later, run `codex-home install{option} --force`"
+                );
+                Choice { settings, ..self.concern(message, help) }
+            }
+        }
+    }
+
+    fn concern(&self, message: String, help: String) -> Choice {
+        Choice { concern: Some(Concern { message, help }), ..Choice::default() }
+    }
+
+    /// Returns whether OpenClaw starts this codex without the launcher.
+    fn is_started_now(&self, codex: &Codex) -> bool {
+        let on_path = || disk::on_path(&self.context.start, "codex");
+        let writes_bridges = self.context.version.as_ref().is_some_and(Version::writes_bridges);
+        let now = match &self.context.configured.command {
+            AppServerCommand::Program(path) => vec![path.clone()],
+            AppServerCommand::Unset if writes_bridges => on_path().into_iter().collect(),
+            AppServerCommand::Wrapper(script, wrapper) => {
+                let named = on_path().filter(|_| wrapper.program.as_deref() == Some("codex"));
+                pinned(self.context, &self.settings).into_iter().chain(named).chain([script.clone()]).collect()
+            }
+            _ => Vec::new(),
+        };
+        let is_it = |path: &PathBuf| {
+            disk::is_same(path, &codex.path)
+                || self.at(path).is_some_and(|other| disk::is_same(&other.path, &codex.path))
+        };
+        now.iter().any(is_it)
+    }
+
+    /// Returns how to get a codex that is accepted in place of this one.
+    fn newer(&self, codex: &Codex) -> String {
+        let here = codex::find(self.context.invocation, &Settings::read(self.context.invocation).0);
+        let here = here.ok().filter(|here| self.passes(here));
+        match here.map(|here| self.stable(&here)) {
+            Some(path) => {
+                let word = shell_word(&path, self.settings.person_home.as_deref());
+                format!("run `codex-home config set codex {word}`")
+            }
+            None => codex.update(self.settings.person_home.as_deref()).map_or_else(
+                || {
+                    "update codex as it was installed, or run `codex-home config set codex PATH` for a later one"
+                        .to_owned()
+                },
+                |command| format!("run `{command}`"),
+            ),
+        }
+    }
+
+    /// Returns a path to a codex that an upgrade does not remove, if there is one on this shell's PATH.
+    fn stable(&self, codex: &Codex) -> PathBuf {
+        let is_stable = |path: &PathBuf| !is_versioned(path) && !path.iter().any(|part| part == "node_modules");
+        let leads_there = |path: &PathBuf| self.at(path).is_some_and(|other| other.path == codex.path);
+        let links = disk::candidates(self.context.invocation, "codex");
+        links.into_iter().filter(is_stable).find(leads_there).unwrap_or_else(|| codex.path.clone())
+    }
+
+    /// Returns the choice of the first codex that only this shell's PATH leads to and that OpenClaw accepts.
+    fn on_shells_path(&self) -> Option<Choice> {
+        let free = matches!(self.settings.source(Key::Search), Source::Default | Source::File);
+        let mut found = disk::candidates(self.context.invocation, "codex").into_iter().filter_map(|path| {
+            let directory = path.parent().filter(|_| free && is_program(&path))?;
+            let codex = self.at(&path).filter(|codex| self.passes(codex))?;
+            Some((directory.to_owned(), codex))
+        });
+        let (directory, codex) = found.next()?;
+        let mut directories: Vec<_> = self.settings.search.iter().map(PathBuf::as_path).collect();
+        directories.push(&directory);
+        let carried = Carried::new(Key::Search, &directories, &self.settings)?;
+        if is_versioned(&directory) {
+            let message = format!(
+                "the launcher would find no codex for the gateway: `{}` is on this shell's PATH only, in a directory that an \
+                 upgrade removes",
+                self.printer.path(&codex.path)
+            );
+            return Some(self.concern(message, format!("run `{}`, again after each upgrade", carried.command())));
+        }
+        Some(self.judge(&codex, vec![carried]))
+    }
+
+    fn not_found(&self, failure: &Failure) -> Choice {
+        let person_home = self.settings.person_home.as_deref();
+        let problem = describe::problem(failure, person_home).join("; ");
+        let is_fine_now = matches!(self.context.configured.command, AppServerCommand::Unset)
+            && !self.context.version.as_ref().is_some_and(Version::writes_bridges);
+        let but =
+            if is_fine_now { "; OpenClaw may bring one of its own, which the launcher does not find" } else { "" };
+        self.concern(
+            format!("the launcher would find no codex for the gateway: {problem}{but}"),
+            describe::help(failure, person_home),
+        )
+    }
+}

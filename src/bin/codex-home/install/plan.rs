@@ -1,0 +1,181 @@
+//! What `install` would do, and what speaks against it: it does not guess, and takes away nothing that works.
+
+use codex_home::display::plain_text;
+use codex_home::settings::Settings;
+
+use super::carried::Carried;
+use super::codex::{choose, is_installers};
+use super::context::Context;
+use crate::disk;
+use crate::doctor::app_server::AppServerCommand;
+use crate::doctor::wrapper::Wrapper;
+use crate::error::CliError;
+use crate::openclaw::config::{Includes, KEY};
+use crate::printer::Printer;
+
+/// What speaks against an installation, unless it is forced.
+pub struct Concern {
+    /// What is wrong with it.
+    pub message: String,
+    /// What to do.
+    pub help: String,
+}
+
+/// What `install` would do beside setting one value.
+#[derive(Default)]
+pub struct Plan {
+    /// The launcher's settings to set.
+    pub settings: Vec<Carried>,
+    /// What speaks against it, the most important first.
+    pub concerns: Vec<Concern>,
+    /// What a person should know of it.
+    pub remark: Option<String>,
+}
+
+impl Plan {
+    /// Makes the plan; changes nothing.
+    pub fn new(context: &Context<'_>, printer: &Printer) -> Self {
+        let option = context.openclaw.gateway.option();
+        let planner = Planner { context, printer, anyway: format!("run `codex-home install{option} --force`") };
+        let mut concerns: Vec<_> = [planner.symlink(), planner.includes(), planner.starts_nothing(), planner.gain()]
+            .into_iter()
+            .flatten()
+            .collect();
+        if !context.openclaw.is_there() {
+            return Self { concerns, ..Self::default() };
+        }
+        let choice = choose(context, printer);
+        concerns.extend(planner.replaced().filter(|_| !choice.is_the_script));
+        concerns.extend(choice.concern);
+        Self { settings: choice.settings, concerns, remark: choice.remark }
+    }
+
+    /// Refuses, unless nothing speaks against it or it is forced, in which case it is said.
+    pub fn allow(&self, is_forced: bool, printer: &Printer) -> Result<(), CliError> {
+        for concern in &self.concerns {
+            if !is_forced {
+                return Err(CliError::new(&*concern.message, &*concern.help));
+            }
+            printer.remark(&format!("installed all the same: {}", concern.message));
+        }
+        if let Some(remark) = &self.remark {
+            printer.remark(remark);
+        }
+        Ok(())
+    }
+}
+
+struct Planner<'a> {
+    context: &'a Context<'a>,
+    printer: &'a Printer,
+    /// How to install it anyway.
+    anyway: String,
+}
+
+impl Planner<'_> {
+    fn symlink(&self) -> Option<Concern> {
+        let context = self.context;
+        if !disk::is_symlink(&context.config_file) {
+            return None;
+        }
+        let target = codex_home::fs::canonicalize(&context.config_file).unwrap_or_else(|| context.config_file.clone());
+        let [file, target] = [&context.config_file, &target].map(|path| self.printer.path(path));
+        Some(Concern {
+            message: format!(
+                "`{file}` is a symlink to `{target}`, and `openclaw config set` puts a file in its place (2026.5.12)"
+            ),
+            help: format!("set `{KEY}` in `{target}` by hand, or {}", self.anyway),
+        })
+    }
+
+    fn includes(&self) -> Option<Concern> {
+        (self.context.config.includes == Includes::Elsewhere).then(|| Concern {
+            message:
+                "`openclaw.json` includes other files (`$include`), and `openclaw config set` may copy their contents \
+                      into it"
+                    .to_owned(),
+            help: format!("set it by hand, or {}", self.anyway),
+        })
+    }
+
+    fn starts_nothing(&self) -> Option<Concern> {
+        let why = match (self.context.config.plugin_off, &self.context.config.websocket) {
+            (Some(setting), _) => format!("its codex plugin is off (`{setting}`)"),
+            (None, Some(address)) => format!("it connects to `{}`", plain_text(address)),
+            (None, None) => return None,
+        };
+        let file = self.printer.path(&self.context.config_file);
+        Some(Concern {
+            message: format!("OpenClaw starts no codex, so the launcher would not be used: {why}"),
+            help: format!("change `{file}` first, or {}", self.anyway),
+        })
+    }
+
+    /// Whether the launcher does anything for this release.
+    fn gain(&self) -> Option<Concern> {
+        let context = self.context;
+        let Some(version) = &context.version else {
+            return context.openclaw.is_there().then(|| Concern {
+                message: "the version of OpenClaw is not known, so it may have no use for the launcher".to_owned(),
+                help: format!("run `openclaw --version`; if it is one of 2026.4.20 to 2026.4.22, {}", self.anyway),
+            });
+        };
+        if let Some(way) = version.own_way() {
+            let way = context.openclaw.gateway.addressed(way);
+            return Some(Concern {
+                message: format!("OpenClaw {version} can log codex in itself, which is better than a launcher"),
+                help: format!("{way}; {} installs the launcher anyway", self.anyway.trim_start_matches("run ")),
+            });
+        }
+        (!version.writes_bridges()).then(|| Concern {
+            message: format!(
+                "OpenClaw {version} makes no home that the launcher would change: the launcher would leave every start alone"
+            ),
+            help: format!("run `codex-home doctor` if a bot does not answer; {} installs it anyway", self.anyway.trim_start_matches("run ")),
+        })
+    }
+
+    /// What OpenClaw runs now and the launcher would not do.
+    fn replaced(&self) -> Option<Concern> {
+        let (what, losses) = match &self.context.configured.command {
+            AppServerCommand::Wrapper(path, _) if is_installers(self.context, path) => return None,
+            AppServerCommand::Wrapper(path, wrapper) => {
+                let losses = self.losses(wrapper);
+                (format!("`{}`", self.printer.path(path)), losses)
+            }
+            AppServerCommand::Variable(text) => {
+                let why = "depends on the gateway's environment, so what it does is not known".to_owned();
+                (format!("`{}`", plain_text(text)), vec![why])
+            }
+            _ => return None,
+        };
+        let message = format!("OpenClaw runs {what}, and what it does would be lost: it {}", losses.join("; it "));
+        (!losses.is_empty()).then(|| Concern {
+            message,
+            help: format!("read it; if the launcher is to replace it all the same, {}", self.anyway),
+        })
+    }
+
+    fn losses(&self, wrapper: &Wrapper) -> Vec<String> {
+        let (settings, _) = Settings::read(&self.context.start);
+        let mut losses: Vec<_> = wrapper.losses().into_iter().map(plain_text).collect();
+        let usual = ["$HOME/.codex", "${HOME}/.codex", "~/.codex", ""];
+        let is_other = |home: &&str| {
+            let personal = settings.personal_home.as_deref();
+            !usual.contains(home)
+                && personal.is_none_or(|personal| personal.to_str() != Some(home.trim_end_matches('/')))
+        };
+        if let Some(home) = wrapper.home.as_deref().filter(is_other) {
+            let home = plain_text(home);
+            losses
+                .push(format!("sets `CODEX_HOME` to `{home}`, for which the launcher has the setting `personal_home`"));
+        }
+        if let Some(program) =
+            wrapper.program.as_deref().filter(|program| program.contains('$') && wrapper.through.is_none())
+            && wrapper.codex(settings.person_home.as_deref()).is_none()
+        {
+            losses.push(format!("starts `{}`, which was not found", plain_text(program)));
+        }
+        losses
+    }
+}

@@ -1,0 +1,161 @@
+//! `codex-home uninstall`: restores what OpenClaw ran before `install`, and what `install` set beside it.
+
+use std::path::Path;
+
+use codex_home::display::{plain_text, shell_word};
+use codex_home::invocation::Invocation;
+
+use super::change::{Change, Outcome};
+use super::context::Context;
+use super::receipt::Receipt;
+use super::{Options, by_hand, kept, print_command, refused, steps, tell_changes, tree};
+use crate::disk;
+use crate::doctor::app_server::VARIABLE;
+use crate::error::{CliError, CliResult};
+use crate::gateways::{OpenClawCommand, Pick};
+use crate::openclaw::config::KEY;
+use crate::printer::Printer;
+use crate::write::refuse_if_owned_by_other_user;
+
+/// Restores what OpenClaw ran before `install`.
+pub fn uninstall(invocation: &Invocation, pick: &Pick, options: Options, printer: &mut Printer) -> CliResult {
+    let context = Context::read(invocation, pick, "uninstall", printer)?;
+    let code = restore(&context, options, printer)?;
+    if code == 0 {
+        kept::finish(&context, options, printer)?;
+    }
+    Ok(code)
+}
+
+fn restore(context: &Context<'_>, options: Options, printer: &mut Printer) -> CliResult {
+    let receipt = context.receipt();
+    if !context.is_installed() {
+        return not_installed(context, receipt, options, printer);
+    }
+    context.refuse_if_included(printer)?;
+    let change = to_previous(context, receipt);
+    if receipt.is_none() {
+        printer.remark("no previous value was recorded, so the setting is removed");
+    }
+    if disk::is_symlink(&context.config_file) {
+        let file = printer.path(&context.config_file);
+        printer.remark(&format!("`{file}` is a symlink, and `openclaw config` puts a file in its place (2026.5.12)"));
+        return by_hand(context, &change, &[], printer);
+    }
+    let Some(openclaw) = &context.command else {
+        printer.remark("no `openclaw` command is found");
+        return by_hand(context, &change, &[], printer);
+    };
+    if options.dry_run {
+        return print_command(context, openclaw, &change, printer);
+    }
+    // What was installed among another user's files can be undone there; nothing else is written among them.
+    let written = [&*context.receipts_file, &*context.config_file];
+    let written = if receipt.is_some() { &written[..1] } else { &written[..] };
+    refuse_if_owned_by_other_user(written, context.invocation.uid)?;
+    make(context, openclaw, &change, receipt, printer)
+}
+
+/// Returns the change after which everything is as it was before `install`.
+fn to_previous(context: &Context<'_>, receipt: Option<&Receipt>) -> Change {
+    match receipt.and_then(|receipt| receipt.previous.clone()) {
+        Some(previous) => Change::Set(previous),
+        None => {
+            let absent = receipt.and_then(|receipt| receipt.absent.as_deref());
+            Change::Unset(tree::to_remove(context.tree.as_ref(), absent))
+        }
+    }
+}
+
+fn make(
+    context: &Context<'_>,
+    openclaw: &OpenClawCommand,
+    change: &Change,
+    receipt: Option<&Receipt>,
+    printer: &mut Printer,
+) -> CliResult {
+    printer.line(format!("running `{}`", change.shown(openclaw)))?;
+    let hint = match change.run(openclaw, printer)? {
+        Outcome::Made(hint) => hint,
+        Outcome::Refused { cause, output } => {
+            refused(&cause, &output, printer);
+            return by_hand(context, change, &[], printer);
+        }
+    };
+    if context.command_now() != Some(change.value()) {
+        return Err(context.had_no_effect(printer));
+    }
+    if let Some(receipt) = receipt {
+        put_back_settings(context, receipt, printer)?;
+    }
+    context.change_receipts(|receipts| receipts.without(&context.config_file), printer)?;
+    printer.line(match change {
+        Change::Set(value) => format!("uninstalled: `{KEY}` is `{}` again", plain_text(value)),
+        Change::Unset(_) => format!("uninstalled: `{KEY}` is absent"),
+    })?;
+    let mut changed = receipt.map(|receipt| receipt.changed.clone()).unwrap_or_default();
+    changed.extend(tree::changed(context.tree.as_ref(), tree::read(&context.config_file).as_ref()));
+    changed.sort();
+    changed.dedup();
+    // A change of a part is a change of what it is a part of.
+    let all = changed.clone();
+    changed.retain(|key| !all.iter().any(|other| key.starts_with(&format!("{other}."))));
+    let had_comments = context.config.has_comments || receipt.is_some_and(|receipt| receipt.had_comments);
+    let installed = receipt.map(|receipt| &receipt.installed).or(context.config.command.as_ref());
+    tell_changes(context, &changed, had_comments, installed.map_or("", String::as_str), printer)?;
+    if receipt.is_some_and(|receipt| receipt.made_file) {
+        let file = printer.path(&context.config_file);
+        printer.line(format!("before `install` there was no `{file}`; OpenClaw keeps it"))?;
+    }
+    if let Some(link) = receipt.and_then(|receipt| receipt.link.as_deref()) {
+        let [target, file] = [link, &context.config_file].map(|path| shell_word(path, None));
+        printer.line(format!(
+            "before `install` it was a symlink: run `ln -sf {target} {file}` if you want nothing that is in the file now"
+        ))?;
+    }
+    steps(context, hint, None, printer)?;
+    Ok(0)
+}
+
+fn put_back_settings(context: &Context<'_>, receipt: &Receipt, printer: &mut Printer) -> Result<(), CliError> {
+    for setting in receipt.settings.iter().rev() {
+        match setting.put_back(&context.start, printer)? {
+            true => printer.line(format!("the launcher's setting `{}` is as it was before", setting.key))?,
+            false => {
+                printer.line(format!("the launcher's setting `{}` was changed since, and is left", setting.key))?
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Ends `uninstall` if OpenClaw does not run the launcher.
+fn not_installed(
+    context: &Context<'_>,
+    receipt: Option<&Receipt>,
+    options: Options,
+    printer: &mut Printer,
+) -> CliResult {
+    let current = &context.config.command;
+    if current.is_none() && context.configured.is_launcher() {
+        let message = format!("OpenClaw runs the launcher by the variable `{VARIABLE}`, which `install` has not set");
+        return Err(CliError::new(message, "unset it where the gateway is started"));
+    }
+    let Some(receipt) = receipt else {
+        printer.line("not installed: OpenClaw does not run the launcher; nothing was changed")?;
+        return Ok(0);
+    };
+    if receipt.previous == *current {
+        printer.line("not installed: the previous value is in place")?;
+        if !options.dry_run {
+            // The receipt stays: the OpenClaw of an interrupted `install` may yet set the launcher.
+            put_back_settings(context, receipt, printer)?;
+        }
+        return Ok(0);
+    }
+    let now = current.as_ref().map_or_else(|| "absent".to_owned(), |current| format!("`{}`", plain_text(current)));
+    let message = format!("`{KEY}` is {now}, not what `codex-home install` set, and is left unchanged");
+    let openclaw = context.openclaw.gateway.command(Path::new("openclaw"));
+    let command = to_previous(context, Some(receipt)).shown(&openclaw);
+    Err(CliError::new(message, format!("run `{command}` to restore the previous value anyway")))
+}

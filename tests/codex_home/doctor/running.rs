@@ -1,0 +1,127 @@
+//! What the doctor sees of gateways that run. Each case has a user of its own, whose processes are its alone.
+
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command};
+use std::{fs, thread, time::Duration};
+
+use serde_json::json;
+
+use super::Patient;
+use super::service::{lay, unit};
+use crate::support::openclaw::Release;
+use crate::support::{Case, Need, case, forking};
+
+/// A process with the title and the environment of a gateway, which is ended when it is dropped.
+struct Gateway(Child);
+
+impl Gateway {
+    fn start(patient: &Patient, uid: u32, variables: &[(&str, &Path)]) -> Gateway {
+        let mut command = Command::new("/bin/sleep");
+        command.arg0("openclaw-gateway").arg("600").env_clear().uid(uid).gid(uid).current_dir("/");
+        command.env("HOME", patient.person.home()).envs(variables.iter().copied());
+        let child = {
+            let _alone = forking();
+            command.spawn().unwrap()
+        };
+        // Until exec it is a copy of this program.
+        thread::sleep(Duration::from_millis(200));
+        Gateway(child)
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn doctor(patient: &Patient, uid: u32) -> Command {
+    patient.person.give_to(patient.person.root(), uid);
+    patient.person.chown(patient.person.root(), uid);
+    let mut doctor = patient.doctor();
+    doctor.uid(uid).gid(uid);
+    doctor
+}
+
+pub fn cases() -> Vec<Case> {
+    let cases = vec![
+        case("doctor: a running gateway is seen, with its environment and what it would start", || {
+            const UID: u32 = 4011;
+            let patient = Patient::without_service(Release::April, "0.169.0");
+            let (path, launcher) = (patient.path(), patient.person.launcher());
+            let gateway = Gateway::start(
+                &patient,
+                UID,
+                &[("PATH", Path::new(&path)), ("OPENCLAW_CODEX_APP_SERVER_BIN", &launcher)],
+            );
+            let value = patient.json(&mut doctor(&patient, UID));
+            let seen = &value["gateways"][0]["gateway"];
+            assert_eq!(
+                [&seen["pid"], &seen["known"], &seen["path_known"]],
+                [&json!(gateway.0.id()), &json!("seen"), &json!("seen")]
+            );
+            patient.says_in(&mut doctor(&patient, UID), "app-server-command", "ok", "OpenClaw runs the launcher", "");
+            patient.says_in(
+                &mut doctor(&patient, UID),
+                "codex-gate",
+                "ok",
+                "OpenClaw 2026.4.21 needs codex 0.118.0",
+                "",
+            );
+            let text = format!("the running gateway (process {}) finds the same codex", gateway.0.id());
+            patient.says_in(&mut doctor(&patient, UID), "codex-under-service", "ok", &text, "");
+            drop(gateway);
+            patient.says_in(&mut doctor(&patient, UID), "app-server-command", "unknown", "presumably", "");
+        }),
+        case("doctor: what runs is believed over the service's file", || {
+            const UID: u32 = 4012;
+            let patient = Patient::new(Release::April);
+            let other = patient.person.write_program(&patient.person.root().join("other/codex"), "#!/bin/sh\n");
+            lay(&patient, &unit(&[("PATH", other.parent().unwrap())]));
+            let path = patient.path();
+            patient.says_in(&mut doctor(&patient, UID), "codex-under-service", "warn", "finds another codex", "");
+            let _gateway = Gateway::start(&patient, UID, &[("PATH", Path::new(&path))]);
+            patient.says_in(&mut doctor(&patient, UID), "codex-under-service", "ok", "the running gateway", "");
+        }),
+        case("doctor: of two running gateways each has its own state, PATH and codex", || {
+            const UID: u32 = 4013;
+            let patient = Patient::without_service(Release::April, "0.169.0");
+            let work = patient.person.home().join(".openclaw-work");
+            fs::create_dir(&work).unwrap();
+            let old = patient.person.root().join("brew/Cellar/codex/0.117.0/bin");
+            patient.person.write_program(&old.join("codex"), "#!/bin/sh\n");
+            let path = patient.path();
+            let temporary = patient.person.root().join("tmp");
+            let one = Gateway::start(&patient, UID, &[("PATH", Path::new(&path)), ("TMPDIR", &temporary)]);
+            let _other = Gateway::start(&patient, UID, &[("PATH", &old), ("OPENCLAW_STATE_DIR", &work)]);
+            let elsewhere = Gateway::start(&patient, UID, &[("HOME", Path::new("/srv"))]);
+            // Its title hides its command line, which may have had `--profile`.
+            let text = format!("not known (process {})", one.0.id());
+            patient.names_elsewhere(&mut doctor(&patient, UID), &text, "OPENCLAW_STATE_DIR");
+            // Its lock tells.
+            let locks = temporary.join(format!("openclaw-{UID}"));
+            fs::create_dir_all(&locks).unwrap();
+            let lock = |name: &str, created: &str, state: &Path| {
+                let lock = json!({"pid": one.0.id(), "createdAt": created, "configPath": state.join("openclaw.json")});
+                fs::write(locks.join(format!("gateway.{name}.lock")), lock.to_string()).unwrap();
+            };
+            lock("0123abcd", &chrono::Utc::now().to_rfc3339(), &patient.openclaw.state);
+            // One that was left by a process with the same id.
+            lock("ffffffff", "2026-01-01T00:00:00.000Z", &work);
+            let gates = patient.lines("codex-gate", &mut doctor(&patient, UID));
+            assert_eq!([gates[0][0].as_str(), gates[1][0].as_str()], ["ok", "warn"], "{gates:#?}");
+            assert!(gates[1][1].contains("the gateway's, `") && gates[1][1].contains("is 0.117.0"), "{gates:#?}");
+            let text = format!("(process {})", elsewhere.0.id());
+            patient.says_in(
+                &mut doctor(&patient, UID),
+                "service-elsewhere",
+                "ok",
+                &text,
+                "HOME=/srv codex-home doctor",
+            );
+        }),
+    ];
+    cases.into_iter().map(|case| case.needs(Need::Root)).collect()
+}

@@ -1,0 +1,145 @@
+//! Which gateway `install` and `uninstall` mean, and what they do not do without being told.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use serde_json::{Value, json};
+
+use super::{Clinic, KEY};
+use crate::support::openclaw::{Release, lay_package};
+use crate::support::{Case, case, run};
+
+/// A second gateway of the profile `work`.
+fn with_work() -> (Clinic, std::path::PathBuf) {
+    let clinic = Clinic::new(Release::April);
+    let config = clinic.person.home().join(".openclaw-work/openclaw.json");
+    fs::create_dir(config.parent().unwrap()).unwrap();
+    fs::write(&config, "{}").unwrap();
+    (clinic, config)
+}
+
+fn command_in(config: &std::path::Path) -> Value {
+    let value: Value = json5::from_str(&fs::read_to_string(config).unwrap()).unwrap();
+    value["plugins"]["entries"]["codex"]["config"]["appServer"]["command"].clone()
+}
+
+pub fn cases() -> Vec<Case> {
+    vec![
+        case("with several gateways and none picked, both refuse and list them", || {
+            let (clinic, _) = with_work();
+            let state = clinic.openclaw.state.display().to_string();
+            for verb in ["install", "uninstall"] {
+                let before = clinic.files();
+                let finished = clinic.run(&[verb]);
+                assert_eq!(finished.code, Some(1), "{finished:?}");
+                let said = finished.stderr;
+                assert!(said.contains(&format!("there are several gateways: `default` ({state}), `work` (")), "{said}");
+                let commands =
+                    format!("run `codex-home {verb} --state-dir {state}` or `codex-home {verb} --profile work`");
+                assert!(said.contains(&commands), "{said}");
+                assert!(clinic.changed(&before).is_empty() && clinic.calls().is_empty());
+            }
+        }),
+        case("a picked gateway is the one that is changed and restored", || {
+            let (clinic, work) = with_work();
+            let launcher = clinic.launcher();
+            let finished = clinic.succeeds(&["install", "--profile", "work", "--dry-run"]);
+            let openclaw = clinic.openclaw.bin.join("openclaw");
+            assert_eq!(finished.stdout, format!("{} --profile work config set {KEY} {launcher}\n", openclaw.display()));
+            clinic.succeeds(&["install", "--profile", "work"]);
+            assert_eq!(clinic.calls(), [format!("--profile work config set {KEY} {launcher}")]);
+            assert_eq!(command_in(&work), json!(launcher));
+            assert!(!clinic.config().exists());
+            clinic.succeeds(&["uninstall", "--profile", "work"]);
+            assert_eq!(clinic.calls(), ["--profile work config unset plugins"]);
+            // The default one by its directory.
+            let state = clinic.openclaw.state.display().to_string();
+            clinic.succeeds(&["install", "--state-dir", &state]);
+            assert_eq!(clinic.calls(), [format!("config set {KEY} {launcher}")]);
+            assert_eq!(clinic.app_server()["command"], json!(launcher));
+        }),
+        case("a state directory elsewhere is in the command, so that it works in another shell", || {
+            let clinic = Clinic::new(Release::April);
+            let state = clinic.person.root().join("a state");
+            fs::create_dir(&state).unwrap();
+            let mut dry_run = clinic.command(&["install", "--dry-run"]);
+            let finished = run(dry_run.env("OPENCLAW_STATE_DIR", &state));
+            let beginning = format!("OPENCLAW_STATE_DIR='{}' {}", state.display(), clinic.openclaw.bin.display());
+            assert!(finished.stdout.starts_with(&beginning), "{finished:?}");
+            clinic.succeeds(&["install", "--state-dir", state.to_str().unwrap()]);
+            assert_eq!(command_in(&state.join("openclaw.json")), json!(clinic.launcher()));
+            assert!(!clinic.config().exists());
+        }),
+        case("`OPENCLAW_PROFILE` alone picks nothing, because OpenClaw goes by `--profile`", || {
+            let clinic = Clinic::new(Release::April);
+            let finished = run(clinic.command(&["install"]).env("OPENCLAW_PROFILE", "work"));
+            assert_eq!(finished.code, Some(1), "{finished:?}");
+            assert!(finished.stderr.contains("run `codex-home install --profile work`"), "{}", finished.stderr);
+            let finished = run(clinic.command(&["install"]).env("OPENCLAW_PROFILE", "default"));
+            assert_eq!(finished.code, Some(0), "{finished:?}");
+        }),
+        case("an unknown version of OpenClaw is no permission", || {
+            let clinic = Clinic::new(Release::April);
+            lay_package(&clinic.openclaw.package, "workspace");
+            clinic.lay_command("");
+            let finished = clinic.run(&["install"]);
+            assert_eq!(finished.code, Some(1), "{finished:?}");
+            assert!(finished.stderr.contains("version of OpenClaw is not known"), "{}", finished.stderr);
+            assert!(clinic.calls().is_empty() && !clinic.receipt().exists());
+            clinic.succeeds(&["install", "--force"]);
+        }),
+        // https://github.com/openclaw/nix-openclaw/issues/50
+        case("a configuration that is a symlink is not replaced by a file", || {
+            let clinic = Clinic::new(Release::April);
+            let store = clinic.person.root().join("store.json");
+            fs::write(&store, "{}").unwrap();
+            symlink(&store, clinic.config()).unwrap();
+            for args in [&["install"][..], &["install", "--dry-run"]] {
+                let finished = clinic.run(args);
+                assert_eq!(finished.code, Some(1), "{finished:?}");
+                let said = format!("is a symlink to `{}`", store.display());
+                assert!(finished.stderr.contains(&said) && finished.stderr.contains("--force"), "{}", finished.stderr);
+            }
+            assert!(clinic.calls().is_empty() && clinic.config().is_symlink());
+        }),
+        case("an OpenClaw that starts no codex gets no launcher", || {
+            let clinic = Clinic::new(Release::April);
+            for (config, words) in [
+                (json!({"enabled": false}), "its codex plugin is off"),
+                (
+                    json!({"config": {"appServer": {"transport": "websocket", "url": "ws://x"}}}),
+                    "it connects to `ws://x`",
+                ),
+            ] {
+                clinic.openclaw.configure(&json!({"plugins": {"entries": {"codex": config}}}).to_string());
+                let finished = clinic.run(&["install"]);
+                assert_eq!(finished.code, Some(1), "{finished:?}");
+                assert!(finished.stderr.contains(words), "{}", finished.stderr);
+            }
+            assert!(clinic.calls().is_empty());
+        }),
+        case("a launcher by a variable, an include or the gateway's environment is already installed", || {
+            let clinic = Clinic::new(Release::April);
+            let launcher = clinic.launcher();
+            let already = |config: &str| {
+                clinic.openclaw.configure(config);
+                let finished = clinic.succeeds(&["install"]);
+                assert!(finished.stdout.starts_with("already installed: "), "{finished:?}");
+                assert!(clinic.calls().is_empty());
+            };
+            clinic.person.link(&clinic.person.launcher(), &clinic.person.home().join("bin/codex-home-shim"));
+            let app_server =
+                |command: &str| json!({"entries": {"codex": {"config": {"appServer": {"command": command}}}}});
+            already(&json!({"plugins": app_server("${HOME}/bin/codex-home-shim")}).to_string());
+            fs::write(clinic.openclaw.state.join("plugins.json5"), app_server(&launcher).to_string()).unwrap();
+            already("{ plugins: { $include: './plugins.json5' } }");
+            let unit = clinic.person.home().join(".config/systemd/user/openclaw-gateway.service");
+            fs::create_dir_all(unit.parent().unwrap()).unwrap();
+            let text = format!(
+                "[Service]\nExecStart=openclaw gateway\nEnvironment=OPENCLAW_CODEX_APP_SERVER_BIN={launcher}\n"
+            );
+            fs::write(unit, text).unwrap();
+            already("{}");
+        }),
+    ]
+}
