@@ -506,7 +506,7 @@ fn paths() -> Vec<Case> {
 /// The releases that are run: each with the day whose dependencies it gets, and what it says about a restart.
 const REAL: [(&str, &str, &str); 3] = [
     ("2026.4.21", "2026-05-01", "restart the gateway: run `openclaw gateway restart`"),
-    ("2026.5.12", "2026-06-01", "restart the gateway: run `openclaw gateway restart`"),
+    ("2026.5.12", "2026-08-26", "restart the gateway: run `openclaw gateway restart`"),
     ("2026.9.6", "", "the gateway applies it without a restart"),
 ];
 
