@@ -173,7 +173,7 @@ pub struct Host<'a> {
     pub profile: Option<&'a str>,
     /// Whether `OPENCLAW_SERVICE_MARKER` or `OPENCLAW_SERVICE_KIND` is set: OpenClaw's service started the host.
     pub service: bool,
-    /// `PATH`; `None` also if it is longer than [`PATH_LIMIT`] or not UTF-8, because a part of it would be another PATH.
+    /// `PATH`; `None` also if it is longer than 4 KiB or not UTF-8, because a part of it would be another PATH.
     pub path: Option<&'a str>,
 }
 
