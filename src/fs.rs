@@ -3,6 +3,8 @@
 //! The library's only reader of the disk. Opens with `O_NONBLOCK`, so that a FIFO or a device does not hang a start, and asks
 //! the open file what it is. Changes nothing.
 
+mod program;
+
 use std::fs::File as StdFile;
 use std::io::Read as _;
 use std::os::fd::{AsFd, OwnedFd};
@@ -13,6 +15,8 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 use nix::unistd::{AccessFlags, faccessat};
+
+pub use program::{Probe, is_executable, is_program, probe, program};
 
 /// What identifies a file or directory while it exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -361,87 +365,6 @@ pub(crate) fn path_of(fd: impl AsFd) -> Option<PathBuf> {
     let mut path = PathBuf::new();
     nix::fcntl::fcntl(fd, nix::fcntl::FcntlArg::F_GETPATH(&mut path)).ok()?;
     Some(path)
-}
-
-/// How much of a script is read, in bytes.
-const SCRIPT_LIMIT: u64 = 64 << 10;
-/// How much of any other program is read, in bytes.
-const HEAD: usize = 4096;
-
-/// A regular file that may be a program, with how it begins.
-#[derive(Debug)]
-pub struct Probe {
-    /// Owner, mode and identity.
-    pub stat: Stat,
-    /// Its path without any symlink in it.
-    pub real_path: PathBuf,
-    /// Its beginning, or the whole of a script; empty if it cannot be read, which executing does not need.
-    pub head: Vec<u8>,
-    /// Whether it could be read.
-    pub was_read: bool,
-    /// The open file.
-    _file: Option<StdFile>,
-}
-
-/// Looks at the file at `path`, symlinks followed.
-///
-/// # Errors
-/// [`ReadError`]; [`ReadError::WrongKind`] if it is not a regular file.
-pub fn probe(path: &Path) -> Result<Probe, ReadError> {
-    let (fd, known) = match open_canonical(path, FILE_FLAGS) {
-        Ok(opened) => opened,
-        Err(Errno::ENXIO | Errno::EOPNOTSUPP) => return Err(ReadError::WrongKind),
-        Err(Errno::EACCES) => {
-            let real_path = canonicalize(path).unwrap_or_else(|| path.to_owned());
-            return Ok(Probe {
-                stat: regular(&retry(|| fstatat(AT_FDCWD, path, AtFlags::empty()))?)?,
-                real_path,
-                head: Vec::new(),
-                was_read: false,
-                _file: None,
-            });
-        }
-        Err(errno) => return Err(errno.into()),
-    };
-    let stat = regular(&retry(|| fstat(&fd))?)?;
-    let real_path = known.or_else(|| path_of(&fd)).or_else(|| canonicalize(path)).unwrap_or_else(|| path.to_owned());
-    let mut file = StdFile::from(fd);
-    let mut head = vec![0; HEAD];
-    let read = retry(|| file.read(&mut head).map_err(|error| errno(&error))).map_err(ReadError::Transient)?;
-    head.truncate(read);
-    if head.starts_with(b"#!") && read == HEAD {
-        let rest = (&file).take(SCRIPT_LIMIT).read_to_end(&mut head);
-        rest.map_err(|error| ReadError::Transient(errno(&error)))?;
-    }
-    Ok(Probe { stat, real_path, head, was_read: true, _file: Some(file) })
-}
-
-fn regular(stat: &FileStat) -> Result<Stat, ReadError> {
-    if is_kind(stat, SFlag::S_IFREG) { Ok(Stat::from(stat)) } else { Err(ReadError::WrongKind) }
-}
-
-/// Returns whether this user may execute the file: its mode does not tell on a file system that is mounted `noexec`.
-#[must_use]
-pub fn is_executable(path: &Path, stat: &Stat) -> bool {
-    stat.mode & 0o111 != 0 && retry(|| faccessat(AT_FDCWD, path, AccessFlags::X_OK, AtFlags::empty())).is_ok()
-}
-
-/// Returns whether a regular file that this user may execute is at `path`.
-///
-/// # Errors
-/// If that could not be found out.
-pub fn program(path: &Path) -> Result<bool, Errno> {
-    match retry(|| fstatat(AT_FDCWD, path, AtFlags::empty())).map_err(ReadError::from) {
-        Ok(stat) => Ok(is_kind(&stat, SFlag::S_IFREG) && is_executable(path, &Stat::from(&stat))),
-        Err(ReadError::Absent) => Ok(false),
-        Err(error) => Err(error.errno()),
-    }
-}
-
-/// Returns whether this user may execute the regular file at `path`.
-#[must_use]
-pub fn is_program(path: &Path) -> bool {
-    program(path) == Ok(true)
 }
 
 /// Returns the entries of a directory, at most `limit`.
