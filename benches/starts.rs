@@ -158,7 +158,9 @@ impl Bench {
         // Under a service's PATH, with every place of an installer missing but the last.
         let at = self.person(|person| {
             person.log_in(ACCOUNT);
-            place(&codex, &person.home().join("Applications/Codex (Beta).app/Contents/Resources/codex"));
+            let last = person.home().join("Applications/Codex (Beta).app/Contents/Resources/codex");
+            fs::create_dir_all(last.parent().unwrap()).unwrap();
+            place(&codex, &last);
         });
         self.launch("redirect", "launcher, redirect, codex in the last of all places", at, &launcher, &codex);
         self.last().env[1].1 = "/usr/bin:/bin".into();
