@@ -21,6 +21,7 @@ use crate::fs::{self, FileId, Probe, ReadError};
 use crate::invocation::Invocation;
 use crate::settings::{Key, Settings, Source};
 
+pub(crate) use program::is_script;
 pub use skipped::{Skipped, Unfit};
 
 /// The codex to start.
@@ -91,6 +92,8 @@ pub fn find(invocation: &Invocation, settings: &Settings) -> Result<Codex, Failu
         }
     }
     skipped.retain(|one| one.unfit != Unfit::Ourselves && one.unfit != Unfit::NotAFile);
+    // A directory that is closed to this user may hold no codex at all.
+    skipped.sort_by_key(|one| !one.unfit.would_be_started());
     Err(Failure::CodexNotFound { searched: directories, skipped, settings_file: settings.file.clone() })
 }
 

@@ -13,7 +13,7 @@ use std::process::Command;
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal};
 
-use crate::codex::Codex;
+use crate::codex::{self, Codex};
 use crate::failure::Failure;
 use crate::fs;
 use crate::invocation::Invocation;
@@ -45,8 +45,8 @@ pub fn exec(codex: &Codex, home: Option<&Path>, invocation: &Invocation) -> Resu
         command.exec()
     };
     let mut error = execute(program(&codex.path));
-    // A script without `#!`: musl does not do this by itself.
-    if error.raw_os_error() == Some(Errno::ENOEXEC as i32) {
+    // A script without `#!`: musl does not do this by itself. The bytes of a damaged program are no script.
+    if error.raw_os_error() == Some(Errno::ENOEXEC as i32) && codex::is_script(&codex.path) {
         let mut shell = program("/bin/sh");
         shell.arg(&codex.path);
         error = execute(shell);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::locations::{VERSIONS, expand};
 use super::npm::{Entry, SCRIPT};
 use super::{Unfit, script};
-use crate::fs;
+use crate::fs::{self, ReadError};
 use crate::invocation::Invocation;
 
 /// Returns npm's script behind a shim, if that needs no choice. `hit` is the shim, `real` the same without symlinks, `head` how it
@@ -36,11 +36,11 @@ fn mise(root: &Path, invocation: &Invocation) -> Result<Option<Entry>, Unfit> {
     let installs = root.join("installs");
     let is_codex = |tool: &PathBuf| tool.file_name().is_some_and(|name| name.to_string_lossy().contains("codex"));
     // Of another origin than npm's: not ours to look for.
-    if fs::list(&installs, VERSIONS).iter().any(|tool| is_codex(tool) && !tool.ends_with(OF_NPM)) {
+    if listed(&installs)?.iter().any(|tool| is_codex(tool) && !tool.ends_with(OF_NPM)) {
         return Ok(None);
     }
-    let tools = [OF_NPM, "node"].map(|tool| fs::list(&installs.join(tool), VERSIONS));
-    only("mise", &tools.concat(), || {
+    let versions = [listed(&installs.join(OF_NPM))?, listed(&installs.join("node"))?].concat();
+    only("mise", &versions, || {
         let places = ["$XDG_CONFIG_HOME/mise", "~/.mise.toml", "~/mise.toml", "~/.tool-versions", "/etc/mise"];
         let home = invocation.person_home();
         let mut places = places.iter().filter_map(|place| expand(place, invocation, home.as_deref()));
@@ -55,7 +55,7 @@ fn mise(root: &Path, invocation: &Invocation) -> Result<Option<Entry>, Unfit> {
 fn of_script(root: &Path, text: &str, invocation: &Invocation) -> Result<Option<Entry>, Unfit> {
     let Some(manager) = script::manager(text) else { return Ok(None) };
     if script::name_of(&manager) == "nodenv" {
-        return only("nodenv", &fs::list(&root.join("versions"), VERSIONS), || {
+        return only("nodenv", &listed(&root.join("versions"))?, || {
             invocation.is_not_blank("NODENV_VERSION") || !fs::is_absent(&root.join("version"))
         });
     }
@@ -76,6 +76,18 @@ fn of_script(root: &Path, text: &str, invocation: &Invocation) -> Result<Option<
     })
 }
 
+/// Returns the entries of a directory; none if it is not there.
+///
+/// # Errors
+/// [`Unfit::NotRead`]: what could not be listed may hold codex.
+fn listed(directory: &Path) -> Result<Vec<PathBuf>, Unfit> {
+    match fs::entries(directory, VERSIONS) {
+        Ok(entries) => Ok(entries),
+        Err(ReadError::Absent) => Ok(Vec::new()),
+        Err(error) => Err(Unfit::NotRead(error.errno())),
+    }
+}
+
 /// Returns npm's script in the one of these versions of node that has it.
 fn only(
     manager: &'static str,
@@ -84,7 +96,14 @@ fn only(
 ) -> Result<Option<Entry>, Unfit> {
     let modules = ["lib/node_modules", ".npm/lib/node_modules"];
     let scripts = versions.iter().flat_map(|version| modules.map(|modules| version.join(modules).join(SCRIPT)));
-    let mut found: Vec<Entry> = scripts.filter_map(Entry::of).collect();
+    let mut found: Vec<Entry> = Vec::new();
+    for script in scripts {
+        match fs::stat(&script) {
+            Ok(_) => found.extend(Entry::of(script)),
+            Err(ReadError::Absent) => {}
+            Err(error) => return Err(Unfit::NotRead(error.errno())),
+        }
+    }
     // mise has several names for one version.
     found.sort_by(|a, b| a.package.cmp(&b.package));
     found.dedup_by(|a, b| a.package == b.package);

@@ -85,6 +85,7 @@ fn check_package(path: &Path) -> Result<(), Unfit> {
 pub(super) fn native(entry: &Entry, invocation: &Invocation, is_chosen: bool) -> Result<Codex, Unfit> {
     let package = &entry.package;
     let triple = invocation.platform.triple;
+    let mut unfit = Unfit::NoNative;
     for root in roots(entry, invocation) {
         let is_own = root == *package;
         // From 0.136 on, and up to 0.128.
@@ -94,7 +95,12 @@ pub(super) fn native(entry: &Entry, invocation: &Invocation, is_chosen: bool) ->
                 Ok(probe) => probe,
                 Err(ReadError::Absent) => continue,
                 Err(ReadError::WrongKind | ReadError::TooLarge) => return Err(Unfit::NotAFile),
-                Err(ReadError::Transient(errno) | ReadError::Denied(errno)) => return Err(Unfit::NotRead(errno)),
+                Err(ReadError::Transient(errno)) => return Err(Unfit::NotRead(errno)),
+                // node looks further on, and so may be right; but that nothing is there was not seen.
+                Err(ReadError::Denied(errno)) => {
+                    unfit = Unfit::NotRead(errno);
+                    continue;
+                }
             };
             if !is_chosen && !probe.stat.is_owned_by(invocation.uid) {
                 return Err(Unfit::NotOwned);
@@ -114,7 +120,7 @@ pub(super) fn native(entry: &Entry, invocation: &Invocation, is_chosen: bool) ->
             break;
         }
     }
-    Err(Unfit::NoNative)
+    Err(unfit)
 }
 
 /// Returns where node looks for this platform's package, then the script's own package, in which it lay once: the `node_modules` of

@@ -1,7 +1,9 @@
 //! Whether the system can start a file, by how the file begins.
 
+use std::path::Path;
+
 use super::Unfit;
-use crate::fs::Probe;
+use crate::fs::{self, Probe};
 use crate::platform::Programs;
 
 /// Mach-O for one processor, for several, and for 32 bits.
@@ -31,6 +33,11 @@ pub(super) fn check(probe: &Probe, programs: &Programs) -> Result<(), Unfit> {
     } else {
         Err(Unfit::NotAProgram)
     }
+}
+
+/// Returns whether the file at `path` was seen to be text, so that a shell may run it.
+pub(crate) fn is_script(path: &Path) -> bool {
+    fs::probe(path).is_ok_and(|probe| is_text(&probe.head))
 }
 
 /// Returns whether a file may be a script: without `#!`, a shell and `execvp` have `/bin/sh` run it.

@@ -138,6 +138,7 @@ may write codex, in `~/.codex`: what it writes at any start: databases (`*.sqlit
         }),
         case("verify: neither a token nor an e-mail address of codex's is printed", || {
             let proof = Proof::new(Release::April);
+            // Synthetic: no algorithm, a made-up subject, and the word `signature`.
             let token = "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxMjM0NTY3ODkwIn0.c2lnbmF0dXJl";
             let mut script = json!({"refuses": "initialize"});
             script["says"] = json!(format!("\u{1b}[31mno {token} {KEY} a.person@example.org\n"));

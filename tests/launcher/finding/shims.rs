@@ -50,6 +50,27 @@ pub fn cases() -> Vec<Case> {
                 assert!(ended.code == Some(0) && ended.stderr.contains(&why), "{ended:?}");
             }
         }),
+        case("a manager's directory that cannot be looked at is not said to hold no codex", || {
+            let person = Fixture::new();
+            let mise = person.home().join(".local/share/mise");
+            let program = person.place_codex(&person.root().join("mise"));
+            person.link(&program, &mise.join("shims/codex"));
+            person.link(Path::new("installs"), &mise.join("installs"));
+            let path = joined(&[&mise.join("shims"), &person.root().join("bin")]);
+            let ended = run(&mut on_path(&person, path).command);
+            assert!(ended.code == Some(0) && ended.stderr.contains("it could not be looked at"), "{ended:?}");
+        }),
+        case("a closed directory on PATH does not hide why the codex behind it cannot start", || {
+            let mut person = Fixture::new();
+            let broken = person.write_program(&person.home().join("broken/codex"), "#!/no/such/interpreter\n");
+            let closed = person.root().join("closed");
+            fs::create_dir(&closed).unwrap();
+            person.chmod(&closed, 0);
+            person.become_unprivileged();
+            let path = joined(&[&closed, broken.parent().unwrap()]);
+            let ended = run(&mut person.start(&["exec", "hi"]).path(path).behind("exec \"$@\"").command);
+            assert!(ended.code == Some(126) && ended.stderr.contains("skipped `~/broken/codex`"), "{ended:?}");
+        }),
         case("a script of the person's own is not taken for a shim", || {
             let person = Fixture::new();
             prefix(&person, &person.root().join("npm"), "0.169.0");
