@@ -182,6 +182,12 @@ may write codex, in `~/.codex`: what it writes at any start: databases (`*.sqlit
             let mut verify = proof.verify(&["--json"], &chatgpt());
             verify.env("CODEX_HOME_SHIM_CODEX", "/nowhere/codex");
             assert_eq!(ask_json(&proof.person, &mut verify).0, 127);
+            // A command stays one that can be pasted.
+            let script = ".npm-global/lib/node_modules/@openai/codex/bin/codex.js";
+            let hollow = proof.person.write_program(&proof.person.home().join(script), "#!/usr/bin/env node\n");
+            let mut verify = proof.verify(&["--json"], &chatgpt());
+            let (code, said) = ask_json(&proof.person, verify.env("CODEX_HOME_SHIM_CODEX", hollow));
+            assert!(code == 126 && said["error"].as_str().unwrap().contains(" @openai/codex@latest`"), "{said:#}");
         }),
         case("verify --turn: a question that is not answered is a failure", || {
             let proof = Proof::new(Release::April);

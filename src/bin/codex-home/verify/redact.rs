@@ -3,6 +3,8 @@
 use anstream::adapter::strip_str;
 use codex_home::display::plain_text;
 
+/// What looks like an e-mail address in the command that installs codex, `npm i -g @openai/codex@latest`.
+const IN_COMMAND: &str = "codex@latest";
 /// The longest text of another program that is shown, in characters.
 const LONGEST: usize = 400;
 
@@ -16,7 +18,11 @@ pub fn shown(text: &str) -> String {
         let word = rest.split(|c: char| !is_of_word(c)).next().unwrap_or_default();
         let length = if word.is_empty() { c.len_utf8() } else { word.len() };
         let (word, after) = rest.split_at(length);
-        safe.push_str(&if is_secret(word) { "…".to_owned() } else { masked(word) });
+        safe.push_str(&match word {
+            IN_COMMAND => word.to_owned(),
+            word if is_secret(word) => "…".to_owned(),
+            word => masked(word),
+        });
         rest = after;
     }
     let safe = plain_text(safe.trim());
