@@ -39,7 +39,7 @@ use std::process::{Command, ExitCode};
 
 use serde_json::Value;
 use snapbox::{Assert, IntoData, Redactions};
-use support::{Case, Finished, Fixture, assert_same, fixture, harness, run, snapshot, stand_in};
+use support::{Finished, Fixture, assert_same, fixture, harness, run, snapshot, stand_in};
 
 /// `codex-home` with a codex on PATH, and UTC.
 fn codex_home(person: &Fixture, args: &[&str]) -> Command {
@@ -94,23 +94,23 @@ fn main() -> ExitCode {
     if let Some(code) = openclaw_stand_in::act().or_else(stand_in::act) {
         return code;
     }
-    let cases: [Vec<Case>; 14] = [
-        inspect::cases(),
-        explain::cases(),
-        log::cases(),
-        config::cases(),
-        config_edit::cases(),
-        cli::cases(),
-        completions::cases(),
-        report::cases(),
-        screens::cases(),
-        doctor::cases(),
-        advice::cases(),
-        install::cases(),
-        man::cases(),
-        verify::cases(),
+    let cases = [
+        ("inspect", inspect::cases()),
+        ("explain", explain::cases()),
+        ("log", log::cases()),
+        ("config", config::cases()),
+        ("config_edit", config_edit::cases()),
+        ("cli", cli::cases()),
+        ("completions", completions::cases()),
+        ("report", report::cases()),
+        ("screens", screens::cases()),
+        ("doctor", doctor::cases()),
+        ("advice", advice::cases()),
+        ("install", install::cases()),
+        ("man", man::cases()),
+        ("verify", verify::cases()),
     ];
-    let code = harness::main(cases.into_iter().flatten());
+    let code = harness::main(cases);
     fixture::remove_programs();
     code
 }

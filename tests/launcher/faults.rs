@@ -119,12 +119,12 @@ pub fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for layout in LAYOUTS {
         let name = format!("{}, killed at any call, leaves whole files, and the next start logs in", layout.name);
-        cases.push(case(name, move || killed(layout)));
+        cases.push(case(name, move || killed(layout)).can_be_deeper());
     }
     // With one failing call a bridge of another account was once redirected to the person's.
     for layout in LAYOUTS.into_iter().chain([&OBSTACLE]) {
         let name = format!("{}: no failing call makes codex run where it must not", layout.name);
-        cases.push(case(name, move || refused(layout)));
+        cases.push(case(name, move || refused(layout)).can_be_deeper());
     }
     cases.push(
         case("a layer of /etc/codex that cannot be read permits no redirect", unread_layers)

@@ -39,25 +39,21 @@ fn main() -> ExitCode {
     if let Some(code) = crowds::act().or_else(finding::act).or_else(stand_in::act) {
         return code;
     }
-    let code = harness::main(
-        [
-            decisions::cases(),
-            certain::cases(),
-            passthrough::cases(),
-            surroundings::cases(),
-            recursion::cases(),
-            journal::cases(),
-            refusal::cases(),
-            settings::cases(),
-            finding::cases(),
-            field::cases(),
-            cost::cases(),
-            faults::cases(),
-            crowds::cases(),
-        ]
-        .into_iter()
-        .flatten(),
-    );
+    let code = harness::main([
+        ("decisions", decisions::cases()),
+        ("certain", certain::cases()),
+        ("passthrough", passthrough::cases()),
+        ("surroundings", surroundings::cases()),
+        ("recursion", recursion::cases()),
+        ("journal", journal::cases()),
+        ("refusal", refusal::cases()),
+        ("settings", settings::cases()),
+        ("finding", finding::cases()),
+        ("field", field::cases()),
+        ("cost", cost::cases()),
+        ("faults", faults::cases()),
+        ("crowds", crowds::cases()),
+    ]);
     fixture::remove_programs();
     code
 }

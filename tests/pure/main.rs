@@ -49,18 +49,18 @@ fn main() -> ExitCode {
         return code;
     }
     let cases = [
-        decide::cases(),
-        judge::cases(),
-        config::cases(),
-        request::cases(),
-        settings::cases(),
-        repair::cases(),
-        messages::cases(),
-        display::cases(),
-        platform::cases(),
-        parsers::cases(),
+        ("decide", decide::cases()),
+        ("judge", judge::cases()),
+        ("config", config::cases()),
+        ("request", request::cases()),
+        ("settings", settings::cases()),
+        ("repair", repair::cases()),
+        ("messages", messages::cases()),
+        ("display", display::cases()),
+        ("platform", platform::cases()),
+        ("parsers", parsers::cases()),
     ];
-    let code = harness::main(cases.into_iter().flatten());
+    let code = harness::main(cases);
     fixture::remove_programs();
     code
 }

@@ -103,7 +103,7 @@ fn spoiled(rng: &mut Rng, corpus: &[Vec<u8>]) -> Vec<u8> {
 
 fn fuzz(target: &Target) {
     let seed = number("CODEX_HOME_SHIM_SEED").unwrap_or_else(|| fastrand::u64(..1 << 32));
-    let runs = number("CODEX_HOME_SHIM_FUZZ_RUNS").unwrap_or(if harness::is_deep() { 20_000 } else { 300 });
+    let runs = number("CODEX_HOME_SHIM_FUZZ_RUNS").unwrap_or(if harness::is_deep() { 5_000 } else { 300 });
     let corpus = (target.corpus)();
     if let Some(directory) = std::env::var_os("CODEX_HOME_SHIM_FUZZ_CORPUS") {
         let directory = Path::new(&directory).join(target.name);
@@ -132,7 +132,7 @@ where
 {
     case(name, move || {
         let asked = number("PROPTEST_CASES").and_then(|cases| u32::try_from(cases).ok());
-        let cases = asked.unwrap_or(if harness::is_deep() { cases * 20 } else { cases });
+        let cases = asked.unwrap_or(if harness::is_deep() { cases * 10 } else { cases });
         let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
         runner
             .run(&strategy(), |value| {
@@ -245,7 +245,7 @@ pub fn cases() -> Vec<Case> {
         ),
     ];
     let size = case("hostile files of 256 KiB are read in linear time", linear);
-    fuzzed.chain(drawn).chain([size]).collect()
+    fuzzed.chain(drawn).map(Case::can_be_deeper).chain([size]).collect()
 }
 
 fn is_repaired(bridge: Vec<u8>) {

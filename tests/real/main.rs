@@ -42,16 +42,16 @@ fn main() -> ExitCode {
         return code;
     }
     let cases = [
-        turns::cases(),
-        logins::cases(),
-        conformance::cases(),
-        places::cases(),
-        examples::cases(),
-        hosts::cases(),
-        openclaw::cases(),
-        verify::cases(),
+        ("turns", turns::cases()),
+        ("logins", logins::cases()),
+        ("conformance", conformance::cases()),
+        ("places", places::cases()),
+        ("examples", examples::cases()),
+        ("hosts", hosts::cases()),
+        ("openclaw", openclaw::cases()),
+        ("verify", verify::cases()),
     ];
-    let code = harness::main(cases.into_iter().flatten());
+    let code = harness::main(cases);
     fixture::remove_programs();
     code
 }

@@ -1,4 +1,5 @@
-//! The one harness: named cases, each with what it needs. A case whose needs are not met is listed as ignored, with the reason.
+//! The one harness: named cases of a module, each with what it needs. A case whose needs are not met is listed as ignored, with
+//! the reason.
 
 use std::env;
 use std::path::Path;
@@ -10,13 +11,24 @@ use nix::unistd::geteuid;
 
 use super::{npm, strace, versions};
 
-/// The variable that asks for the deep checks; `.ci/run` sets it to `1`. Then a missing program is a failure.
-pub const DEEP: &str = "CODEX_HOME_SHIM_DEEP";
+/// Which cases were asked for, by libtest's own options.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    /// What takes minutes at most.
+    Quick,
+    /// `--ignored`: the deep checks, and those that can be deeper.
+    Deep,
+    /// `--include-ignored`: everything.
+    All,
+}
+
+static ASKED: OnceLock<Asked> = OnceLock::new();
 
 /// One case: a sentence, what it needs, and what shows that it holds.
 pub struct Case {
     name: String,
     needs: Vec<Need>,
+    can_be_deeper: bool,
     run: Box<dyn FnOnce() + Send>,
 }
 
@@ -49,7 +61,7 @@ pub enum Need {
 
 /// Makes a case that needs nothing.
 pub fn case(name: impl Into<String>, run: impl FnOnce() + Send + 'static) -> Case {
-    Case { name: name.into(), needs: Vec::new(), run: Box::new(run) }
+    Case { name: name.into(), needs: Vec::new(), can_be_deeper: false, run: Box::new(run) }
 }
 
 impl Case {
@@ -64,31 +76,52 @@ impl Case {
         self.needs.push(need);
         self
     }
+
+    /// A quick case that tries more if [`is_deep`].
+    pub fn can_be_deeper(mut self) -> Case {
+        self.can_be_deeper = true;
+        self
+    }
+
+    fn is_of(&self, asked: Asked) -> bool {
+        asked != Asked::Deep || self.can_be_deeper || self.needs.contains(&Need::Deep)
+    }
 }
 
-/// Runs the cases under libtest's command line.
-pub fn main(cases: impl IntoIterator<Item = Case>) -> ExitCode {
-    let trials = cases.into_iter().map(|case| {
-        let Case { name, needs, run } = case;
-        Trial::ignorable_test(name, move || match unmet(&needs) {
-            None => {
-                run();
-                Ok(Completion::Completed)
-            }
-            // On a machine that was asked for everything a missing program is a failure; only root can lay out some cases.
-            Some(reason) if is_deep() && geteuid().is_root() => Err(Failed::from(reason)),
-            Some(reason) => Ok(Completion::ignored_with(reason)),
-        })
-    });
+/// Runs the cases of these modules under libtest's command line. `'[faults]'` filters for the module `faults`.
+///
+/// In a deep run as root a need that is not met is a failure: there everything can be laid out.
+pub fn main(modules: impl IntoIterator<Item = (&'static str, Vec<Case>)>) -> ExitCode {
     let mut arguments = Arguments::from_args();
+    let asked = *ASKED.get_or_init(|| match &arguments {
+        Arguments { include_ignored: true, .. } => Asked::All,
+        Arguments { ignored: true, .. } => Asked::Deep,
+        _ => Asked::Quick,
+    });
+    // A case knows only when it runs whether it is ignored, and why.
+    (arguments.ignored, arguments.include_ignored) = (false, false);
     // Starts and hosts wait more than they compute.
     arguments.test_threads.get_or_insert(8);
+    let trials = modules.into_iter().flat_map(|(module, cases)| {
+        let cases = cases.into_iter().filter(move |case| case.is_of(asked));
+        cases.map(move |Case { name, needs, run, .. }| {
+            let run = move || match unmet(&needs) {
+                None => {
+                    run();
+                    Ok(Completion::Completed)
+                }
+                Some(reason) if is_deep() && geteuid().is_root() => Err(Failed::from(reason)),
+                Some(reason) => Ok(Completion::ignored_with(reason)),
+            };
+            Trial::ignorable_test(name, run).with_kind(module)
+        })
+    });
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }
 
 /// Whether the deep checks were asked for.
 pub fn is_deep() -> bool {
-    env::var_os(DEEP).is_some_and(|value| !value.is_empty())
+    ASKED.get().is_some_and(|asked| *asked != Asked::Quick)
 }
 
 /// Why the first need that is not met is not.
@@ -103,7 +136,7 @@ impl Need {
         static MOUNTS: OnceLock<Result<(), String>> = OnceLock::new();
         match self {
             Self::Deep if is_deep() => Ok(()),
-            Self::Deep => Err(format!("a deep check: set {DEEP}=1")),
+            Self::Deep => Err("a deep check: pass `--ignored`".to_owned()),
             Self::Root if geteuid().is_root() => Ok(()),
             Self::Root => Err("needs root".to_owned()),
             Self::Setuid => honours_setuid(),
