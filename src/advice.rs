@@ -1,4 +1,4 @@
-//! What to do about a refusal: the first advice that helps, found by applying it to a copy of what was observed and deciding again.
+//! What to do about a refusal: the first advice that helps. Each is applied to a copy of what was observed, and decided again.
 //!
 //! Pure. Advice that would not help is not given.
 
@@ -18,13 +18,13 @@ use crate::settings::{FILE_VARIABLE, Key, Settings, Source, Strategy};
 /// The command that logs OpenClaw 2026.4 in again.
 pub const OPENCLAW_LOGIN: &str = "openclaw models auth login --provider openai-codex";
 
-/// The advice if no personal home is known: then no place for a settings file is known either.
+/// The advice if no personal home is known. Then no place for a settings file is known either.
 pub const NAME_PERSONAL_HOME: &str = "set `CODEX_HOME_SHIM_PERSONAL_HOME` to the home you log in with";
 
 /// One thing that a person can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Advice {
-    /// Try again: what could not be read may be read the next time.
+    /// Try again, because a file that could not be read may be readable the next time.
     TryAgain,
     /// Correct the system-wide files.
     CorrectLayer,
@@ -34,13 +34,13 @@ enum Advice {
     NamePersonalHome,
     /// Let the strategy redirect and repair.
     AllowAll,
-    /// Say that the bot is one's own.
+    /// Declare the bot your own.
     TrustBot,
-    /// Take the home's files over from another user.
+    /// Change the owner of the home's files to this user.
     TakeOwnership,
-    /// Forbid other users to write.
+    /// Deny other users the right to write.
     CloseToOthers,
-    /// Allow oneself to read and write the home.
+    /// Give yourself the right to read and write the home.
     AllowOneself,
     /// Correct the home's `config.toml`.
     CorrectConfig,
@@ -50,7 +50,7 @@ enum Advice {
     LogIn,
     /// Log in with another account than the one that is logged in.
     ReplaceLogin,
-    /// Allow oneself to read and write the bridge.
+    /// Give yourself the right to read and write the bridge.
     OpenBridge,
     /// Correct the bridge's `config.toml`.
     CorrectBridgeConfig,
@@ -78,7 +78,7 @@ const ALL: [Advice; 15] = [
 /// Returns the advice about a refusal: one thing to do, or two that help together.
 #[must_use]
 pub(crate) fn for_refusal(observed: &Observed, homes: &NoUsableHome) -> String {
-    // A bridge whose token is past its end is OpenClaw's to renew, whatever else would help for a while.
+    // Only OpenClaw can renew a bridge with an expired token; other advice would help for a while at most.
     let first = (homes.repair.code == ReasonCode::AccessTokenEnds).then_some(Advice::LogOpenClawIn);
     let candidates = || first.into_iter().chain(ALL);
     let helps = |advice: &[Advice]| {
@@ -101,7 +101,7 @@ pub(crate) fn for_refusal(observed: &Observed, homes: &NoUsableHome) -> String {
 }
 
 impl Advice {
-    /// Changes what was observed as following the advice would; returns whether there is anything to change.
+    /// Changes the observation as the advice would change the machine. Returns whether there is anything to change.
     fn apply(self, observed: &mut Observed) -> bool {
         let changed = self.change(observed);
         if let (Some(personal), Some(layers)) = (&mut observed.personal, &observed.layers) {
@@ -144,7 +144,7 @@ impl Advice {
             Self::LogIn | Self::ReplaceLogin => personal.is_some_and(|personal| personal.log_in(owners, uid)),
             Self::MakeReplaceable => personal.is_some_and(|personal| personal.not_renewable.take().is_some()),
             Self::CorrectConfig => personal.is_some_and(Personal::correct_config),
-            // root would take the files away from the user whose home it is.
+            // root would take the files away from the home's owner.
             Self::TakeOwnership if uid == 0 => false,
             Self::TakeOwnership | Self::CloseToOthers | Self::AllowOneself => {
                 personal.is_some_and(|personal| personal.permit(self, owners, uid))
@@ -199,7 +199,7 @@ impl Advice {
     }
 }
 
-/// Returns the advice to set the strategy: in the file, unless a variable wins over it.
+/// Returns the advice to set the strategy: in the file, unless a variable overrides the file.
 fn set_strategy(settings: &Settings, strategy: Strategy) -> String {
     match settings.source(Key::Strategy) {
         Source::Variable => {
@@ -207,7 +207,7 @@ fn set_strategy(settings: &Settings, strategy: Strategy) -> String {
         }
         Source::Default | Source::File => {
             let person_home = settings.person_home.as_deref();
-            // Both systems' usual places; the reader's shell may not have the gateway's variable for another one.
+            // The default places of both systems. The reader's shell may lack the variable that moves them for the gateway.
             let usual = [".config", "Library/Application Support"]
                 .map(|config| person_home.map(|home| home.join(config).join("codex-home-shim").join("config.toml")));
             let file = settings.file.as_ref().filter(|file| !usual.iter().flatten().any(|usual| usual == *file));

@@ -1,7 +1,6 @@
-//! Which codex: the one the settings name, else the first that can start: on PATH, in the settings' `search`, in an installer's place.
+//! Finds codex: the one that the settings name, else the first that can start, on PATH, in `search`, or in an installer's place.
 //!
-//! Reads where a codex may be and nothing else; runs nothing, and looks at nothing after the first hit. `docs/finding-codex.md`
-//! has each installation.
+//! Runs nothing, and looks at nothing after the first hit. `docs/finding-codex.md` has every installation.
 
 pub mod locations;
 mod managers;
@@ -27,7 +26,7 @@ pub use skipped::{Skipped, Unfit};
 /// The codex to start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Codex {
-    /// The file to execute, also its `argv[0]`.
+    /// The file to execute, which is its `argv[0]` too.
     pub path: PathBuf,
     /// Where it was found: `setting`, `path`, `search`, or the id of an installer in [`locations`].
     pub found_by: &'static str,
@@ -46,8 +45,8 @@ impl Codex {
         Self { path, found_by, set: Vec::new(), unset: Vec::new(), skipped: Vec::new(), package: None }
     }
 
-    /// Returns the version as far as it is known without running codex: from a `package.json` of npm, or from the path that
-    /// Homebrew and the standalone installer give it.
+    /// Returns the version if it is known without running codex: from npm's `package.json`, or from the paths of Homebrew and of
+    /// the standalone installer.
     #[must_use]
     pub fn version(&self) -> Option<String> {
         match &self.package {
@@ -56,7 +55,7 @@ impl Codex {
         }
     }
 
-    /// Returns the command that updates it, as far as its path tells who installed it.
+    /// Returns the command that updates it; `None` if its path does not tell who installed it.
     #[must_use]
     pub fn update(&self, person_home: Option<&Path>) -> Option<String> {
         locations::update(self.package.as_deref().unwrap_or(&self.path), person_home)
@@ -66,7 +65,7 @@ impl Codex {
 /// Finds codex.
 ///
 /// # Errors
-/// [`Failure::CodexSetting`] if the settings name one that cannot be started: nothing else is tried.
+/// [`Failure::CodexSetting`] if the settings name one that cannot be started; nothing else is tried then.
 /// [`Failure::CodexNotFound`] if there is none anywhere.
 pub fn find(invocation: &Invocation, settings: &Settings) -> Result<Codex, Failure> {
     let finder = Finder { invocation, settings, ourselves: Ourselves::new(invocation) };
@@ -97,7 +96,7 @@ pub fn find(invocation: &Invocation, settings: &Settings) -> Result<Codex, Failu
     Err(Failure::CodexNotFound { searched: directories, skipped, settings_file: settings.file.clone() })
 }
 
-/// Returns the absolute directories on PATH: a relative or empty entry means another program in every directory.
+/// Returns the absolute directories on PATH. A relative or empty entry would mean another program in every directory.
 fn path_directories(invocation: &Invocation) -> Vec<PathBuf> {
     let path = invocation.var("PATH").unwrap_or_default();
     std::env::split_paths(path).filter(|directory| directory.is_absolute()).collect()
@@ -129,7 +128,7 @@ impl Finder<'_> {
     }
 
     fn fit(&self, path: &Path, probe: &Probe, found_by: &'static str) -> Result<Codex, Unfit> {
-        // What PATH and the settings name is the caller's choice; a place that only we look at must not be another user's.
+        // PATH and the settings are the caller's choice. A place that only we look at must not belong to another user.
         let is_chosen = ["path", "search", "setting"].contains(&found_by) || !self.is_below_home(path);
         if !is_chosen && !probe.stat.is_owned_by(self.invocation.uid) {
             return Err(Unfit::NotOwned);
@@ -175,12 +174,12 @@ impl Finder<'_> {
         Ok(script)
     }
 
-    /// Checks that a script can start what it starts, and that this is not us: a wrapper that starts us and clears the environment
-    /// would never end.
+    /// Checks that a script can start its target, and that the target is not us: a wrapper that starts us and clears the
+    /// environment would never end.
     fn check_script(&self, head: &[u8], is_named: bool) -> Result<(), Unfit> {
         let Some(text) = head.strip_prefix(b"#!") else { return Ok(()) };
         script::check_interpreter(head, self.invocation)?;
-        // The person's own choice may come back to us: the guard ends that, unless the environment is cleared.
+        // The person's own choice may lead back to us. The guard ends that loop, unless the environment is cleared.
         let started_as = self.invocation.program.as_deref().and_then(Path::file_name).unwrap_or_default();
         let matters = !is_named || script::clears_environment(text);
         if matters && script::starts_launcher(text, started_as.as_bytes()) {
@@ -190,7 +189,7 @@ impl Finder<'_> {
     }
 }
 
-/// What we are, to be recognised under another name.
+/// This program's identity, by which it is recognised under another name.
 struct Ourselves {
     path: Option<PathBuf>,
     id: Option<FileId>,
@@ -203,7 +202,7 @@ impl Ourselves {
         Self { path: invocation.program.clone(), id: stat.map(|stat| stat.id), size: stat.map_or(0, |stat| stat.size) }
     }
 
-    /// Returns whether a file is this program: by its identity, through symlinks and hard links; or a copy, by its bytes.
+    /// Returns whether a file is this program, through symlinks and hard links, or a copy with the same bytes.
     fn is(&self, path: &Path, probe: &Probe) -> bool {
         if Some(probe.stat.id) == self.id {
             return true;
@@ -217,8 +216,8 @@ impl Ourselves {
     }
 }
 
-/// Returns the path to execute and to pass as `argv[0]`: the real one. If a symlink named `codex` leads to a program of another
-/// name (the shims of volta and mise, a multi-call binary), that program goes by the name it is called, and keeps it.
+/// Returns the path to execute and to pass as `argv[0]`: the real path. But if a symlink named `codex` leads to a program of
+/// another name (the shims of volta and mise, a multi-call binary), that program depends on the name, so the symlink is kept.
 fn name_for_exec(path: &Path, real: &Path) -> PathBuf {
     let is_codex = |path: &Path| path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"codex"));
     if is_codex(real) || !is_codex(path) { real.to_owned() } else { path.to_owned() }

@@ -24,11 +24,11 @@ use crate::settings::Strategy;
 #[must_use]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Decision {
-    /// Start codex in the home it was given.
+    /// Start codex in the injected home.
     Keep {
         /// Why.
         reason: Reason,
-        /// Whether codex may fail there, so that it is said as a warning.
+        /// Whether codex may fail there, which deserves a warning.
         is_doubtful: bool,
     },
     /// Start codex in the personal home.
@@ -46,13 +46,13 @@ pub struct Redirect {
     pub from: PathBuf,
     /// The personal home, as it was judged: without any symlink in its path.
     pub to: PathBuf,
-    /// The personal home as messages show it.
+    /// The path of the personal home for messages.
     pub shown: PathBuf,
     /// Why the injected home cannot log in.
     pub broken: Reason,
-    /// Why this redirect rests on less than the same account on both sides, if it does.
+    /// The exception, if the two homes do not name the same account.
     pub exception: Option<Reason>,
-    /// Why codex would lose the personal login when it renews it later, if it would.
+    /// Whether codex would lose the personal login when it renews it later.
     pub login_at_risk: bool,
 }
 
@@ -90,7 +90,7 @@ impl Decision {
         }
     }
 
-    /// Returns the code that stands for it.
+    /// Returns the reason code of the decision.
     #[must_use]
     pub fn code(&self) -> ReasonCode {
         match self {
@@ -127,7 +127,7 @@ pub fn decide(observed: &Observed, repair: RepairState<'_>) -> Decision {
     }
 }
 
-/// Decides about the homes alone, without advice: what a refusal would need is found by asking this again.
+/// Decides about the homes alone, without advice. Advice is found by asking this again.
 pub(crate) fn decide_home(observed: &Observed, repair: RepairState<'_>) -> Decision {
     let broken = match kept(observed) {
         Ok(keep) => return keep,
@@ -137,7 +137,7 @@ pub(crate) fn decide_home(observed: &Observed, repair: RepairState<'_>) -> Decis
         Ok(redirect) => return Decision::Redirect(redirect),
         Err(obstacle) => obstacle,
     };
-    // Not a machine's file: it is never repaired, and a start in it never refused.
+    // No host made this home: it is never repaired, and a start in it is never refused.
     if observed.kind == Some(Kind::Other) {
         return Decision::keep_doubtful(broken.reason);
     }
@@ -231,7 +231,7 @@ fn repair_of(observed: &Observed, broken: &Broken<'_>, state: RepairState<'_>) -
             "a configuration layer keeps logins elsewhere than in auth.json",
         ));
     }
-    // A project that is trusted in this home would have codex delete the login that was just repaired.
+    // If this home trusts a project, codex would delete the login that was just repaired.
     let trusts = broken.judged.trusts_project || broken.home.config.seen().is_some_and(ConfigFile::has_projects);
     if let (Some(reason), true) = (&broken.layers.project, trusts) {
         return Err(reason.clone());

@@ -1,4 +1,4 @@
-//! A decision in words: the line in a chat, the lines in a terminal, the JSON.
+//! A decision in words: a chat line, terminal lines, JSON.
 //!
 //! Pure. A text names the path, the cause and the command that repairs it, and contains none of
 //! [`TRIGGER_WORDS`](crate::display::TRIGGER_WORDS).
@@ -20,13 +20,13 @@ use crate::observe::Observed;
 use crate::reason::ReasonCode;
 use crate::settings::{FILE_VARIABLE, FileProblem, Key};
 
-/// The longest chat line, in characters: what a chat window shows without folding it.
+/// The longest chat line, in characters. A chat window shows that much without folding it.
 const LIMIT: usize = 400;
-/// How many of the searched directories a message names.
+/// The most searched directories that a message names.
 const SEARCHED: usize = 4;
 
 impl Observed {
-    /// Returns the home that codex is started in; `None` if it is not started, or would find none itself.
+    /// Returns the home in which codex is started; `None` if codex is not started, or would find no home itself.
     #[must_use]
     pub fn home_of<'a>(&'a self, decision: &'a Decision) -> Option<&'a Path> {
         match decision {
@@ -39,7 +39,7 @@ impl Observed {
 }
 
 impl Observed {
-    /// Returns the personal home, if it can log in and `CODEX_HOME` may name another one by mistake: one that is no host's.
+    /// Returns the personal home if it can log in and `CODEX_HOME`, which names no host's home, may be set by mistake.
     fn usable_instead(&self) -> Option<&Path> {
         let personal = self.personal.as_ref().filter(|_| self.kind == Some(Kind::Other))?;
         let is_hosts = self.codex_home.iter().flatten().any(|part| part.to_string_lossy().starts_with(".openclaw"));
@@ -49,7 +49,7 @@ impl Observed {
     }
 }
 
-/// Returns what is said about a start, each message with its level. A refusal is not among them: it is said by itself.
+/// Returns the messages about a start, each with its level. A refusal is not among them; it is reported separately.
 #[must_use]
 pub fn messages(observed: &Observed, decision: &Decision) -> Vec<(Level, String)> {
     let mut messages = Vec::new();
@@ -123,7 +123,7 @@ pub fn problem(failure: &Failure, person_home: Option<&Path>) -> Vec<String> {
     parts(failure, person_home, usize::MAX, false)
 }
 
-/// What is wrong, with no path longer than `path_limit` characters; terse if there is no room.
+/// Returns what is wrong. No path is longer than `path_limit` characters, and the text is terse if there is no room.
 fn parts(failure: &Failure, person_home: Option<&Path>, path_limit: usize, is_terse: bool) -> Vec<String> {
     let short = |path: &Path| tail(&short_path(path, person_home), path_limit);
     match failure {
@@ -186,7 +186,7 @@ fn no_usable_home(homes: &NoUsableHome, short: &impl Fn(&Path) -> String, is_ter
         Err(reason) => format!("{} home: {reason:#}", Kind::Personal.name()),
     };
     let mut bridge = format!("no usable Codex home: {}", text(&homes.bridge));
-    // That there is nothing to repair it from follows from what is wrong with it.
+    // The first reason already implies that there is nothing to repair it from.
     if homes.repair.code != ReasonCode::NotRepairable && homes.repair.code != homes.bridge.reason.code {
         if is_terse {
             bridge.push_str(&format!("; not repaired ({})", homes.repair.code));
@@ -216,7 +216,7 @@ pub fn help(failure: &Failure, person_home: Option<&Path>) -> String {
             if let Some(first) = skipped.first() {
                 return first.help(person_home, true);
             }
-            // An SDK's `env` replaces the environment; the file still reaches such a start.
+            // An SDK's `env` replaces the environment; such a start still reads the file.
             let variable = format!("`{}`", Key::Codex.variable());
             let places = match settings_file {
                 Some(file) => format!("`codex` in `{}` or {variable}", short_path(file, person_home)),
@@ -233,7 +233,7 @@ pub fn help(failure: &Failure, person_home: Option<&Path>) -> String {
 
 fn settings_help(path: &Path, problem: &FileProblem, person_home: Option<&Path>) -> String {
     let word = |path: &Path| shell_word(path, person_home);
-    // A directory that is not ours alone is for another user to change, or for all.
+    // If other users own or can write the directory, its mode or owner must change.
     let is_ours = |of: &Path| of == path || of.ends_with("codex-home-shim");
     match problem {
         FileProblem::WritableByOthers(of) | FileProblem::NotOwned(of) if !is_ours(of) => {
@@ -248,7 +248,7 @@ fn settings_help(path: &Path, problem: &FileProblem, person_home: Option<&Path>)
     }
 }
 
-/// Returns the failure as one line of at most 400 characters, made for a chat window.
+/// Returns the failure as one line of at most 400 characters, for a chat window.
 #[must_use]
 pub fn chat_line(failure: &Failure, person_home: Option<&Path>) -> String {
     chat_line_about(failure, person_home, None)
@@ -272,11 +272,11 @@ fn chat_line_about(failure: &Failure, person_home: Option<&Path>, whose: Option<
     };
     let fits = |text: &String| text.chars().count() <= LIMIT;
     let whole = [(usize::MAX, false), (80, false), (48, false)];
-    // The cause tells more than the path of a bridge, which is in the data beside it.
+    // The cause is worth more than the bridge's path, which is in the data beside it.
     let shortest = whose.is_some().then_some((24, false));
     let widths = whole.into_iter().chain(shortest).chain([(80, true), (48, true), (24, true)]);
     widths.map(text).find(fits).unwrap_or_else(|| {
-        // The path in the command alone is longer than the whole message may be.
+        // The path in the command alone exceeds the limit of the whole message.
         text((24, true)).chars().take(LIMIT - 1).chain(['…']).collect()
     })
 }
@@ -289,7 +289,7 @@ pub fn terminal(failure: &Failure, person_home: Option<&Path>) -> String {
     defuse(&lines.join("\n  "))
 }
 
-/// Returns what is under `error.data` in the answer to a JSON-RPC host.
+/// Returns `error.data` of the answer to a JSON-RPC host.
 #[must_use]
 pub fn data(failure: &Failure, person_home: Option<&Path>) -> Value {
     let home = |home: &UnusableHome| {

@@ -1,6 +1,6 @@
-//! How paths, values and system errors are shown in messages.
+//! Formats paths, values and system errors for messages.
 //!
-//! Pure. What another program chose (a path, a value) cannot move a cursor, break a line or turn the direction of the text.
+//! Pure. A path or value that another program chose cannot move the cursor, break a line or reverse the text.
 
 use std::ffi::OsStr;
 use std::io::{self, ErrorKind};
@@ -8,8 +8,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-/// Words that make a host replace a message by one of its own, delay the next start (OpenClaw 2026.4.21 and later), or end the
-/// login unasked (the last two: codex-acp). No message contains one, in any case.
+/// Words that make a host replace a message by its own, delay the next start (OpenClaw 2026.4.21 and later), or log out (the
+/// last two: codex-acp). No message contains one, in upper or lower case.
 pub const TRIGGER_WORDS: [&str; 10] = [
     "401",
     "authentication required",
@@ -23,7 +23,7 @@ pub const TRIGGER_WORDS: [&str; 10] = [
     "cloud requirements",
 ];
 
-/// Returns `text` with `filler` inserted after the first letter of every trigger word: a directory may be called `401`.
+/// Returns `text` with `filler` inserted after the first letter of every trigger word, because a directory may be called `401`.
 fn insert_into_triggers(text: &str, filler: &str) -> String {
     // ASCII only, so that both texts have the same length.
     let lowercase = text.to_ascii_lowercase();
@@ -44,7 +44,7 @@ pub fn defuse(text: &str) -> String {
     insert_into_triggers(text, "…")
 }
 
-/// Shortens `text` to `limit` characters from the front: the end of a path tells more than its beginning.
+/// Shortens `text` to `limit` characters from the front, because the end of a path says more than its beginning.
 #[must_use]
 pub fn tail(text: &str, limit: usize) -> String {
     let count = text.chars().count();
@@ -55,8 +55,8 @@ pub fn tail(text: &str, limit: usize) -> String {
     }
 }
 
-/// Returns whether a character acts instead of showing something: controls, Unicode's line separators, and the bidirectional
-/// marks by which one path reads as another.
+/// Returns whether a character has an effect instead of a shape: controls, Unicode's line separators, and the bidirectional
+/// marks that make one path read as another.
 #[must_use]
 pub fn is_control(c: char) -> bool {
     c.is_control()
@@ -84,7 +84,7 @@ pub fn json_line(value: &impl Serialize) -> serde_json::Result<String> {
     }
     let mut escaped = String::with_capacity(json.len() + 16);
     for c in json.chars() {
-        // Inside strings only: serde_json puts nothing between values. All of these are in the first plane.
+        // Inside strings only: serde_json puts nothing between values. All of these are in the Basic Multilingual Plane.
         if is_control(c) { escaped.push_str(&format!("\\u{:04x}", u32::from(c))) } else { escaped.push(c) }
     }
     Ok(escaped)

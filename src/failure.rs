@@ -1,4 +1,4 @@
-//! Everything that keeps codex from being started, with its exit code and its reason.
+//! Everything that stops a start, with its exit code and its reason.
 //!
 //! Holds paths and system errors; the words are in [`crate::describe`], formatted once, at the edge.
 
@@ -18,7 +18,7 @@ use crate::settings::FileProblem;
 /// Why no codex was started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// We run with rights that our caller does not have.
+    /// This process has rights that its caller does not have.
     Privileged,
     /// A variable of ours is wrong.
     Setting {
@@ -51,10 +51,10 @@ pub enum Failure {
         searched: Vec<PathBuf>,
         /// The candidates that were skipped, in order.
         skipped: Vec<Skipped>,
-        /// The settings file that may name one, whether it exists or not; `None` if no place for it is known.
+        /// The settings file that could name one, whether it exists or not; `None` if no place for it is known.
         settings_file: Option<PathBuf>,
     },
-    /// The codex that we started has started us again.
+    /// The codex that the launcher started has started the launcher again.
     Loop {
         /// The codex.
         codex: PathBuf,
@@ -67,7 +67,7 @@ pub enum Failure {
         codex: PathBuf,
         /// Why not.
         errno: Errno,
-        /// Whether the file exists: then it is its interpreter that is missing.
+        /// Whether the file exists. If it does, its interpreter is missing.
         is_there: bool,
     },
 }
@@ -99,7 +99,7 @@ pub struct UnusableHome {
 }
 
 impl NoUsableHome {
-    /// Returns the code that stands for the refusal: the personal home's if that one could log in, else the bridge's.
+    /// Returns the code of the refusal: the personal home's if that home could log in, else the bridge's.
     #[must_use]
     pub const fn code(&self) -> ReasonCode {
         match &self.personal {
@@ -110,8 +110,8 @@ impl NoUsableHome {
 }
 
 impl Failure {
-    /// Returns the exit code: as shells have it 127 if codex is not found and 126 if it cannot be executed, else 78,
-    /// `EX_CONFIG` of `sysexits.h`.
+    /// Returns the exit code. As in a shell, 127 means that codex was not found and 126 that it could not be executed; anything
+    /// else is 78, `EX_CONFIG` of `sysexits.h`.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {

@@ -1,7 +1,7 @@
-//! Reads of files and directories: bounded, never blocking, and with a failure that says what it permits to conclude.
+//! Reads files and directories: bounded, never blocking, and with errors that say what may be concluded from them.
 //!
-//! The library's only reader of the disk. Opens with `O_NONBLOCK`, so that a FIFO or a device does not hang a start, and asks
-//! the open file what it is. Changes nothing.
+//! The library's only reader of the disk. Opens with `O_NONBLOCK`, so that a FIFO or a device does not hang a start, and looks at
+//! the type of the open file. Changes nothing.
 
 mod program;
 
@@ -38,18 +38,18 @@ pub struct Stat {
     pub gid: u32,
     /// The permission bits, the sticky bit included.
     pub mode: u32,
-    /// How many hard links there are.
+    /// The number of hard links.
     pub links: u64,
     /// The size in bytes.
     pub size: u64,
-    /// When its content and when it last changed, in seconds and nanoseconds.
+    /// The last changes of its content and of its inode (mtime and ctime), each in seconds and nanoseconds.
     pub changed: [i64; 4],
 }
 
 impl Stat {
     /// Returns whether other users than `uid` and root can change it.
     ///
-    /// A group may write if it is the user's private group (its id is the user's), as a umask of 002 has it.
+    /// The user's private group, whose id is the user's, may write, as a umask of 002 leaves it.
     #[must_use]
     pub const fn is_writable_by_others(&self, uid: u32) -> bool {
         self.mode & 0o002 != 0 || (self.mode & 0o020 != 0 && self.gid != uid)
@@ -81,18 +81,18 @@ impl From<&FileStat> for Stat {
     }
 }
 
-/// Why a file or directory was not read, by what may be concluded from it.
+/// Why a file or directory was not read, grouped by what may be concluded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadError {
-    /// There is none: ENOENT, ENOTDIR.
+    /// It does not exist: ENOENT, ENOTDIR.
     Absent,
-    /// It is there, and no program of this user can read it: EACCES, ELOOP, EISDIR.
+    /// It exists, and no program of this user can read it: EACCES, ELOOP, EISDIR.
     Denied(Errno),
-    /// It is there and is not a regular file, or not a directory.
+    /// It exists and has the wrong type.
     WrongKind,
-    /// It is larger than the limit, so that it was not read.
+    /// It is larger than the limit.
     TooLarge,
-    /// Any other failure. It says nothing about the file: codex, a moment later, may well read it.
+    /// Any other error. It says nothing about the file; codex may well read it a moment later.
     Transient(Errno),
 }
 
@@ -107,7 +107,7 @@ impl From<Errno> for ReadError {
 }
 
 impl ReadError {
-    /// Returns the system's error, or the one that it would have given.
+    /// Returns the system's error, or the nearest one if the system reported none.
     #[must_use]
     pub const fn errno(self) -> Errno {
         match self {
@@ -119,7 +119,7 @@ impl ReadError {
     }
 }
 
-/// How a file is opened that may be anything: neither a FIFO nor a device blocks.
+/// The flags for a file of unknown type: neither a FIFO nor a device blocks.
 const FILE_FLAGS: OFlag = OFlag::O_NONBLOCK.union(OFlag::O_NOCTTY);
 
 /// Opens `path` for reading, relative to an open directory.
@@ -128,7 +128,7 @@ pub(crate) fn open_at(directory: impl AsFd, path: &Path, flags: OFlag) -> nix::R
     retry(|| openat(&directory, path, flags | OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()))
 }
 
-/// Runs a system call, once more if it was interrupted or would have had to wait.
+/// Runs a system call, and retries it once if it was interrupted or would block.
 pub(crate) fn retry<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
     match call() {
         Err(Errno::EINTR | Errno::EAGAIN) => call(),
@@ -136,7 +136,7 @@ pub(crate) fn retry<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<
     }
 }
 
-/// A regular file's bytes, with what the open file said of itself.
+/// The bytes of a regular file and the status of the open file.
 #[derive(Debug)]
 pub struct File {
     /// The bytes.
@@ -159,7 +159,7 @@ fn read_at(directory: impl AsFd + Copy, path: &Path, limit: u64) -> Result<(File
         Err(Errno::ENXIO | Errno::EOPNOTSUPP) => return Err(ReadError::WrongKind),
         fd => fd?,
     };
-    // Once a file is open, no failure says that it is absent.
+    // Once a file is open, no error means that it is absent.
     let stat = retry(|| fstat(&fd)).map_err(ReadError::Transient)?;
     if !is_kind(&stat, SFlag::S_IFREG) {
         return Err(ReadError::WrongKind);
@@ -176,8 +176,8 @@ fn errno(error: &std::io::Error) -> Errno {
     Errno::from_raw(error.raw_os_error().unwrap_or(Errno::EIO as i32))
 }
 
-/// Reads to the end, which lies beyond `size` if another program is writing. A file that gives exactly `size` bytes, with room
-/// for more, is not asked for more.
+/// Reads to the end, which is beyond `size` if another program is writing. If a read returns exactly `size` bytes although there
+/// was room for more, that is the end.
 fn read_all(file: &mut StdFile, size: u64, limit: u64) -> Result<Vec<u8>, ReadError> {
     let size = usize::try_from(size).map_err(|_| ReadError::TooLarge)?;
     let mut bytes = vec![0; size + 1];
@@ -203,13 +203,13 @@ pub fn stat(path: &Path) -> Result<Stat, ReadError> {
     Ok(Stat::from(&stat))
 }
 
-/// A directory that is held open, so that everything asked of it is about one and the same directory.
+/// A directory that is held open, so that every question is about the same directory.
 #[derive(Debug)]
 pub struct Directory {
     fd: OwnedFd,
     /// Owner, mode and identity.
     pub stat: Stat,
-    /// Its path without any symlink in it, if that is known without asking.
+    /// Its path without any symlink in it, if opening it already told.
     real_path: Option<PathBuf>,
     /// The files that were read in it, closed together with it.
     files: Mutex<Vec<StdFile>>,
@@ -222,7 +222,7 @@ impl Directory {
     /// [`ReadError`]; [`ReadError::WrongKind`] if something else is there.
     pub fn open(path: &Path) -> Result<Self, ReadError> {
         let (fd, real_path) = match open_canonical(path, Self::FLAGS) {
-            // The path itself, or a part of it?
+            // Is it the path itself, or a part of it?
             Err(Errno::ENOTDIR) if stat(path).is_ok() => return Err(ReadError::WrongKind),
             opened => opened?,
         };
@@ -230,10 +230,10 @@ impl Directory {
         Ok(Self { fd, stat, real_path, files: Mutex::default() })
     }
 
-    /// How a directory is opened that is not listed: on Linux without the right to read it, as codex needs it.
+    /// The flags for a directory that is not listed. On Linux they need no right to read it, and neither does codex.
     #[cfg(target_os = "linux")]
     const FLAGS: OFlag = OFlag::O_PATH.union(OFlag::O_DIRECTORY);
-    /// How a directory is opened that is not listed.
+    /// The flags for a directory that is not listed.
     #[cfg(not(target_os = "linux"))]
     const FLAGS: OFlag = OFlag::O_DIRECTORY;
 
@@ -273,7 +273,7 @@ impl Directory {
         Ok(Stat::from(&retry(|| fstatat(&self.fd, name, AtFlags::empty()))?))
     }
 
-    /// Asks whether this user may do to `name` what `access` says; `.` is the directory.
+    /// Checks that this user has the right `access` to `name`; `.` is the directory.
     ///
     /// # Errors
     /// Why not.
@@ -281,8 +281,8 @@ impl Directory {
         retry(|| faccessat(&self.fd, name, access, AtFlags::empty()))
     }
 
-    /// Returns whether the file that `name` leads to can be replaced by a rename, as codex 0.169 renews a login: its directory
-    /// is writable, and it is not a mount point of its own (Linux).
+    /// Returns whether the file behind `name` can be replaced by a rename, which is how codex 0.169 renews a login: its directory
+    /// is writable, and the file is not a mount point (Linux).
     ///
     /// # Errors
     /// If that could not be found out.
@@ -320,8 +320,8 @@ fn is_mount_point(_: &OwnedFd, _: &Path) -> Result<bool, Errno> {
     Ok(false)
 }
 
-/// Opens `path`, and returns its path without any symlink in it if that needs no further look: one system call instead of a walk
-/// through `/proc`, which is the dearest call of a start.
+/// Opens `path`, and returns its path without any symlink if that is known from the same system call. Asking `/proc` instead is
+/// the most expensive call of a start.
 #[cfg(target_os = "linux")]
 #[expect(clippy::disallowed_methods, reason = "opens for reading")]
 fn open_canonical(path: &Path, flags: OFlag) -> nix::Result<(OwnedFd, Option<PathBuf>)> {
@@ -334,7 +334,7 @@ fn open_canonical(path: &Path, flags: OFlag) -> nix::Result<(OwnedFd, Option<Pat
     if is_plain {
         match retry(|| openat2(AT_FDCWD, path, how)) {
             Ok(fd) => return Ok((fd, Some(path.components().collect()))),
-            // A symlink, or a system that does not know the call or its use here.
+            // There is a symlink, or this system does not support the call.
             Err(Errno::ELOOP | Errno::ENOSYS | Errno::EPERM | Errno::EINVAL) => {}
             Err(errno) => return Err(errno),
         }
@@ -342,7 +342,7 @@ fn open_canonical(path: &Path, flags: OFlag) -> nix::Result<(OwnedFd, Option<Pat
     Ok((open_at(AT_FDCWD, path, flags)?, None))
 }
 
-/// Opens `path`; its real path is asked for if it is needed.
+/// Opens `path`. The real path is looked up only if it is needed.
 #[cfg(not(target_os = "linux"))]
 fn open_canonical(path: &Path, flags: OFlag) -> nix::Result<(OwnedFd, Option<PathBuf>)> {
     Ok((open_at(AT_FDCWD, path, flags)?, None))
@@ -355,7 +355,7 @@ pub(crate) fn path_of(fd: impl AsFd) -> Option<PathBuf> {
 
     let path = nix::fcntl::readlink(format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd()).as_str()).ok()?;
     let path = PathBuf::from(path);
-    // A removed file has a mark behind its name.
+    // Linux appends ` (deleted)` to the name of a removed file.
     (path.is_absolute() && !path.as_os_str().as_encoded_bytes().ends_with(b" (deleted)")).then_some(path)
 }
 
@@ -378,7 +378,7 @@ pub fn entries(path: &Path, limit: usize) -> Result<Vec<PathBuf>, ReadError> {
     entries.take(limit).map(path).collect::<Result<_, _>>().map_err(|error| ReadError::Transient(errno(&error)))
 }
 
-/// Returns whether it was seen that nothing is at `path`, symlinks followed.
+/// Returns whether `path` was seen to be absent, symlinks followed.
 #[must_use]
 pub fn is_absent(path: &Path) -> bool {
     matches!(stat(path), Err(ReadError::Absent))
@@ -409,7 +409,7 @@ pub fn list(path: &Path, limit: usize) -> Vec<PathBuf> {
     entries(path, limit).unwrap_or_default()
 }
 
-/// Reads at most `limit` bytes of a file of `/proc`, whose size the system does not tell.
+/// Reads at most `limit` bytes of a file in `/proc`, for which the system reports no size.
 pub(crate) fn read_pseudo(path: &Path, limit: u64) -> Option<Vec<u8>> {
     let fd = open_at(AT_FDCWD, path, OFlag::empty()).ok()?;
     let mut bytes = Vec::new();
@@ -417,7 +417,7 @@ pub(crate) fn read_pseudo(path: &Path, limit: u64) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Returns whether a few lines may be written to stderr: a file at the limit of RLIMIT_FSIZE would kill the process by SIGXFSZ.
+/// Returns whether a few lines may be written to stderr. If stderr is a file at RLIMIT_FSIZE, SIGXFSZ would kill the process.
 #[expect(clippy::disallowed_methods, reason = "asks about stderr, and writes nothing")]
 pub(crate) fn stderr_may_grow() -> bool {
     const LINES: u64 = 64 << 10;

@@ -1,4 +1,4 @@
-//! A home: what its directory, its `config.toml` and its `auth.json` say about the login in it.
+//! A home: its directory, `config.toml` and `auth.json`, and what they say about its login.
 //!
 //! Pure. Knows the file names inside a home and the shapes of the paths that hosts make; reads nothing itself.
 
@@ -18,21 +18,21 @@ use config::{Config, ConfigFile, Layer, Provider, Store};
 
 /// The file that holds a login.
 pub const AUTH_FILE: &str = "auth.json";
-/// The file that says where else a login may be kept.
+/// The file that may move the login elsewhere.
 pub const CONFIG_FILE: &str = "config.toml";
 /// The file that codex 0.169 reads and writes at every start.
 pub const INSTALLATION_ID_FILE: &str = "installation_id";
 
-/// What is known of something on the disk.
+/// A fact about the disk, and how far it is known.
 #[derive(Clone, Debug)]
 pub enum Fact<T> {
     /// It was read.
     Seen(T),
     /// It does not exist.
     Absent,
-    /// It exists, and neither we nor codex can use it.
+    /// It exists, and neither this launcher nor codex can use it.
     Unusable(Reason),
-    /// It could not be found out, and codex may well find it otherwise.
+    /// It could not be determined, and codex may well succeed.
     Unknown(Reason),
 }
 
@@ -45,7 +45,7 @@ impl<T> Fact<T> {
         }
     }
 
-    /// Returns why it could not be found out.
+    /// Returns why it is unknown.
     pub const fn unknown(&self) -> Option<&Reason> {
         match self {
             Self::Unknown(reason) => Some(reason),
@@ -78,16 +78,16 @@ impl From<Vec<u8>> for SecretBytes {
     }
 }
 
-/// Whose home it is, by path, argv and settings alone.
+/// The kind of a home, by path, argv and settings alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The settings leave it alone, whatever else it is.
+    /// The settings say to leave it alone. This comes before every other kind.
     LeftAlone,
     /// The person's own.
     Personal,
-    /// Its host logs in over RPC after the start, so that a missing `auth.json` is normal.
+    /// Its host logs in over RPC after the start, so a missing `auth.json` is normal.
     HostLogin,
-    /// A host filled it from its own store, and it has no other way to log in.
+    /// A host fills it from its own store, and codex has no other login there.
     Bridge,
     /// Any other.
     Other,
@@ -106,7 +106,7 @@ impl Kind {
         }
     }
 
-    /// Returns the kind that the place of a path tells; [`Kind::Other`] if it tells nothing. `person_home` is the person's home
+    /// Returns the kind of a home by its place; [`Kind::Other`] if the place is no host's. `person_home` is the person's home
     /// directory.
     #[must_use]
     pub fn of_path(path: &Path, person_home: Option<&Path>) -> Self {
@@ -116,12 +116,12 @@ impl Kind {
     }
 }
 
-/// How the last components of a home's path look, for each home that a host makes.
+/// The last components of the path of a home that a host makes.
 struct HomeShape {
     kind: Kind,
     /// The last components, the first of them first.
     components: &'static [Name],
-    /// How many of the last components the host made, none of which may be a symlink: OpenClaw 2026.4.20–4.22 stops if one is.
+    /// How many of the last components the host made. None of them may be a symlink; OpenClaw 2026.4.20–4.22 stops if one is.
     made_by_host: usize,
     /// Whether it is in the person's home directory, and only there.
     is_at_home: bool,
@@ -201,7 +201,7 @@ impl Name {
     }
 }
 
-/// Returns how many of the last components of a home's path its host made, none of which may be a symlink.
+/// Returns how many of the last components of a home's path its host made. None of them may be a symlink.
 #[must_use]
 pub fn components_made_by_host(path: &Path) -> usize {
     HOME_SHAPES.iter().find(|shape| shape.matches(path)).map_or(1, |shape| shape.made_by_host)
@@ -257,21 +257,21 @@ impl Home {
             }
     }
 
-    /// Returns what changes when the directory or `auth.json` is written.
+    /// Returns values that change whenever the directory or `auth.json` is written.
     #[must_use]
     pub fn fingerprint(&self) -> [Option<(FileId, [i64; 4])>; 2] {
         let of = |stat: Stat| (stat.id, stat.changed);
         [self.directory.seen().map(|directory| of(directory.stat)), self.auth.seen().map(|file| of(file.stat))]
     }
 
-    /// Returns what its own `config.toml` under `overrides` says.
+    /// Returns the configuration of its own `config.toml` and `overrides`.
     ///
     /// # Errors
-    /// Why that is not known, or why codex cannot load it; the first is [`Login::NotJudged`], the second [`Login::Broken`].
+    /// [`Login::NotJudged`] if that is unknown, [`Login::Broken`] if codex cannot load it.
     pub fn own_config(&self, overrides: &crate::request::Overrides) -> Result<Config, Login> {
         use ReasonCode::{HomeNotOwned, HomeUnreadable};
         match &self.directory {
-            // What is in a directory that cannot be entered is not known.
+            // The content of a directory that cannot be entered is unknown.
             Fact::Unusable(reason) if matches!(reason.code, HomeUnreadable | HomeNotOwned) => {
                 return Err(Login::Broken(reason.clone()));
             }
@@ -288,7 +288,7 @@ impl Home {
         Config::of(layers.chain([Layer::Argv(overrides)])).map_err(Login::Broken)
     }
 
-    /// Returns whether codex would send a credential from here, as far as the home's own files and argv tell.
+    /// Returns whether codex would send a credential from here, by the home's own files and argv.
     #[must_use]
     pub fn login(&self, overrides: &crate::request::Overrides) -> Login {
         match &self.directory {
@@ -334,7 +334,7 @@ impl Home {
         }
     }
 
-    /// Returns what its `auth.json` says, if it could be read.
+    /// Returns the content of its `auth.json`, if it could be read.
     #[must_use]
     pub const fn auth(&self) -> Option<&Auth> {
         match &self.auth {
@@ -343,13 +343,13 @@ impl Home {
         }
     }
 
-    /// Returns the kind of login it is for; a home without an `auth.json` is for a ChatGPT login, codex's default.
+    /// Returns the kind of its login. Without an `auth.json` that is a ChatGPT login, codex's default.
     #[must_use]
     pub fn login_kind(&self) -> LoginKind {
         self.auth().map(|auth| auth.kind).unwrap_or_default()
     }
 
-    /// Returns whose login it holds; `None` if `auth.json` was not read.
+    /// Returns the owners of its login; `None` if `auth.json` was not read.
     #[must_use]
     pub fn owners(&self) -> Option<&Owners> {
         self.auth().map(|auth| &auth.owners)

@@ -1,6 +1,6 @@
-//! What the process was asked: argv, environment, user, clock and base directories, captured once.
+//! The process: argv, environment, user, clock and base directories, captured once.
 //!
-//! The only module that asks the process about itself. Everything after it is handed an [`Invocation`].
+//! The only module that reads them from the process. All others get an [`Invocation`].
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -16,32 +16,32 @@ use crate::platform::{PLATFORM, Platform};
 /// One start. Arguments and environment may hold prompts and keys, so `Debug` shows neither.
 #[derive(Clone)]
 pub struct Invocation {
-    /// What follows `argv[0]`, byte for byte.
+    /// The arguments after `argv[0]`, byte for byte.
     pub args: Vec<OsString>,
     /// The environment in its order; the first of a repeated name counts, as for `getenv`.
     env: Vec<(OsString, OsString)>,
     /// Returns the working directory, which only a relative path needs; `None` if it was removed.
     pub cwd: fn() -> Option<PathBuf>,
-    /// Returns this user's home according to the user database, which is asked only if `$HOME` does not tell: it can be a
-    /// network away.
+    /// Returns this user's home according to the user database. It is asked only if `$HOME` is no answer, because it may use the
+    /// network.
     pub user_database: fn() -> Option<PathBuf>,
-    /// The file this program was started from, as it was named (Linux) or without symlinks; `None` if the system does not tell.
+    /// The file of this program, under the name it was started with (Linux) or without symlinks; `None` if unknown.
     pub program: Option<PathBuf>,
-    /// Our process, which becomes codex.
+    /// The id of this process, which becomes codex.
     pub pid: u32,
-    /// Returns our parent process, which only the recursion guard needs.
+    /// Returns the id of the parent process, which only the recursion guard needs.
     pub parent: fn() -> u32,
     /// The effective user id.
     pub uid: u32,
-    /// Whether we run with rights that our caller does not have: setuid, setgid, file capabilities (`AT_SECURE`).
+    /// Whether this process has rights that its caller does not have: setuid, setgid, file capabilities (`AT_SECURE`).
     pub is_privileged: bool,
-    /// When we were started, for measuring.
+    /// The monotonic time of the start.
     pub since: Instant,
-    /// When we were started, by the clock.
+    /// The wall-clock time of the start.
     pub now: DateTime<Utc>,
-    /// Where codex and the system keep what this program looks at.
+    /// The places of the system and of codex.
     pub platform: Platform,
-    /// `$XDG_CONFIG_HOME` and `$XDG_STATE_HOME` or what stands for them here, as `dirs` has them.
+    /// `$XDG_CONFIG_HOME` and `$XDG_STATE_HOME`, or this platform's directories for them, from `dirs`.
     base: Option<BaseDirectories>,
 }
 
@@ -76,7 +76,7 @@ impl Invocation {
         }
     }
 
-    /// Returns the same invocation in another environment, with the base directories that follow from it.
+    /// Returns the same invocation in another environment, with the base directories of that environment.
     #[must_use]
     pub fn with_env(&self, env: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let mut other = Self { env: env.into_iter().collect(), ..self.clone() };
@@ -111,21 +111,21 @@ impl Invocation {
         &self.env
     }
 
-    /// Returns the directory for state files: `$XDG_STATE_HOME` or `~/.local/state`, on macOS `~/Library/Application Support`;
-    /// under the person's real home also if OpenClaw rewrote `$HOME`.
+    /// Returns the directory for state files: `$XDG_STATE_HOME` or `~/.local/state`, on macOS `~/Library/Application Support`. It
+    /// is under the person's real home even if OpenClaw rewrote `$HOME`.
     #[must_use]
     pub fn state_directory(&self) -> Option<PathBuf> {
         self.under_person_home(&self.base.as_ref()?.state)
     }
 
-    /// Returns the directory for settings: `$XDG_CONFIG_HOME` or `~/.config`, on macOS `~/Library/Application Support`; under
-    /// the person's real home also if OpenClaw rewrote `$HOME`.
+    /// Returns the directory for settings: `$XDG_CONFIG_HOME` or `~/.config`, on macOS `~/Library/Application Support`. It is under
+    /// the person's real home even if OpenClaw rewrote `$HOME`.
     #[must_use]
     pub fn config_directory(&self) -> Option<PathBuf> {
         self.under_person_home(&self.base.as_ref()?.config)
     }
 
-    /// Moves a directory under `$HOME` to under the person's real one.
+    /// Moves a directory under `$HOME` to the person's real home.
     fn under_person_home(&self, directory: &Path) -> Option<PathBuf> {
         match self.var("HOME").and_then(|home| directory.strip_prefix(home).ok()) {
             Some(below) => Some(self.person_home()?.join(below)),
@@ -140,8 +140,8 @@ impl Invocation {
         (!value.is_empty()).then_some(value)
     }
 
-    /// Returns this user for a message: by name if the environment tells it, else by number. The user database, which can be a
-    /// network away, is not asked.
+    /// Returns this user for a message: the name if the environment has it, else the number. The user database, which may use the
+    /// network, is not asked.
     #[must_use]
     pub fn user(&self) -> String {
         let name = ["USER", "LOGNAME"].iter().find_map(|name| self.var(name)?.to_str());
@@ -154,8 +154,8 @@ impl Invocation {
         self.var(name).is_some_and(|value| !value.to_string_lossy().trim().is_empty())
     }
 
-    /// Returns the injected home: `CODEX_HOME`, if codex would use it. If it is unset, empty or not UTF-8, codex falls back to
-    /// its default (codex 0.118.0–0.169.0) and this is `None`.
+    /// Returns the injected home: `CODEX_HOME`, if codex would use it. `None` if it is unset, empty or not UTF-8; codex
+    /// 0.118.0–0.169.0 then falls back to its default.
     #[must_use]
     pub fn codex_home(&self) -> Option<PathBuf> {
         let value = self.var("CODEX_HOME")?.to_str()?;
@@ -198,18 +198,18 @@ impl Invocation {
     }
 }
 
-/// Returns whether `home` is `injected` or lies inside it, also if one of them is spelled through a symlink.
+/// Returns whether `home` is `injected` or inside it, even if one of the paths goes through a symlink.
 fn is_inside(home: &Path, injected: &Path) -> bool {
     if home.starts_with(injected) {
         return true;
     }
-    // Symlinks are only followed if one spelling hints at the other.
+    // Symlinks are followed only if one spelling hints at the other.
     let hints = injected.file_name().is_some_and(|name| home.components().any(|part| part.as_os_str() == name));
     let real = crate::fs::canonicalize;
     hints && real(injected).is_some_and(|injected| real(home).is_some_and(|home| home.starts_with(injected)))
 }
 
-/// Returns the file this program was started from: what was handed to `execve`, which costs no look at `/proc`.
+/// Returns the file of this program: the path that `execve` got, which needs no look at `/proc`.
 #[cfg(target_os = "linux")]
 #[expect(clippy::disallowed_methods, reason = "the one place that asks for the program")]
 fn program() -> Option<PathBuf> {
@@ -219,7 +219,7 @@ fn program() -> Option<PathBuf> {
     if path.is_empty() { std::env::current_exe().ok() } else { Some(PathBuf::from(OsStr::from_bytes(path))) }
 }
 
-/// Returns the file this program was started from.
+/// Returns the file of this program.
 #[cfg(not(target_os = "linux"))]
 #[expect(clippy::disallowed_methods, reason = "the one place that asks for the program")]
 fn program() -> Option<PathBuf> {
@@ -233,7 +233,7 @@ fn home_in_user_database() -> Option<PathBuf> {
     user.dir.is_absolute().then_some(user.dir)
 }
 
-/// Returns the time. A clock before 1970 counts as 1970, and one beyond what can be written as the last time that can.
+/// Returns the time. A clock before 1970 counts as 1970, and a clock too late to be written counts as the last writable time.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
 fn clock() -> DateTime<Utc> {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! stderr by `tracing`, and the journal: one line of JSON a judged start.
+//! stderr by `tracing`, and the journal: one line of JSON for each judged start.
 //!
 //! Silence is success: by default stderr gets warnings only. Hosts hide stderr, which is what the journal is for. Journal errors
 //! never delay or fail a start; a line that cannot be written is dropped.
@@ -38,7 +38,7 @@ pub const LEVEL_VARIABLE: &str = "CODEX_HOME_SHIM_LOG";
 const NAME: &str = "codex-home-shim";
 /// The journal.
 const FILE: &str = "journal.jsonl";
-/// The journal before it.
+/// The previous journal.
 const ROTATED: &str = "journal.1.jsonl";
 /// The longest PATH that is recorded, in bytes.
 const PATH_LIMIT: usize = 4 << 10;
@@ -47,8 +47,8 @@ const NAME_LIMIT: usize = 1 << 10;
 /// How large the journal grows, in bytes, before it is rotated.
 const LIMIT: u64 = 512 << 10;
 
-/// Writes `messages` to stderr, those that `CODEX_HOME_SHIM_LOG` asks for (`error`, `warn`, `info`, `debug`, `trace`; `warn` by
-/// default). An unknown level is reported and otherwise ignored.
+/// Writes those of `messages` to stderr that `CODEX_HOME_SHIM_LOG` asks for (`error`, `warn`, `info`, `debug`, `trace`; the
+/// default is `warn`). An unknown level is reported and otherwise ignored.
 pub fn say(invocation: &Invocation, messages: &[(Level, String)]) {
     let asked = invocation.var(LEVEL_VARIABLE).map(|value| value.to_string_lossy());
     let level = asked.as_deref().map_or(Some(Level::WARN), level);
@@ -65,7 +65,7 @@ pub fn say(invocation: &Invocation, messages: &[(Level, String)]) {
         );
     }
     for (level, text) in messages.iter().filter(|(level, _)| *level <= max) {
-        // Only now: a start that says nothing pays nothing for it.
+        // Only now, so that a silent start pays nothing for it.
         init(max, NAME);
         event(*level, text);
     }
@@ -85,7 +85,7 @@ pub fn init(level: Level, name: &'static str) {
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(level)
             .with_writer(io::stderr)
-            // It would say so on stderr, and panic if that fails.
+            // The layer would report its own errors on stderr, and panic if that fails.
             .log_internal_errors(false)
             .event_format(Line { name })
             .finish();
@@ -131,7 +131,7 @@ where
 pub struct Record<'a> {
     /// When, in RFC 3339 with microseconds.
     pub time: String,
-    /// The process, which became codex.
+    /// The process id, which codex keeps.
     pub pid: u32,
     /// Our version.
     pub version: &'static str,
@@ -145,17 +145,17 @@ pub struct Record<'a> {
     pub decision: &'static str,
     /// Why.
     pub reason: &'static str,
-    /// The home that codex was started in; `None` if it was not started.
+    /// The home in which codex was started; `None` if codex was not started.
     pub effective_home: Option<String>,
     /// The codex that was started.
     pub codex: Option<String>,
     /// Candidates that were skipped, each with the reason.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub skipped: Vec<String>,
-    /// What was said as a warning.
+    /// The warnings.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<&'a str>,
-    /// What the launcher met of its host.
+    /// The host.
     pub host: Host<'a>,
     /// How long the launcher took, in microseconds.
     pub took_us: u64,
@@ -164,7 +164,7 @@ pub struct Record<'a> {
     pub error: Option<String>,
 }
 
-/// What the launcher met of its host's environment: nothing secret, and enough for `codex-home doctor` to know it afterwards.
+/// The part of the host's environment that `codex-home doctor` needs to know afterwards. Nothing in it is secret.
 #[derive(Debug, Serialize)]
 pub struct Host<'a> {
     /// `OPENCLAW_STATE_DIR`.
@@ -173,7 +173,7 @@ pub struct Host<'a> {
     pub profile: Option<&'a str>,
     /// Whether `OPENCLAW_SERVICE_MARKER` or `OPENCLAW_SERVICE_KIND` is set: OpenClaw's service started the host.
     pub service: bool,
-    /// `PATH`; `None` also if it is longer than 4 KiB or not UTF-8, because a part of it would be another PATH.
+    /// `PATH`; also `None` if it is longer than 4 KiB or not UTF-8, because a part of it would be another PATH.
     pub path: Option<&'a str>,
 }
 
@@ -194,7 +194,7 @@ impl<'a> Host<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// Describes a start; `None` if it is not a judged one, or nothing was looked at.
+    /// Describes a start; `None` if the start is not judged, or nothing was looked at.
     #[must_use]
     pub fn new(
         invocation: &'a Invocation,
@@ -260,7 +260,7 @@ pub fn path(invocation: &Invocation) -> Option<PathBuf> {
     Some(invocation.state_directory()?.join(NAME).join(FILE))
 }
 
-/// Returns the path of the journal before the one at `path`.
+/// Returns the path of the previous journal.
 #[must_use]
 pub fn rotated(path: &Path) -> PathBuf {
     path.with_file_name(ROTATED)
@@ -283,7 +283,7 @@ fn append_line(path: &Path, line: &[u8], uid: u32) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => create(path, uid)?,
         opened => opened?,
     };
-    // One that cannot be rotated is written on.
+    // If it cannot be rotated, it grows.
     if size + line.len() as u64 > LIMIT && rotate(path, &file, uid).unwrap_or(false) {
         (file, size) = create(path, uid)?;
     }
@@ -296,14 +296,14 @@ fn append_line(path: &Path, line: &[u8], uid: u32) -> io::Result<()> {
         let _ = file.into_raw_fd();
         return Ok(());
     }
-    // A full disk took half of it. The next line begins on a line of its own; what another start wrote stays.
+    // The disk is full and holds half of the line. The next record begins on a new line; the lines of other starts stay.
     if file.metadata()?.len() == size + written as u64 {
         file.set_len(size)?;
     }
     Err(io::ErrorKind::StorageFull.into())
 }
 
-/// Opens the journal and returns its size in bytes. It is not a symlink, and a regular file of this user's with one link: anything
+/// Opens the journal and returns its size in bytes. It must be a regular file of this user with one link, and no symlink; anything
 /// else is left alone. A FIFO without a reader does not block.
 #[expect(clippy::disallowed_methods, reason = "opens the journal, for appending")]
 fn open(path: &Path, flags: OFlag, uid: u32) -> io::Result<(File, u64)> {
@@ -325,15 +325,15 @@ fn open(path: &Path, flags: OFlag, uid: u32) -> io::Result<(File, u64)> {
     Ok((file, metadata.len()))
 }
 
-/// Creates the journal, and its directory if that is missing. Nothing is created in a directory of another user: root, started
-/// with another user's `HOME`, leaves nothing there.
+/// Creates the journal and, if needed, its directory. Nothing is created in a directory of another user, so root leaves nothing
+/// in another user's `HOME`.
 fn create(path: &Path, uid: u32) -> io::Result<(File, u64)> {
     let directory = path.parent().unwrap_or(path);
     let existing = directory.ancestors().find_map(|ancestor| fs::stat(ancestor).ok().map(|stat| (ancestor, stat)));
     match existing {
         Some((ancestor, stat)) if stat.uid == uid => {
             if ancestor != directory {
-                // Whatever the caller's umask says, which codex inherits: one that forbids us too could not be undone.
+                // The mode must not depend on the caller's umask, which is restored because codex inherits it.
                 let callers = umask(Mode::S_IRWXG | Mode::S_IRWXO);
                 let created = DirBuilder::new().recursive(true).mode(0o700).create(directory);
                 umask(callers);
@@ -345,8 +345,8 @@ fn create(path: &Path, uid: u32) -> io::Result<(File, u64)> {
     open(path, OFlag::O_CREAT, uid)
 }
 
-/// Rotates a full journal. Of many starts that find it full, one does it; the others write on. Returns whether there is a new one
-/// to open.
+/// Rotates a full journal. If many starts find it full, one of them rotates it and the others append. Returns whether there is a
+/// new journal to open.
 #[expect(clippy::disallowed_methods, reason = "rotates the journal")]
 fn rotate(path: &Path, full: &File, uid: u32) -> io::Result<bool> {
     let Ok(lock) = Flock::lock(full.try_clone()?, FlockArg::LockExclusiveNonblock) else { return Ok(false) };

@@ -1,7 +1,7 @@
-//! The fields of a JSON object in their order, each value as it stands in the text.
+//! The fields of a JSON object in their order, each value as it is written.
 //!
-//! Values are skipped as codex skips a field it does not know, so that a number out of range or a lone surrogate there breaks
-//! nothing, and an edited text keeps every byte that was not edited. Linear in the length of the text.
+//! Values are skipped the way codex skips an unknown field, so a number out of range or a lone surrogate breaks nothing there. An
+//! edited text keeps every byte that was not edited. Linear in the length of the text.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -25,7 +25,7 @@ impl<'a> Fields<'a> {
     /// Parses the text of one object.
     ///
     /// # Errors
-    /// In the words of an `auth.json`.
+    /// The reason, worded for an `auth.json`.
     pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, Reason> {
         if bytes.is_empty() {
             return Err(ReasonCode::AuthEmpty.into());
@@ -46,12 +46,12 @@ impl<'a> Fields<'a> {
         self.fields.iter().filter(move |(name, _)| name == key).map(|(_, value)| *value)
     }
 
-    /// Returns the strings of a field, however often it is repeated and whatever else is wrong.
+    /// Returns every string that the field has, even if it is repeated or other values are wrong.
     pub(crate) fn texts(&self, key: &str) -> impl Iterator<Item = String> {
         self.all(key).filter_map(|value| serde_json::from_str(value.get()).ok())
     }
 
-    /// Returns the last value of a field, whatever else is wrong.
+    /// Returns the last value of a field, even if the field is repeated.
     pub(crate) fn last(&self, key: &str) -> Option<&'a RawValue> {
         self.all(key).last()
     }
@@ -61,7 +61,7 @@ impl<'a> Fields<'a> {
         serde_json::from_str(self.last(key)?.get()).ok()
     }
 
-    /// Returns the field of an object that has only one.
+    /// Returns the only field of the object; `None` if there are none or several.
     pub(crate) fn only(&self) -> Option<(&str, &'a RawValue)> {
         match self.fields.as_slice() {
             [(name, value)] => Some((name, value)),
@@ -69,7 +69,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Returns the value of a field that codex knows, and that may therefore not be repeated.
+    /// Returns the value of a field that codex knows. Such a field must not be repeated.
     pub(crate) fn one(&self, key: &'static str) -> Result<Option<&'a RawValue>, Reason> {
         let mut all = self.all(key);
         match (all.next(), all.next()) {
@@ -84,13 +84,13 @@ impl<'a> Fields<'a> {
         serde_json::from_str(value.get()).map_err(|_| not_a_string(key))
     }
 
-    /// Returns whether a field whose name begins with `prefix` is not null.
+    /// Returns whether any field with this prefix is not null.
     pub(crate) fn is_set_with_prefix(&self, prefix: &str) -> bool {
         self.fields.iter().any(|(key, value)| key.starts_with(prefix) && value.get() != "null")
     }
 
-    /// Returns the text of the object with new values for some fields; a field that is missing is added at the end. All other
-    /// text stays as it is.
+    /// Returns the text of the object with new values for some fields. A missing field is added at the end. All other text is
+    /// unchanged.
     pub(crate) fn with(&self, values: &[(&str, String)]) -> Option<String> {
         let mut edits: Vec<(Range<usize>, String)> = Vec::new();
         let end = self.text.rfind('}')?;

@@ -1,7 +1,7 @@
 //! The end of the launcher: this process becomes codex.
 //!
-//! Same process, same arguments, same descriptors; the environment as it was but for the recursion guard, the variables that npm's
-//! script would have set and, on a redirect, `CODEX_HOME`.
+//! The process, its arguments and its descriptors stay the same. The environment gains the recursion guard, the variables that npm's
+//! script would have set and, on a redirect, another `CODEX_HOME`.
 
 use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
@@ -20,10 +20,10 @@ use crate::invocation::Invocation;
 
 /// The variable of the recursion guard.
 pub const GUARD_VARIABLE: &str = "CODEX_HOME_SHIM_GUARD";
-/// How many starts may be nested.
+/// The most nested starts.
 const DEPTH: u32 = 16;
 
-/// Becomes codex, in `home` if that is not the home it was given. Returns only if that is not possible.
+/// Becomes codex, in `home` if that is another home than the injected one. Returns only if that fails.
 ///
 /// # Errors
 /// [`Failure::Exec`].
@@ -31,7 +31,7 @@ pub fn exec(codex: &Codex, home: Option<&Path>, invocation: &Invocation) -> Resu
     let depth = RecursionGuard::read(invocation).map_or(0, |guard| guard.depth.saturating_add(1));
     let guard = RecursionGuard { pid: invocation.pid, depth, time: time_since_boot(), codex: codex.path.clone() };
     let execute = |mut command: Command| {
-        // Of a repeated name every program reads the first; std would keep the last.
+        // Programs read the first value of a repeated name; std would keep the last.
         command.args(&invocation.args).env_clear();
         command.envs(invocation.env().iter().rev().map(|(name, value)| (name, value)));
         for name in &codex.unset {
@@ -51,7 +51,7 @@ pub fn exec(codex: &Codex, home: Option<&Path>, invocation: &Invocation) -> Resu
         shell.arg(&codex.path);
         error = execute(shell);
     }
-    // std has reset SIGPIPE for codex; there is something left to say, perhaps to a host that is gone.
+    // std has reset SIGPIPE for codex. The refusal is still to be written, perhaps to a host that is gone.
     let _ = [Signal::SIGPIPE].into_iter().collect::<SigSet>().thread_block();
     let errno = Errno::from_raw(error.raw_os_error().unwrap_or(Errno::EINVAL as i32));
     Err(Failure::Exec { codex: codex.path.clone(), errno, is_there: fs::exists(&codex.path) })
@@ -62,7 +62,7 @@ fn program(path: impl AsRef<OsStr>) -> Command {
     Command::new(path)
 }
 
-/// Checks that what is about to be started is not what started us.
+/// Checks that this start is not part of a loop: codex that starts the launcher again.
 ///
 /// # Errors
 /// [`Failure::Loop`].
@@ -75,14 +75,14 @@ pub fn check_recursion(codex: &Codex, invocation: &Invocation) -> Result<(), Fai
     }
 }
 
-/// What a start leaves in the environment for a start below it. A wrapper that clears the environment removes it; such a wrapper
-/// is recognised by its text, see [`crate::codex`].
+/// The value that a start leaves in the environment for nested starts. A wrapper that clears the environment removes it; such a
+/// wrapper is recognised by its text, see [`crate::codex`].
 #[derive(Debug)]
 struct RecursionGuard {
     pid: u32,
-    /// How many starts there were above.
+    /// The number of starts above.
     depth: u32,
-    /// When, in hundredths of a second since the system started; 0 if that is not known.
+    /// The time of the start, in hundredths of a second since boot; 0 if unknown.
     time: u64,
     codex: PathBuf,
 }
@@ -103,11 +103,11 @@ impl RecursionGuard {
         value
     }
 
-    /// Returns whether what we started has started us.
+    /// Returns whether the codex that we started has started us.
     ///
-    /// A process keeps its id over `exec`: our own id means that codex became us again, unless it is the same number in another
-    /// pid namespace. A script that calls us is our parent and still runs as a script; a codex that does so, for a server of its
-    /// own, does not. If the system does not say what runs, the depth ends a loop after a few milliseconds.
+    /// A process keeps its id over `exec`, so our own id means that codex became us again, unless another pid namespace has the same
+    /// number. A script that calls us is our parent and still runs as a script; a codex that calls us, for a server of its own, is
+    /// not a script. If the system does not show what runs, the depth ends a loop after a few milliseconds.
     fn is_loop(&self, invocation: &Invocation, codex: &Path) -> bool {
         let is_same = self.codex == codex;
         (self.pid == invocation.pid && is_same && !self.is_of_another_process())
@@ -115,14 +115,14 @@ impl RecursionGuard {
             || self.depth.saturating_add(1) >= DEPTH
     }
 
-    /// Returns whether this process began after the guard was made, so that another process with its id made it. Within one
-    /// hundredth of a second that cannot be told; the third start in it counts as a loop.
+    /// Returns whether this process began after the guard was made. Then another process with the same id made it. Within one
+    /// hundredth of a second that is unknown, and the third start counts as a loop.
     fn is_of_another_process(&self) -> bool {
         process_start_time().is_some_and(|start| start > self.time || (start == self.time && self.depth < 2))
     }
 }
 
-/// Returns the time in hundredths of a second since the system started.
+/// Returns the time in hundredths of a second since boot.
 #[cfg(target_os = "linux")]
 fn time_since_boot() -> u64 {
     use nix::time::{ClockId, clock_gettime};
@@ -130,14 +130,14 @@ fn time_since_boot() -> u64 {
     time.map_or(0, |time| u64::try_from(time.as_millis() / 10).unwrap_or(0))
 }
 
-/// Returns the time in hundredths of a second since the system started: not needed, because macOS has no pid namespaces.
+/// Returns 0: macOS has no pid namespaces, so the time is not needed.
 #[cfg(not(target_os = "linux"))]
 const fn time_since_boot() -> u64 {
     0
 }
 
-/// Returns when this process began, in hundredths of a second since the system started: field 22 of `/proc/self/stat`, in the unit
-/// that Linux shows to programs on every architecture. `None` on other systems and without `/proc`.
+/// Returns the start time of this process, in hundredths of a second since boot: field 22 of `/proc/self/stat`, in the unit that
+/// Linux uses there on every architecture. `None` on other systems and without `/proc`.
 fn process_start_time() -> Option<u64> {
     let stat = fs::read_pseudo(Path::new("/proc/self/stat"), 4096)?;
     // The second field, the name, may hold spaces and parentheses.
@@ -146,7 +146,7 @@ fn process_start_time() -> Option<u64> {
     std::str::from_utf8(field).ok()?.parse().ok()
 }
 
-/// Returns whether the process is an interpreter that runs `script`, as far as the system tells (Linux does).
+/// Returns whether the process is an interpreter that runs `script`. Only Linux tells.
 fn runs_as_script(pid: u32, script: &Path) -> bool {
     let path = PathBuf::from(format!("/proc/{pid}/cmdline"));
     let arguments = fs::read_pseudo(&path, 8192).unwrap_or_default();

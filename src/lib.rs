@@ -11,10 +11,10 @@
 //! | module | job | may touch |
 //! |---|---|---|
 //! | [`invocation`] | argv, environment, user, clock, base directories: captured once | the process |
-//! | [`platform`] | what differs between Linux and macOS, as values | |
+//! | [`platform`] | the differences between Linux and macOS, as values | |
 //! | [`request`] | codex's command line → which kind of start it is | |
 //! | [`settings`] | our file and variables → one serde definition | [`fs`] |
-//! | [`fs`] | bounded, non-blocking reads; what a failure permits to conclude | the disk, reading |
+//! | [`fs`] | bounded, non-blocking reads; what may be concluded from an error | the disk, reading |
 //! | [`mod@observe`] | everything a decision rests on, read once | [`fs`] |
 //! | [`home`] | what the files of a home say; the table of the homes that hosts make | |
 //! | [`codex`] | which codex; the table of installers' places | [`fs`] |
@@ -22,16 +22,16 @@
 //! | [`advice`] | what to do about a refusal, tried on a copy of what was observed | |
 //! | [`describe`] | a decision in words and JSON | |
 //! | [`repair`] | one `auth.json`, replaced by a rename or not at all | the disk, writing |
-//! | [`journal`] | stderr by `tracing`; one line of JSON a judged start | stderr, its file |
+//! | [`journal`] | stderr by `tracing`; one line of JSON for each judged start | stderr, its file |
 //! | [`refusal`] | answers a JSON-RPC host that no codex will answer | stdout |
 //! | [`launch`] | exec, and the guard against recursion | exec |
-//! | [`reason`], [`failure`], [`display`] | ids, what stops a start, how paths are shown | |
+//! | [`reason`], [`failure`], [`display`] | ids, what stops a start, the format of paths | |
 //!
 //! `codex-home` (`src/bin/codex-home/`) explains, diagnoses and installs. It calls the same [`observe::observe`] and
 //! [`decide::decide`] and prints what they say.
 //!
-//! What is deliberately absent: a network, a child process, a second thread, a memory of earlier starts, anything on stdout while
-//! there is a codex to come, and any way by which a token could get from one home into another.
+//! Deliberately absent: a network, a child process, a second thread, a memory of earlier starts, any output on stdout if codex is
+//! going to run, and any way for a token to get from one home into another.
 
 pub mod advice;
 pub mod codex;
@@ -64,13 +64,13 @@ use crate::journal::Record;
 use crate::observe::{Observed, observe};
 use crate::repair::RepairError;
 
-/// How often a bridge is observed anew because its host rewrote it while it was being repaired.
+/// The most attempts at a bridge that its host keeps rewriting.
 const ATTEMPTS: u32 = 3;
 
-/// Makes one start. Only failures return.
+/// Makes one start. Returns only if that fails.
 ///
 /// # Errors
-/// Whatever keeps codex from being started.
+/// Why codex was not started.
 pub fn run(invocation: &Invocation) -> Result<Infallible, Failure> {
     if invocation.is_privileged {
         // Nothing that this start names is read or written, the journal included.
@@ -100,7 +100,7 @@ pub fn run(invocation: &Invocation) -> Result<Infallible, Failure> {
     })
 }
 
-/// Observes, decides, and makes the repair that was decided on. If the host rewrites the file meanwhile, all of it again.
+/// Observes, decides, and carries out a repair. If the host rewrites the file meanwhile, all of it is done again.
 fn settle(invocation: &Invocation) -> (Observed, Decision) {
     let mut attempt = 1;
     loop {
@@ -118,7 +118,7 @@ fn settle(invocation: &Invocation) -> (Observed, Decision) {
     }
 }
 
-/// Says why nothing was started, in the way that the host of this start listens to.
+/// Reports why codex was not started, in the form that this start's host understands.
 pub fn refuse(failure: &Failure, invocation: &Invocation) {
     let person_home = invocation.person_home();
     if request::serves_stdio(&invocation.args) {

@@ -1,4 +1,4 @@
-//! The launcher: becomes codex, in a home that can log in. It has no options of its own.
+//! The launcher: becomes codex in a home that can log in. It has no options of its own.
 
 use std::process::ExitCode;
 

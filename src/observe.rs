@@ -1,7 +1,7 @@
-//! Everything that a decision rests on, read once: the only reader of homes.
+//! Reads everything that a decision rests on, once. The only reader of homes.
 //!
-//! Total: what cannot be read is a fact of its own. Opens nothing that could block, changes nothing and prefers nothing. If the
-//! injected home can log in, or its kind settles the matter, no other home and no layer is opened.
+//! Total: a failure to read is a fact too. Opens nothing that could block, changes nothing and decides nothing. If the injected
+//! home can log in, or its kind already decides, no other home and no layer is opened.
 
 mod layers;
 mod personal;
@@ -27,45 +27,45 @@ pub use layers::Layers;
 pub use personal::Personal;
 use place::Place;
 
-/// The largest `config.toml` that is read, in bytes. A larger one is not judged either.
+/// The largest `config.toml` that is read, in bytes. A larger one is not judged.
 pub(crate) const CONFIG_LIMIT: u64 = 1 << 20;
 
-/// Everything that a decision rests on. Holds no secret that could be printed.
+/// Everything that a decision rests on. Its `Debug` shows no secret.
 #[derive(Clone, Debug)]
 pub struct Observed {
-    /// The settings, as far as they are right.
+    /// The settings that are valid.
     pub settings: Settings,
-    /// What is wrong with the settings.
+    /// The errors in the settings.
     pub problems: Vec<Failure>,
-    /// What was asked for.
+    /// The parsed command line.
     pub request: Request,
     /// The codex to start.
     pub codex: Result<Codex, Failure>,
     /// `CODEX_HOME`, if codex would use it.
     pub codex_home: Option<PathBuf>,
-    /// The home that codex uses if it is given none.
+    /// The home that codex uses if none is injected.
     pub default_home: Option<PathBuf>,
-    /// Whose home the injected one is; `None` if the start is not one whose home is looked at.
+    /// The kind of the injected home; `None` if this start is not judged.
     pub kind: Option<Kind>,
-    /// Why it is not known whether the injected home is the personal one, if it is not.
+    /// Why it is unknown whether the injected home is the personal one; `None` if it is known.
     pub identity_unknown: Option<Reason>,
     /// Whether the settings list the injected home under `bridges`.
     pub is_listed_bridge: bool,
-    /// The injected home, unless its kind settles the matter.
+    /// The injected home, unless its kind already decides.
     pub injected: Option<Home>,
-    /// The personal home, if the injected one cannot log in; `None` also if none is known.
+    /// The personal home, if the injected one cannot log in and a personal one is known.
     pub personal: Option<Personal>,
-    /// What lies around the homes, if the injected one cannot log in.
+    /// The configuration around the homes, if the injected one cannot log in.
     pub layers: Option<Layers>,
-    /// Whether `CODEX_ACCESS_TOKEN` is not blank: from codex 0.136 it is stronger than any home.
+    /// Whether `CODEX_ACCESS_TOKEN` is not blank. From codex 0.136 on it overrides any home.
     pub has_access_token: bool,
-    /// Whether `CODEX_API_KEY` is not blank: `codex exec` prefers it to any home.
+    /// Whether `CODEX_API_KEY` is not blank. `codex exec` prefers it to any home.
     pub has_api_key: bool,
     /// The effective user id.
     pub uid: u32,
-    /// When all this was read.
+    /// The time of the observation.
     pub now: DateTime<Utc>,
-    /// The homes' open directories. They are closed with the observation, which a start leaves to exec.
+    /// The open directories of the homes. A start leaves them open until exec closes them.
     handles: Arc<[Directory]>,
 }
 
@@ -103,7 +103,7 @@ pub fn observe_with(invocation: &Invocation, settings: Settings, problems: Vec<F
     if observed.codex_home.is_none() {
         observed.default_home = invocation.default_home();
     }
-    // Cloned because the homes are written into the same struct.
+    // A clone, because the homes are written into the same struct.
     if let (Request::Judged(judged), true) = (observed.request.clone(), observed.settings.strategy != Strategy::Off) {
         observed.read_homes(invocation, &judged);
     }
@@ -147,7 +147,7 @@ impl Observed {
     }
 }
 
-/// Returns whose home it is (the first rule that applies), and why it is not known whether it is the personal one, if it is not.
+/// Returns the kind of the home (the first rule that applies), and the reason if it is unknown whether it is the personal one.
 fn kind_of(
     injected: &Place,
     personal: Option<&Place>,
@@ -179,7 +179,7 @@ pub fn home(path: &Path, now: DateTime<Utc>, uid: u32) -> Home {
     Place::open(path.to_owned()).read(now, uid)
 }
 
-/// Returns whose home the one at `path` is, if a start without overrides were given it.
+/// Returns the kind that the home at `path` would have in a start without overrides.
 #[must_use]
 pub fn kind(path: &Path, settings: &Settings) -> Kind {
     let personal = settings.personal_home.clone().map(Place::open);

@@ -1,6 +1,6 @@
-//! What differs between Linux and macOS, as values: tests on Linux run macOS's rows too.
+//! The differences between Linux and macOS, as values. Tests on Linux run the rows of macOS too.
 //!
-//! `cfg!` chooses the value here and nowhere else. What needs a system call of one system only is in [`crate::fs`].
+//! `cfg!` chooses the value here and nowhere else. System calls that only one system has are in [`crate::fs`].
 
 /// A family of systems.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,14 +16,14 @@ pub enum Os {
 pub enum Programs {
     /// ELF with this `e_machine`.
     Elf(u16),
-    /// Mach-O; of those for one processor only, not those with this `cputype`. Apple silicon may run Intel's.
+    /// Mach-O, except thin files with this `cputype`. Apple silicon may run Intel's.
     MachO {
-        /// The processor whose programs do not run here.
+        /// The `cputype` that does not run here.
         foreign: Option<u32>,
     },
 }
 
-/// The PATH of the services that OpenClaw 2026.4.21 to 2026.9.6 makes, behind node's directory.
+/// The PATH of the services that OpenClaw 2026.4.21 to 2026.9.6 makes, after node's directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServicePath {
     /// Directories below the person's home.
@@ -32,7 +32,7 @@ pub struct ServicePath {
     pub of_system: &'static [&'static str],
 }
 
-/// Where codex and the system keep what this program looks at.
+/// The places of the system and of codex on this platform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Platform {
     /// The family of the system.

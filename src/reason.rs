@@ -1,14 +1,14 @@
 //! The stable ids that messages, JSON and documentation share.
 //!
-//! A public contract from 0.1.0 on: ids are added, never renamed. Policy never compares them: it matches on facts, and a
-//! reason is what people are told afterwards. No text here holds anything that was read from a file.
+//! A public contract from 0.1.0 on: ids are added, never renamed. The policy never compares them. It matches on facts; reasons are
+//! for people. No text here holds anything that was read from a file.
 
 use std::borrow::Cow;
 use std::fmt;
 
 macro_rules! reasons {
     ($($(#[$doc:meta])* $name:ident $id:literal $text:literal,)*) => {
-        /// Why a home can or cannot log in, or why a start is treated as it is.
+        /// Why a home can or cannot log in, or why a start is kept, redirected or refused.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum ReasonCode { $($(#[$doc])* #[doc = $text] $name,)* }
 
@@ -22,7 +22,7 @@ macro_rules! reasons {
                 match self { $(Self::$name => $id,)* }
             }
 
-            /// Returns the reason in words, as a message says it about a home.
+            /// Returns the reason in words, for a message about a home.
             #[must_use]
             pub const fn text(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
@@ -84,7 +84,7 @@ reasons! {
     OkChatgpt "ok-chatgpt" "it holds a ChatGPT login",
     OkApiKey "ok-api-key" "it holds an API key",
     OtherAuth "other-auth" "it holds a login that cannot be judged from its files",
-    // Starts that are kept as they are.
+    // Starts that are left alone.
     NotJudged "not-judged" "this start does not use a login",
     NotUnderstood "not-understood" "the arguments are not ones this launcher knows",
     ProfileSelected "profile-selected" "the arguments select a configuration profile, whose file may say anything about the login",
@@ -99,7 +99,7 @@ reasons! {
     // Redirects that rest on less than the same account on both sides.
     UnnamedBridge "unnamed-bridge" "the bridge holds no login at all, so that nothing in it names another account",
     TrustedBySettings "trusted-by-settings" "the settings say that this bot is yours",
-    // What stands between a bridge and a way out.
+    // Why a bridge is neither repaired nor redirected.
     AccountsDiffer "accounts-differ" "the two homes hold different accounts",
     OwnerUnknown "owner-unknown" "the two homes cannot be shown to hold the same account",
     ApiKeyLogin "api-key-login" "one of the homes is for an API key, and work is never redirected to or from one",
@@ -110,7 +110,7 @@ reasons! {
     AccessTokenEnds "access-token-ends" "its `access_token` ends within five minutes",
     RepairFailed "repair-failed" "auth.json could not be repaired",
     StrategyForbids "strategy-forbids" "the strategy does not allow it",
-    // What stops a start whatever the homes are like.
+    // Why nothing is started, whatever the homes are like.
     PrivilegedStart "privileged-start" "the launcher runs with rights that its caller does not have",
     SettingInvalid "setting-invalid" "a setting of this launcher is wrong",
     CodexSettingInvalid "codex-setting-invalid" "the codex that the settings name cannot be started",
@@ -125,20 +125,20 @@ impl fmt::Display for ReasonCode {
     }
 }
 
-/// A code and, if it says more than the code's own text, a detail.
+/// A code and, if there is more to say than the code's own text, a detail.
 ///
-/// A detail is made of our own words, names of fields, paths, line numbers and shortened account ids: never of anything that
-/// could be a secret.
+/// A detail consists of our own words, names of fields, paths, line numbers and shortened account ids, and of nothing that could be
+/// a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
     /// The stable part.
     pub code: ReasonCode,
-    /// The words that replace [`ReasonCode::text`].
+    /// The text that replaces [`ReasonCode::text`].
     pub detail: Option<Cow<'static, str>>,
 }
 
 impl Reason {
-    /// Returns `code` in the words of `detail`.
+    /// Makes a reason with a detail.
     pub fn new(code: ReasonCode, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { code, detail: Some(detail.into()) }
     }

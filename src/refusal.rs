@@ -1,7 +1,7 @@
-//! Says why nothing was started, in the place where the host looks: as the answer to every request.
+//! Tells a JSON-RPC host why codex was not started, as the answer to every request.
 //!
-//! The only writer of stdout, and only once there is no codex to come. OpenClaw shows the answer to `initialize` word for word, and
-//! of a child that merely exits next to nothing (2026.4.21: `write EPIPE`, or `codex app-server exited: code=78 signal=null`).
+//! The only writer of stdout, and only if no codex is going to run. OpenClaw shows the answer to `initialize` word for word. Of a
+//! child that merely exits it shows almost nothing (2026.4.21: `write EPIPE`, or `codex app-server exited: code=78 signal=null`).
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -21,11 +21,11 @@ use crate::describe;
 use crate::display::json_line;
 use crate::failure::Failure;
 
-/// `Internal error`: OpenClaw passes its message on. -32001 would mean "overloaded", and be tried again.
+/// `Internal error`: OpenClaw shows its message. -32001 would mean "overloaded", and OpenClaw would retry.
 const CODE: i32 = -32603;
 /// The longest line that is read, in bytes; a longer one is skipped.
 const LONGEST: usize = 1 << 20;
-/// How long a host that writes a prompt is given to finish.
+/// The time that a host has to finish writing a prompt.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Answers every request on stdin with the failure, until stdin ends or the host stops reading stdout.
@@ -73,7 +73,7 @@ struct Lines<'a, R> {
 }
 
 impl<R: Read> Lines<'_, R> {
-    /// Returns the next line without its newline; an empty one in place of one that is too long.
+    /// Returns the next line without its newline. A line that is too long is returned empty.
     fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
         let mut searched = 0;
         loop {
@@ -100,7 +100,7 @@ impl<R: Read> Lines<'_, R> {
     }
 }
 
-/// What of a JSON-RPC message is read.
+/// The members of a JSON-RPC message that are read.
 #[derive(Deserialize)]
 struct Message<'a> {
     #[serde(borrow)]
@@ -113,7 +113,7 @@ struct Message<'a> {
 
 #[derive(Serialize)]
 struct Reply<'a> {
-    /// OpenClaw writes no `jsonrpc` member, and gets none.
+    /// Present if the host sends it; OpenClaw does not.
     #[serde(skip_serializing_if = "Option::is_none")]
     jsonrpc: Option<&'static str>,
     id: &'a RawValue,
@@ -136,7 +136,7 @@ fn reply(line: &[u8], error: &ErrorObject) -> Option<String> {
     Some(json_line(&reply).ok()? + "\n")
 }
 
-/// stdin, as long as the host reads stdout: one that has closed its reading end waits for us to exit.
+/// stdin, until the host stops reading stdout. A host that has closed its reading end waits for us to exit.
 struct Host<'a> {
     stdin: BorrowedFd<'a>,
     stdout: BorrowedFd<'a>,
@@ -145,7 +145,7 @@ struct Host<'a> {
 impl Read for Host<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            // macOS reports only what is asked for; Linux reports a hang-up unasked.
+            // macOS reports only the events that were asked for; Linux always reports a hang-up.
             let mut fds = [PollFd::new(self.stdin, PollFlags::POLLIN), PollFd::new(self.stdout, PollFlags::POLLHUP)];
             match poll(&mut fds, PollTimeout::NONE) {
                 Err(Errno::EINTR) => continue,
@@ -166,7 +166,7 @@ impl Read for Host<'_> {
     }
 }
 
-/// stdout, also if the host made it non-blocking.
+/// stdout, even if the host made it non-blocking.
 struct Stdout<'a>(BorrowedFd<'a>);
 
 impl Write for Stdout<'_> {
@@ -191,11 +191,11 @@ impl Write for Stdout<'_> {
     }
 }
 
-/// Reads what a host is writing to us, for a moment: one that writes a prompt to `codex exec` may die of EPIPE.
+/// Reads for a moment what a host is writing, because a host that writes a prompt to `codex exec` could die of EPIPE.
 #[expect(clippy::disallowed_methods, reason = "there is no codex to read stdin")]
 pub fn drain() {
     let stdin = io::stdin();
-    // Behind a file or a terminal there is no writer who could be hurt. (OpenClaw's pipes are sockets.)
+    // A file or a terminal has no writer that could die. (OpenClaw's pipes are sockets.)
     let kind = stdin.as_fd().try_clone_to_owned().and_then(|fd| Ok(File::from(fd).metadata()?.file_type()));
     if !kind.is_ok_and(|kind| kind.is_fifo() || kind.is_socket()) {
         return;

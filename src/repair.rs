@@ -1,7 +1,7 @@
-//! The only write to a home: one `auth.json` of a bridge, replaced whole or not at all.
+//! Replaces the `auth.json` of a bridge, whole or not at all. This is the only write to a home.
 //!
 //! Works relative to an open directory that was reached without a symlink through the components that the host made, under a lock
-//! on that directory, and only while the file still holds the bytes that were judged. A reader sees the old file or the new one; a
+//! on that directory, and only while the file still holds the bytes that were judged. A reader sees the old file or the new one. A
 //! start that is killed leaves at most a temporary file, which the next repair replaces.
 
 use std::fs::File;
@@ -20,26 +20,26 @@ use crate::decide::Repair;
 use crate::fs::open_at;
 use crate::home::{AUTH_FILE, SecretBytes, components_made_by_host};
 
-/// The new file until it is in its place. Only the holder of the lock has one.
+/// The name of the new file until it is renamed. Only the holder of the lock has one.
 const TEMPORARY: &str = ".auth.json.codex-home-shim";
-/// How long another repair of the same home is waited for: one takes a few milliseconds.
+/// How long to wait for another repair of the same home. A repair takes a few milliseconds.
 const PATIENCE: u32 = 100;
-/// How long between two looks.
+/// The time between two attempts to lock.
 const INTERVAL: Duration = Duration::from_millis(5);
 
-/// Why a repair was not made. The file is as it was.
+/// Why a repair was not made. The file is unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum RepairError {
-    /// It no longer holds the bytes that were judged, or another start repairs it: the newer bytes win.
+    /// The file no longer holds the bytes that were judged, or another start is repairing it. The newer bytes win.
     #[error("it was rewritten in the meantime")]
     Changed,
-    /// It is not a file that a host keeps for itself.
+    /// It is not a private, regular file of this user.
     #[error("{0}")]
     NotOurs(&'static str),
     /// The process may not write a file of that size (`ulimit -f`).
     #[error("the limit on the size of files is lower than what would be written")]
     SizeLimit,
-    /// The system refused.
+    /// A system call failed.
     #[error("{}", crate::display::cause(.0))]
     Io(#[from] io::Error),
 }
@@ -53,7 +53,7 @@ impl From<Errno> for RepairError {
 /// Makes the repair.
 ///
 /// # Errors
-/// [`RepairError`]; the file is then as it was.
+/// [`RepairError`]; the file is then unchanged.
 pub fn apply(repair: &Repair, uid: u32) -> Result<(), RepairError> {
     let directory = open_directory(&repair.home, uid)?;
     let locked = lock(directory)?;
@@ -66,7 +66,7 @@ pub fn apply(repair: &Repair, uid: u32) -> Result<(), RepairError> {
 fn replace(directory: &OwnedFd, repair: &Repair, uid: u32) -> Result<(), RepairError> {
     unchanged(directory, &repair.judged, uid)?;
     let written = write_temporary(directory, &repair.repaired.bytes).and_then(|()| {
-        // Writing took time: look once more, as late as possible.
+        // Writing took time, so look once more, as late as possible.
         unchanged(directory, &repair.judged, uid)?;
         put_in_place(directory)
     });
@@ -74,19 +74,19 @@ fn replace(directory: &OwnedFd, repair: &Repair, uid: u32) -> Result<(), RepairE
         let _ = remove_temporary(directory);
     }
     written?;
-    // Readers see the new name already; this is for a power cut.
+    // Readers already see the new file; this makes it survive a power failure.
     let _ = nix::unistd::fsync(directory);
     Ok(())
 }
 
-/// Unlocks a file. Dropping the lock would panic if the system refuses; closing the file unlocks it too.
+/// Unlocks a file. Dropping the lock would panic on an error; closing the file unlocks it anyway.
 pub(crate) fn unlock<T: Flockable>(lock: Flock<T>) {
     if let Err((lock, _)) = lock.unlock() {
         std::mem::forget(lock);
     }
 }
 
-/// Returns why [`apply`] would not be permitted, as far as that can be seen without writing.
+/// Returns why [`apply`] would fail, if that can be seen without writing.
 ///
 /// # Errors
 /// [`RepairError`].
@@ -94,7 +94,7 @@ pub fn check(repair: &Repair, uid: u32) -> Result<(), RepairError> {
     unchanged(&open_directory(&repair.home, uid)?, &repair.judged, uid)
 }
 
-/// Opens the home. The components of its path that its host made are no symlinks, now and on this walk.
+/// Opens the home. None of the components that its host made may be a symlink.
 fn open_directory(path: &Path, uid: u32) -> Result<OwnedFd, RepairError> {
     let flags = OFlag::O_DIRECTORY;
     let parts: Vec<_> = path.components().collect();
@@ -141,7 +141,7 @@ fn unchanged(directory: &OwnedFd, judged: &SecretBytes, uid: u32) -> Result<(), 
     }
     match stat.st_nlink {
         1 => {}
-        // It was looked up, and replaced before it was looked at.
+        // It was replaced between the lookup and this check.
         0 => return Err(RepairError::Changed),
         _ => return Err(RepairError::NotOurs("auth.json has a second hard link")),
     }
@@ -174,7 +174,7 @@ fn remove_temporary(directory: &OwnedFd) -> Result<(), RepairError> {
     }
 }
 
-/// Writes the new file to the disk beside the old one; a temporary file that a killed start left is replaced.
+/// Writes the new file beside the old one and syncs it. Replaces the temporary file of a killed start.
 #[expect(clippy::disallowed_methods, reason = "the one file that is created in a home")]
 fn write_temporary(directory: &OwnedFd, new: &SecretBytes) -> Result<(), RepairError> {
     if !may_write(new.0.len() as u64) {
@@ -184,7 +184,7 @@ fn write_temporary(directory: &OwnedFd, new: &SecretBytes) -> Result<(), RepairE
     let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let mode = Mode::S_IRUSR | Mode::S_IWUSR;
     let file = openat(directory, TEMPORARY, flags, mode)?;
-    // Whatever the umask says.
+    // Independent of the umask.
     fchmod(file.as_fd(), mode)?;
     let mut file = File::from(file);
     file.write_all(&new.0)?;
@@ -192,7 +192,7 @@ fn write_temporary(directory: &OwnedFd, new: &SecretBytes) -> Result<(), RepairE
     Ok(())
 }
 
-/// Returns whether a file may grow to `size` bytes: writing beyond RLIMIT_FSIZE kills the process by SIGXFSZ.
+/// Returns whether a file may grow to `size` bytes. Writing beyond RLIMIT_FSIZE kills the process by SIGXFSZ.
 pub(crate) fn may_write(size: u64) -> bool {
     getrlimit(Resource::RLIMIT_FSIZE).is_ok_and(|(limit, _)| size <= limit)
 }

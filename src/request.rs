@@ -1,7 +1,7 @@
-//! codex's command line: which kind of start it asks for, and what it overrides in codex's configuration.
+//! codex's command line: the kind of start, and the configuration that it overrides.
 //!
-//! Pure. Knows codex's options (from `--help` of codex 0.123.0 and 0.169.0, tried on both) and nothing else. A command line with
-//! anything unknown is not judged: codex gets it unchanged.
+//! Pure. Knows the options of codex (from `--help` of 0.123.0 and 0.169.0, tried on both) and nothing else. A command line with
+//! anything unknown is not judged; codex gets it unchanged.
 
 mod options;
 
@@ -13,7 +13,7 @@ use crate::reason::{Reason, ReasonCode};
 pub use options::without_values;
 use options::{Given, Takes, is_option, option};
 
-/// The subcommands whose start uses a login.
+/// The subcommands that use a login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subcommand {
     /// No subcommand: the interactive program.
@@ -33,7 +33,7 @@ pub enum Subcommand {
 }
 
 impl Subcommand {
-    /// As it is written on the command line; empty for the interactive program.
+    /// Its name on the command line; empty for the interactive program.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -48,10 +48,10 @@ impl Subcommand {
     }
 }
 
-/// What the arguments ask for.
+/// A parsed command line.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Request {
-    /// A start that uses a login, so that its home is judged.
+    /// A start that uses a login, so its home is judged.
     Judged(Judged),
     /// Any other start, and why its home is not judged.
     PassThrough(Reason),
@@ -62,15 +62,15 @@ pub enum Request {
 pub struct Judged {
     /// What is started.
     pub subcommand: Subcommand,
-    /// What argv says about the configuration.
+    /// The configuration in argv.
     pub overrides: Overrides,
     /// `-C`, `--cd`: the directory that codex works in.
     pub directory: Option<PathBuf>,
-    /// Whether argv trusts a project (`--trust` of 0.169, `-c projects…`), whose configuration codex then reads.
+    /// Whether argv trusts a project (`--trust` of 0.169, `-c projects…`). codex then reads the project's configuration.
     pub trusts_project: bool,
 }
 
-/// What argv says over `config.toml`, in the order of argv.
+/// The overrides of `config.toml`, in the order of argv.
 #[derive(Clone, Default, PartialEq)]
 pub struct Overrides {
     /// `-c key=value`: the dotted key and its value.
@@ -100,8 +100,8 @@ impl Overrides {
         self.values.is_empty()
     }
 
-    /// Applies the overrides to the layer `config` as codex does: a dotted key creates the tables on its way and replaces whatever
-    /// else was there.
+    /// Applies the overrides to the layer `config` as codex does: a dotted key creates the tables on its way and replaces any other
+    /// value there.
     pub fn apply(&self, config: &mut toml::Table) {
         for (key, value) in &self.values {
             let mut table = &mut *config;
@@ -123,7 +123,7 @@ impl Overrides {
 }
 
 impl fmt::Debug for Overrides {
-    /// Names only: a value may be a secret.
+    /// Shows names only, because a value may be a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Overrides")
             .field("values", &self.values.iter().map(|(name, _)| name).collect::<Vec<_>>())
@@ -132,16 +132,16 @@ impl fmt::Debug for Overrides {
     }
 }
 
-/// Keys that make codex compare the login with a rule and, if the login breaks it, delete `auth.json` and revoke its tokens
-/// (`exec` of 0.123.0 and 0.169.0).
+/// Keys that make codex check the login. If the login fails the check, `exec` of 0.123.0 and 0.169.0 deletes `auth.json` and
+/// revokes its tokens.
 pub const SIGN_OUT_KEYS: [&str; 2] = ["forced_login_method", "forced_chatgpt_workspace_id"];
 
-/// How many parts the key of `-c` may have: each is a table inside another, and dropping ten thousand nested tables overflows
-/// the stack. Codex's own keys have five.
+/// The most parts that the key of `-c` may have. Each is a table inside another, and dropping ten thousand nested tables overflows
+/// the stack. The keys of codex have five.
 const DEEPEST: usize = 64;
 
 impl Request {
-    /// Reads what follows `argv[0]`.
+    /// Parses the arguments after `argv[0]`.
     #[must_use]
     pub fn parse(args: &[OsString]) -> Self {
         match Parser::parse(args).and_then(Parser::finish) {
@@ -150,8 +150,7 @@ impl Request {
         }
     }
 
-    /// Returns the judged subcommand as it is written on the command line; empty for the interactive program, and for a start
-    /// that is not judged.
+    /// Returns the name of the judged subcommand; empty for the interactive program, and for a start that is not judged.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -161,7 +160,7 @@ impl Request {
     }
 }
 
-/// Whether the start is an `app-server` that speaks JSON-RPC on stdin and stdout, judged or not.
+/// Returns whether the start is an `app-server` that speaks JSON-RPC on stdin and stdout, judged or not.
 #[must_use]
 pub fn serves_stdio(args: &[OsString]) -> bool {
     Parser::parse(args).is_ok_and(|parser| parser.is_app_server_itself() && !parser.listens_elsewhere)
@@ -173,23 +172,23 @@ struct Parser<'a> {
     oss: bool,
     /// A configuration profile was selected.
     profile: bool,
-    /// What stands between the options.
+    /// The words between the options.
     positionals: Vec<&'a OsStr>,
-    /// The subcommand, once one was met.
+    /// The subcommand, if there is one.
     subcommand: Option<Subcommand>,
-    /// `login` was met; only `status` makes it a start that is judged.
+    /// `login` was seen. Only `login status` is judged.
     login: bool,
-    /// `--listen` names something else than stdin and stdout.
+    /// `--listen` names something other than stdin and stdout.
     listens_elsewhere: bool,
     /// `--trust` was given.
     trusts_project: bool,
     /// The last `-C`.
     directory: Option<PathBuf>,
-    /// An option of `app-server` is not known.
+    /// An option of `app-server` is unknown.
     is_strange: bool,
 }
 
-/// Not one of the starts that are judged.
+/// The start is not judged.
 fn not_judged() -> Reason {
     ReasonCode::NotJudged.into()
 }
@@ -210,7 +209,7 @@ impl<'a> Parser<'a> {
                 break;
             }
             let given = match option(arg) {
-                // Enough is known to tell which host the start serves, though not what it may do to a home.
+                // This is enough to know which host the start serves, but not what the start may do to a home.
                 Err(reason) if reason == not_understood() && parser.is_app_server_itself() => {
                     parser.is_strange = true;
                     args.next_if(|value| !is_option(value));
@@ -240,7 +239,7 @@ impl<'a> Parser<'a> {
         Ok(parser)
     }
 
-    /// What it comes to.
+    /// Returns the result.
     fn finish(mut self) -> Result<Judged, Reason> {
         if self.is_strange {
             return Err(not_understood());
@@ -256,13 +255,13 @@ impl<'a> Parser<'a> {
         if SIGN_OUT_KEYS.iter().any(|key| self.overrides.get(key).is_some()) {
             return Err(ReasonCode::MaySignOut.into());
         }
-        // `-p name` lays `name.config.toml` over the home's config.toml (0.169.0), and what that file forces a login to
-        // be signs the home out as well.
+        // `-p name` lays `name.config.toml` over the home's config.toml (0.169.0), and a login that this file forbids is signed
+        // out as well.
         if self.profile || self.overrides.get("profile").is_some() {
             return Err(ReasonCode::ProfileSelected.into());
         }
         if self.oss {
-            // A provider of one's own machine, stronger than any `-c`.
+            // A provider on the person's own machine, which overrides any `-c`.
             self.overrides.values.push(("model_provider".to_owned(), toml::Value::String("oss".to_owned())));
         }
         let trusts_project = self.trusts_project || self.overrides.has_below("projects");
@@ -303,8 +302,8 @@ impl<'a> Parser<'a> {
 
     /// A word between the options: a subcommand, or a prompt.
     ///
-    /// codex finds a subcommand behind a prompt too (`codex hello logout` logs out), so a word that could be a subcommand is
-    /// never taken for a prompt.
+    /// codex finds a subcommand after a prompt too (`codex hello logout` logs out), so a word that could be a subcommand is never
+    /// taken for a prompt.
     fn positional(&mut self, arg: &'a OsStr) -> Result<(), Reason> {
         let judged = match (arg.to_str(), self.subcommand) {
             (Some("status"), None) if self.login => Some(Subcommand::LoginStatus),
@@ -325,7 +324,7 @@ impl<'a> Parser<'a> {
             _ => None,
         };
         match judged {
-            // codex takes a subcommand behind a prompt, but hardly any caller means it.
+            // codex accepts a subcommand after a prompt, but hardly any caller means it.
             Some(_) if !self.positionals.is_empty() => return Err(not_understood()),
             Some(subcommand) => self.subcommand = Some(subcommand),
             None => self.positionals.push(arg),
@@ -334,12 +333,12 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// Whether a word has the form of a subcommand, known or to come.
+/// Returns whether a word has the form of a subcommand, known or future.
 fn could_be_a_subcommand(word: &str) -> bool {
     !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
-/// The value of `-c key=value` as codex reads it: TOML behind a sentinel key, or else the text itself without its quotes.
+/// Parses the value of `-c key=value` as codex does: as TOML, or else as the text without its quotes.
 fn toml_value(text: &str) -> toml::Value {
     const SENTINEL: &str = "_x_";
     toml::from_str::<toml::Table>(&format!("{SENTINEL} = {text}"))

@@ -1,7 +1,7 @@
 //! Our own settings: `codex-home-shim/config.toml` and the `CODEX_HOME_SHIM_*` variables → [`Settings`].
 //!
 //! One serde definition for both. A variable wins over the file, the file over the default. A wrong value is an error that names
-//! it: a launcher that ignored a misspelt `codex = …` would start a program that the person did not choose.
+//! it, because a launcher that ignored a misspelt `codex = …` would start a program that the person did not choose.
 
 mod file;
 mod pattern;
@@ -21,14 +21,14 @@ pub use pattern::Pattern;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Strategy {
-    /// Redirect if that is certain, else repair.
+    /// Redirect if that is certain; otherwise repair.
     #[default]
     Auto,
-    /// Never repair. Says that the bots are the person's own: an account that cannot be told will do.
+    /// Never repair. The person says that the bots are their own, so an unknown account is accepted.
     Redirect,
     /// Never redirect.
     Repair,
-    /// Look at nothing.
+    /// Judge nothing.
     Off,
 }
 
@@ -113,7 +113,7 @@ impl Key {
     }
 }
 
-/// Where a value comes from.
+/// The source of a value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Source {
     /// The default.
@@ -153,7 +153,7 @@ pub struct Settings {
     pub file: Option<PathBuf>,
     /// Whether [`FILE_VARIABLE`] names a file that does not exist.
     pub file_is_missing: bool,
-    /// Where each value comes from, in the order of [`Key::ALL`].
+    /// The source of each value, in the order of [`Key::ALL`].
     sources: [Source; 8],
 }
 
@@ -177,11 +177,9 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Reads the settings: the values that are right, and what is wrong with the others. With anything wrong, nothing may be
-    /// started.
+    /// Reads the settings: the valid values, and the errors in the others. If there is an error, nothing may be started.
     ///
-    /// A variable that is set but empty counts as unset; a missing file is no error. If it cannot be told whether starts are
-    /// to be written to the journal, they are not.
+    /// An empty variable counts as unset; a missing file is no error. If it is unknown whether the journal is on, it is off.
     #[must_use]
     pub fn read(invocation: &Invocation) -> (Self, Vec<Failure>) {
         let person_home = invocation.person_home();
@@ -207,7 +205,7 @@ impl Settings {
         (settings, problems)
     }
 
-    /// Returns where the value of `key` comes from.
+    /// Returns the source of the value of `key`.
     #[must_use]
     pub fn source(&self, key: Key) -> Source {
         self.sources.get(key as usize).copied().unwrap_or_default()
@@ -244,7 +242,7 @@ impl Settings {
             .map_err(|(key, cause)| FileProblem::Invalid { at: file::position_of(text, key.name()), cause })
     }
 
-    /// Takes the values that are given.
+    /// Takes over the values that are set.
     fn take(&mut self, raw: Raw, source: Source) -> Result<(), (Key, String)> {
         let expand = |key: Key, text: String| expand(key, &text, self.person_home.as_deref());
         let expand_all = |key: Key, texts: Vec<String>| {
@@ -282,8 +280,8 @@ impl Settings {
     }
 }
 
-/// Checks the text of a settings file as a start does: its keys, the types of their values, and what the values mean for the
-/// person whose home directory this is.
+/// Checks the text of a settings file as a start does: its keys, the types of their values, and the values themselves, in the
+/// home directory of the person.
 ///
 /// # Errors
 /// The first thing that is wrong with it.
@@ -291,7 +289,7 @@ pub fn check_for(text: &str, person_home: Option<&Path>) -> Result<(), FileProbl
     Settings { person_home: person_home.map(Path::to_owned), ..Settings::default() }.take_text(text)
 }
 
-/// The settings as they are written: the one definition for the file and for variables.
+/// The settings in their written form: one definition for the file and for variables.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Raw {
@@ -306,8 +304,7 @@ struct Raw {
 }
 
 impl Raw {
-    /// Reads the value of one variable as the file would have it: a list of paths is separated by colons, and a switch may be `1`
-    /// or `0`.
+    /// Parses the value of a variable. A list of paths is separated by colons, and a switch may be `1` or `0`.
     fn from_variable(key: Key, value: &OsStr) -> Result<Self, String> {
         let text = value.to_str().ok_or("it is not UTF-8")?;
         let value = match (key, text) {
@@ -333,7 +330,7 @@ fn expand(key: Key, text: &str, person_home: Option<&Path>) -> Result<PathBuf, (
     }
 }
 
-/// Returns `path` without trailing slashes and `.` components, so that two spellings of one place compare as equal.
+/// Returns `path` without trailing slashes and `.` components, so that two spellings of one place are equal.
 #[must_use]
 pub fn lexically_normal(path: &Path) -> PathBuf {
     path.components().filter(|part| *part != Component::CurDir).collect()

@@ -1,4 +1,4 @@
-//! What following a piece of advice would change in what was observed.
+//! How following a piece of advice would change the observation.
 
 use std::path::{Path, PathBuf};
 
@@ -25,7 +25,7 @@ fn private_directory(uid: u32) -> Fact<HomeDirectory> {
     Fact::Seen(HomeDirectory { real_path: PathBuf::from("/"), stat, not_writable: None })
 }
 
-/// Names a person: codex's own login does, and a bridge may not.
+/// Names a person. A login made by codex always does; a bridge may not.
 fn with_person(mut owners: Owners) -> Owners {
     if owners.user == Named::None {
         Id::new("a person".to_owned()).into_iter().for_each(|id| owners.user.add(id));
@@ -33,13 +33,13 @@ fn with_person(mut owners: Owners) -> Owners {
     owners
 }
 
-/// Returns whether the owner can change it: a mount that is read-only, which the detail says, stays so.
+/// Returns whether the owner can change it. A read-only mount, which the detail names, stays read-only.
 fn is_by_mode(reason: &Reason) -> bool {
     reason.code == ReasonCode::HomeNotWritable && reason.detail.is_none()
 }
 
 impl Home {
-    /// Returns whether this user may not read it because it is another user's; `None` if nothing in it is closed.
+    /// Returns whether another user's ownership keeps this user from reading it; `None` if everything in it can be read.
     pub(super) fn closed_by_others(&self) -> Option<bool> {
         let not_writable = self.directory.seen().and_then(|directory| directory.not_writable.as_ref());
         let reasons = [not_writable, self.directory.unusable(), self.config.unusable(), self.auth.unusable()];
@@ -51,7 +51,7 @@ impl Home {
         codes.iter().any(is_closed).then(|| codes.contains(&ReasonCode::HomeNotOwned))
     }
 
-    /// Changes owners or modes so that it is readable and writable; false if they are not what is wrong with it.
+    /// Changes owners or modes so that it is readable and writable; false if neither is the problem.
     pub(super) fn open_bridge(&mut self, now: DateTime<Utc>, uid: u32) -> bool {
         let not_writable = self.directory.seen().and_then(|directory| directory.not_writable.as_ref());
         if self.closed_by_others().is_none() && !not_writable.is_some_and(is_by_mode) {
@@ -64,7 +64,7 @@ impl Home {
         !was_auth_closed || self.write_bridge(now, uid)
     }
 
-    /// Takes what could not be read for a login of `owners` without a configuration; returns whether `auth.json` is among it.
+    /// Assumes that unreadable files hold a login of `owners` and no configuration. Returns whether `auth.json` is one of them.
     pub(super) fn open_up(&mut self, owners: Owners, uid: u32, inode: u64) -> bool {
         fn is_closed<T>(fact: &Fact<T>, code: ReasonCode, was_entered: bool) -> bool {
             match fact {
@@ -108,7 +108,7 @@ impl Home {
         true
     }
 
-    /// Writes `auth.json` of a bridge anew, as OpenClaw does; false if it cannot.
+    /// Rewrites the `auth.json` of a bridge as OpenClaw does; false if OpenClaw could not.
     pub(super) fn write_bridge(&mut self, now: DateTime<Utc>, uid: u32) -> bool {
         let owners = self.owners().cloned().unwrap_or_default();
         let token = claims::hypothetical_token(owners.account.one(), owners.user.one());
@@ -129,7 +129,7 @@ impl Personal {
         self.config.as_ref().is_ok_and(|config| matches!(self.home.login_under(config), Login::Usable(_)))
     }
 
-    /// Takes what could not be read this time for a login of these owners; false if everything was read.
+    /// Assumes that files that could not be read this time hold a login of these owners; false if everything was read.
     pub(super) fn read_this_time(&mut self, owners: Owners, uid: u32) -> bool {
         use ReasonCode::{AuthReadFailed, ConfigReadFailed, HomeReadFailed};
         let passes = |reason: Option<&Reason>| {
@@ -151,7 +151,7 @@ impl Personal {
         directory || config || auth
     }
 
-    /// A home that is not there yet.
+    /// A home that does not exist yet.
     pub(super) fn hypothetical(path: &Path) -> Self {
         let home = Home {
             path: path.to_owned(),
@@ -173,7 +173,7 @@ impl Personal {
         self.home.log_in(owners, uid, 2)
     }
 
-    /// Takes out of `config.toml` what is in the way.
+    /// Removes from `config.toml` what keeps codex from working.
     pub(super) fn correct_config(&mut self) -> bool {
         let is_there = !matches!(self.home.config, Fact::Absent);
         self.home.config = Fact::Absent;

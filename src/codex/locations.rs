@@ -1,7 +1,7 @@
-//! Where installers put codex, as a table: a row an installer, in the order in which they are looked at.
+//! The places in which installers put codex: a table with a row for each installer, in the order of the search.
 //!
-//! Each is looked at only if everything before it came to nothing. Only the directories of version managers are listed, because
-//! only they know the names in them.
+//! A row is looked at only if the rows before it had no codex. Directories are listed only for version managers, because only they
+//! know the names in them.
 
 use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
@@ -18,23 +18,23 @@ use crate::platform::Os;
 pub const INSTALL: &str = "npm i -g @openai/codex@latest";
 /// The command that updates or repairs what npm installed; `PREFIX` is what holds its `lib/node_modules`.
 pub const NPM: &str = "npm i -g --include=optional --prefix PREFIX @openai/codex@latest";
-/// How many versions of a version manager are looked at.
+/// The most versions of a version manager that are looked at.
 pub(super) const VERSIONS: usize = 4096;
 
-/// An installer, and where it puts codex.
+/// An installer and the places in which it puts codex.
 #[derive(Clone, Copy, Debug)]
 pub struct Installer {
     /// Its id in JSON, messages and the journal.
     pub id: &'static str,
     /// The directories that it may use, in order.
     pub roots: &'static [Root],
-    /// Where codex is below each of them: of what `*` stands for the newest codex comes first, `$TRIPLE` is this machine's target.
+    /// The paths of codex below each of them. `*` stands for any name, the newest codex first; `$TRIPLE` is this machine's target.
     pub below: &'static [&'static str],
-    /// Parts of the real path by which what it installed is recognised.
+    /// Parts of the real path by which its codex is recognised.
     pub marks: &'static [&'static str],
     /// The command that updates codex, if one command does.
     pub update: Option<&'static str>,
-    /// What the command needs in addition to install the version anew that is already there.
+    /// What the command needs in addition, to reinstall the version that is already there.
     pub force: Option<&'static str>,
 }
 
@@ -42,9 +42,9 @@ pub struct Installer {
 #[derive(Clone, Copy, Debug)]
 pub struct Root {
     /// Its path: `~` is the person's home, `$NAME` a variable. `$XDG_CONFIG_HOME`, `$XDG_DATA_HOME` and `$XDG_STATE_HOME` have
-    /// their defaults; without any other variable the root is not looked at.
+    /// their defaults; if any other variable is unset, the root is skipped.
     pub path: &'static str,
-    /// The only systems on which it is looked at, if it is not looked at on all.
+    /// The systems on which it is looked at; `None` for all.
     pub os: Option<Os>,
 }
 
@@ -126,7 +126,7 @@ pub const INSTALLERS: &[Installer] = &[
         update: Some("vp install -g @openai/codex@latest"),
         ..in_bin("vite-plus", &[on_all("~/.vite-plus")])
     },
-    // What a manager installed comes before its shims: a shim needs the manager and a version that is set.
+    // The programs of a manager come before its shims, because a shim needs the manager and a selected version.
     Installer {
         below: &["installs/nodejs/*/bin/codex", "installs/nodejs/*/.npm/bin/codex", "shims/codex"],
         ..in_bin("asdf", &[on_all("$ASDF_DATA_DIR"), on_all("~/.asdf")])
@@ -194,19 +194,19 @@ pub const INSTALLERS: &[Installer] = &[
     },
 ];
 
-/// Returns the directory that holds the `lib/node_modules` in which `real_path` lies.
+/// Returns the directory of the `lib/node_modules` that holds `real_path`.
 #[must_use]
 pub fn npm_prefix(real_path: &Path) -> Option<PathBuf> {
     real_path.ancestors().find(|path| path.ends_with("lib/node_modules"))?.ancestors().nth(2).map(Path::to_owned)
 }
 
-/// Returns the command that updates the codex at `real_path`, as far as the path tells who installed it.
+/// Returns the command that updates the codex at `real_path`; `None` if the path does not tell who installed it.
 #[must_use]
 pub fn update(real_path: &Path, person_home: Option<&Path>) -> Option<String> {
     command(real_path, person_home, false)
 }
 
-/// Returns the command that installs the codex at `real_path` anew, whichever version it has.
+/// Returns the command that reinstalls the codex at `real_path`, whichever version it has.
 #[must_use]
 pub fn repair(real_path: &Path, person_home: Option<&Path>) -> Option<String> {
     command(real_path, person_home, true)
@@ -225,8 +225,8 @@ fn command(real_path: &Path, person_home: Option<&Path>, is_repair: bool) -> Opt
     }
 }
 
-/// Returns what may be codex in each place, in order, with the id of its installer; those below a home only if one is known. What
-/// is not there costs one system call.
+/// Returns the candidates in each place, in order, with the id of the installer. Places below a home need a known home. A place
+/// that does not exist costs one system call.
 pub(super) fn candidates<'a>(
     invocation: &'a Invocation,
     home: Option<&'a Path>,
@@ -248,7 +248,7 @@ pub(super) fn candidates<'a>(
     })
 }
 
-/// Returns the directory that a root stands for; `None` if it is not looked at.
+/// Returns the directory that a root stands for; `None` if the root is skipped.
 pub(super) fn expand(root: &str, invocation: &Invocation, home: Option<&Path>) -> Option<PathBuf> {
     let (first, below) = root.split_once('/').unwrap_or((root, ""));
     let start = match first.strip_prefix('$') {
@@ -312,7 +312,7 @@ pub(super) fn version_in(path: &Path) -> Option<String> {
         [_, releases, version] if releases == "releases" => Some(version),
         _ => None,
     })?;
-    // A release has its target behind the version: `0.150.1-x86_64-unknown-linux-musl`.
+    // The target follows the version: `0.150.1-x86_64-unknown-linux-musl`.
     let target = ["-x86_64-", "-aarch64-"].iter().find_map(|target| version.find(target));
     let version = version.get(..target.unwrap_or(version.len())).unwrap_or_default();
     version.starts_with(|c: char| c.is_ascii_digit()).then(|| version.to_owned())

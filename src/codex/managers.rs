@@ -1,7 +1,7 @@
 //! The shims of volta, asdf, mise and nodenv, each of which starts the codex of one of its versions of node.
 //!
-//! If there is only one, npm's script in it is what the shim starts. Of several the manager chooses, if a version is set outside a
-//! project.
+//! If only one version of node has a codex, the shim starts npm's script there. If several have one, the manager chooses, provided
+//! that a version is set outside a project.
 
 use std::path::{Path, PathBuf};
 
@@ -11,12 +11,11 @@ use super::{Unfit, script};
 use crate::fs::{self, ReadError};
 use crate::invocation::Invocation;
 
-/// Returns npm's script behind a shim, if that needs no choice. `hit` is the shim, `real` the same without symlinks, `head` how it
-/// begins.
+/// Returns npm's script behind a shim if there is no choice. `hit` is the shim, `real` the same without symlinks, `head` its
+/// beginning.
 ///
 /// # Errors
-/// [`Unfit::NoVersionSet`] if the manager has to choose and has nothing to choose by, [`Unfit::ShimWithoutCodex`] if it has nothing
-/// to choose from.
+/// [`Unfit::NoVersionSet`] if there are several and no version is set, [`Unfit::ShimWithoutCodex`] if there is none.
 pub(super) fn entry(hit: &Path, real: &Path, head: &[u8], invocation: &Invocation) -> Result<Option<Entry>, Unfit> {
     // `~/.volta/bin/codex`, `~/.asdf/shims/codex`, `~/.local/share/mise/shims/codex`
     let Some(root) = hit.ancestors().nth(2) else { return Ok(None) };
@@ -35,7 +34,7 @@ fn mise(root: &Path, invocation: &Invocation) -> Result<Option<Entry>, Unfit> {
     const OF_NPM: &str = "npm-openai-codex";
     let installs = root.join("installs");
     let is_codex = |tool: &PathBuf| tool.file_name().is_some_and(|name| name.to_string_lossy().contains("codex"));
-    // Of another origin than npm's: not ours to look for.
+    // Not npm's codex, so nothing is known about it.
     if listed(&installs)?.iter().any(|tool| is_codex(tool) && !tool.ends_with(OF_NPM)) {
         return Ok(None);
     }
@@ -59,7 +58,7 @@ fn of_script(root: &Path, text: &str, invocation: &Invocation) -> Result<Option<
             invocation.is_not_blank("NODENV_VERSION") || !fs::is_absent(&root.join("version"))
         });
     }
-    // Of another plugin than nodejs: not ours to look for.
+    // Not the plugin nodejs, so nothing is known about it.
     let is_other = |line: &str| line.starts_with("# asdf-plugin: ") && !line.starts_with("# asdf-plugin: nodejs ");
     if text.lines().any(is_other) {
         return Ok(None);
@@ -76,10 +75,10 @@ fn of_script(root: &Path, text: &str, invocation: &Invocation) -> Result<Option<
     })
 }
 
-/// Returns the entries of a directory; none if it is not there.
+/// Returns the entries of a directory; none if it does not exist.
 ///
 /// # Errors
-/// [`Unfit::NotRead`]: what could not be listed may hold codex.
+/// [`Unfit::NotRead`], because a directory that could not be listed may hold codex.
 fn listed(directory: &Path) -> Result<Vec<PathBuf>, Unfit> {
     match fs::entries(directory, VERSIONS) {
         Ok(entries) => Ok(entries),
@@ -88,7 +87,7 @@ fn listed(directory: &Path) -> Result<Vec<PathBuf>, Unfit> {
     }
 }
 
-/// Returns npm's script in the one of these versions of node that has it.
+/// Returns npm's script if exactly one of these versions of node has it.
 fn only(
     manager: &'static str,
     versions: &[PathBuf],

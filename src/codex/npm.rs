@@ -1,6 +1,6 @@
 //! The native codex that npm's script `@openai/codex/bin/codex.js` would start, and the variables that it would set.
 //!
-//! Under node that script costs 45 ms and, before node 24, a second process; the codex it started survives a SIGKILL to it.
+//! Under node that script costs 45 ms and, before node 24, a second process; if it is killed, the codex that it started lives on.
 //! Follows the scripts of 0.123.0, 0.150.1 and 0.169.0.
 
 use std::ffi::OsString;
@@ -15,31 +15,31 @@ use crate::invocation::Invocation;
 
 /// npm's script, in its package.
 pub(super) const SCRIPT: &str = "@openai/codex/bin/codex.js";
-/// What the script sets to say who installed codex.
+/// The variables by which the script says who installed codex.
 const MANAGERS: [&str; 4] =
     ["CODEX_MANAGED_BY_NPM", "CODEX_MANAGED_BY_BUN", "CODEX_MANAGED_BY_PNPM", "CODEX_MANAGED_BY_VITE_PLUS"];
 
-/// npm's script, as a candidate leads to it.
+/// npm's script, found through a candidate.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     /// The package, without symlinks.
     pub package: PathBuf,
-    /// The script as node would be told it.
+    /// The script under the name that node would be given.
     entrypoint: PathBuf,
     /// The `NODE_PATH` that a shim exports.
     node_path: Option<OsString>,
 }
 
 impl Entry {
-    /// Returns what the script at `entrypoint` is part of; `None` if it is not npm's script, or is not there.
+    /// Returns the package of the script at `entrypoint`; `None` if it is not npm's script, or does not exist.
     pub fn of(entrypoint: PathBuf) -> Option<Self> {
         let package = package_of(&fs::canonicalize(&entrypoint)?)?.to_owned();
         Some(Self { package, entrypoint, node_path: None })
     }
 }
 
-/// Returns how a candidate leads to npm's script, if it does: behind symlinks, or through a shim that `cmd-shim` made. `real` is the
-/// candidate without symlinks, `head` how it begins.
+/// Returns npm's script if a candidate leads to it, by symlinks or through a shim that `cmd-shim` made. `real` is the candidate
+/// without symlinks, `head` its beginning.
 ///
 /// # Errors
 /// [`Unfit::AnotherPackage`].
@@ -67,7 +67,7 @@ pub(super) fn package_of(real: &Path) -> Option<&Path> {
     if real.ends_with(SCRIPT) { real.ancestors().nth(2) } else { None }
 }
 
-/// Checks that a file is not part of npm's package `codex`; under that name codex itself may have been installed.
+/// Checks that a file is not part of npm's package `codex`. Codex itself may have been installed under that name.
 fn check_package(path: &Path) -> Result<(), Unfit> {
     let package = path.ancestors().find(|path| path.ends_with("node_modules/codex"));
     match package.and_then(manifest) {
@@ -76,12 +76,12 @@ fn check_package(path: &Path) -> Result<(), Unfit> {
     }
 }
 
-/// Returns the native codex behind npm's script, with what the script would set. It must not be another user's unless
-/// `is_chosen`.
+/// Returns the native codex behind npm's script, with the variables that the script would set. It must not belong to another
+/// user unless `is_chosen`.
 ///
 /// # Errors
-/// [`Unfit::NoNative`] if this platform's package is not installed, [`Unfit::NotRead`] if that could not be found out, and what
-/// keeps the native codex from being started.
+/// [`Unfit::NoNative`] if this platform's package is not installed, [`Unfit::NotRead`] if that is unknown, or why the native codex
+/// cannot be started.
 pub(super) fn native(entry: &Entry, invocation: &Invocation, is_chosen: bool) -> Result<Codex, Unfit> {
     let package = &entry.package;
     let triple = invocation.platform.triple;
@@ -96,7 +96,7 @@ pub(super) fn native(entry: &Entry, invocation: &Invocation, is_chosen: bool) ->
                 Err(ReadError::Absent) => continue,
                 Err(ReadError::WrongKind | ReadError::TooLarge) => return Err(Unfit::NotAFile),
                 Err(ReadError::Transient(errno)) => return Err(Unfit::NotRead(errno)),
-                // node looks further on, and so may be right; but that nothing is there was not seen.
+                // node goes on to the next directory and may be right, but it was not seen that this one has no codex.
                 Err(ReadError::Denied(errno)) => {
                     unfit = Unfit::NotRead(errno);
                     continue;
@@ -123,8 +123,8 @@ pub(super) fn native(entry: &Entry, invocation: &Invocation, is_chosen: bool) ->
     Err(unfit)
 }
 
-/// Returns where node looks for this platform's package, then the script's own package, in which it lay once: the `node_modules` of
-/// every directory above the script, then NODE_PATH.
+/// Returns the places in which node looks for this platform's package: the `node_modules` of every directory above the script,
+/// then NODE_PATH. The script's own package, which held the native codex once, comes last.
 fn roots(entry: &Entry, invocation: &Invocation) -> impl Iterator<Item = PathBuf> {
     let name = Path::new("@openai").join(invocation.platform.npm_package);
     let above = entry.package.ancestors().filter(|directory| !directory.ends_with("node_modules"));
@@ -172,12 +172,12 @@ fn puts_on_path(entry: &Entry) -> bool {
     script.is_ok_and(|script| script.bytes.windows(name.len()).any(|bytes| bytes == name))
 }
 
-/// Returns the variable by which the script says who installed codex.
+/// Returns the variable that names the installer of codex.
 fn manager(entry: &Entry, is_new: bool, invocation: &Invocation) -> &'static str {
     let says =
         |name: &str, word: &str| invocation.var(name).is_some_and(|value| value.to_string_lossy().contains(word));
     let starts = [entry.package.as_path(), entry.entrypoint.parent().unwrap_or(&entry.entrypoint)];
-    // The note of pnpm or of Vite+ may lie several directories above either.
+    // The file that pnpm or Vite+ leaves may be several directories above either.
     let mut above = starts.iter().flat_map(|start| start.ancestors());
     let is_owned_by_pnpm = |modules: &Path| {
         fs::exists(&modules.join(".modules.yaml"))
@@ -211,8 +211,8 @@ fn manager(entry: &Entry, is_new: bool, invocation: &Invocation) -> &'static str
     }
 }
 
-/// Returns the version of the package that a native codex lies in, if it lies in npm's: the platform's (`0.169.0-linux-x64`) or, up
-/// to 0.123, the script's.
+/// Returns the version of the npm package that holds a native codex: the platform's (`0.169.0-linux-x64`) or, up to 0.123, the
+/// script's.
 pub(super) fn version_around(native: &Path) -> Option<String> {
     let vendor = native.ancestors().find(|path| path.file_name().is_some_and(|name| name == "vendor"))?;
     let package = vendor.parent().filter(|package| package.parent().is_some_and(|scope| scope.ends_with("@openai")))?;
@@ -250,7 +250,7 @@ pub(super) fn version(package: &Path) -> Option<String> {
     manifest(package).map(|package| package.version)
 }
 
-/// Returns the key by which versions are ordered: by number, a release after its previews, anything else first.
+/// Returns the sort key of a version: by number, a release after its previews, anything else first.
 pub(super) fn order(version: &str) -> (Vec<u64>, bool, Vec<Result<u64, String>>) {
     let (numbers, preview) = version.split_once('-').unwrap_or((version, ""));
     let numbers = numbers.split('.').map_while(|number| number.parse().ok()).collect();

@@ -9,7 +9,7 @@ use crate::platform::Programs;
 /// Mach-O for one processor, for several, and for 32 bits.
 const MACH_O: [&[u8]; 3] = [b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"\xce\xfa\xed\xfe"];
 
-/// Checks that the system can start a file. A file that this user may execute and not read says nothing.
+/// Checks that the system can start a file. A file that this user can execute but not read passes.
 ///
 /// # Errors
 /// [`Unfit::OtherMachine`], [`Unfit::Incomplete`], [`Unfit::NotAProgram`].

@@ -1,6 +1,6 @@
-//! What the text of a script says: its interpreter, what a shim of pnpm or asdf leads to, and what it starts.
+//! Reads the text of a script: its interpreter, the target of a shim of pnpm or asdf, and what it starts.
 //!
-//! Pure but for the looks at the programs that a script names. A text that is not understood says nothing.
+//! Pure, except that it looks at the programs that a script names. Nothing is concluded from a text that is not understood.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
@@ -31,7 +31,7 @@ pub(super) fn shim_target(text: &str, directory: &Path) -> Option<(PathBuf, Opti
         Some(_) => return None,
         None => lines().find_map(|line| line.strip_prefix("# cmd-shim-target=")).map(PathBuf::from),
     };
-    // The first of two: the second has the caller's behind it.
+    // The first of two lines: the second appends the caller's NODE_PATH.
     let exported = text.lines().find_map(|line| line.trim().strip_prefix("export NODE_PATH="));
     let node_path = exported.and_then(|value| shlex::split(value)?.into_iter().next());
     Some((lexically_resolved(&target?), node_path.map(|value| resolved(&value))))
@@ -80,7 +80,7 @@ pub(super) fn check_manager(text: &str, invocation: &Invocation) -> Result<(), U
     }
 }
 
-/// Checks that the interpreter of a script is there; anything else has none.
+/// Checks that the interpreter of a script exists; anything else has none.
 pub(super) fn check_interpreter(head: &[u8], invocation: &Invocation) -> Result<(), Unfit> {
     let line = head.strip_prefix(b"#!").and_then(|rest| rest.split(|b| *b == b'\n').next());
     let Some(line) = line.map(trimmed) else { return Ok(()) };
@@ -101,7 +101,7 @@ pub(super) fn check_interpreter(head: &[u8], invocation: &Invocation) -> Result<
     Ok(())
 }
 
-/// What the systems take for blanks in the first line of a script: a carriage return is not among them.
+/// The characters that systems take for blanks in the first line of a script. A carriage return is not among them.
 const BLANKS: &[u8] = b" \t";
 
 fn trimmed(mut line: &[u8]) -> &[u8] {
@@ -118,7 +118,7 @@ fn trimmed(mut line: &[u8]) -> &[u8] {
     line
 }
 
-/// Returns whether it was seen that a program is not there; a name without a slash is looked for on PATH.
+/// Returns whether a program was seen to be missing. A name without a slash is looked for on PATH.
 pub(super) fn is_missing(program: &OsStr, invocation: &Invocation) -> bool {
     let path = Path::new(program);
     if path.components().count() > 1 {
@@ -128,7 +128,7 @@ pub(super) fn is_missing(program: &OsStr, invocation: &Invocation) -> bool {
     has_path && path_directories(invocation).iter().all(|directory| fs::is_absent(&directory.join(program)))
 }
 
-/// Returns whether a script starts this launcher: by its name, or by the one that it was started with.
+/// Returns whether a script starts this launcher, under its name or the name that this process was started with.
 pub(super) fn starts_launcher(text: &[u8], started_as: &[u8]) -> bool {
     let names = [b"codex-home-shim", started_as];
     let names = names.into_iter().filter(|name| !name.is_empty() && !name.starts_with(b"codex.") && *name != b"codex");

@@ -12,9 +12,9 @@ use crate::fs;
 /// A candidate that was skipped, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skipped {
-    /// Its path; of a directory of versions that cannot be listed, the directory's.
+    /// Its path, or that of a directory of versions that cannot be listed.
     pub path: PathBuf,
-    /// Its path without symlinks, as far as that is known.
+    /// Its path without symlinks, if known.
     pub real_path: PathBuf,
     /// Why it cannot start codex.
     pub unfit: Unfit,
@@ -26,25 +26,25 @@ impl fmt::Display for Skipped {
     }
 }
 
-/// Why a file is not a codex that can be started.
+/// Why a candidate cannot start codex.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
     /// Nothing is there.
     #[error("there is no such file")]
     Missing,
-    /// This user may not look at it.
+    /// This user has no permission to look at it.
     #[error("this user may not look at it")]
     Closed,
-    /// In the person's home, and another user's.
+    /// It is in the person's home and belongs to another user.
     #[error("it belongs to another user")]
     NotOwned,
-    /// The system failed to tell.
+    /// It could not be read.
     #[error("it could not be looked at: {}", .0.desc().to_lowercase())]
     NotRead(Errno),
     /// A directory, a socket, a FIFO.
     #[error("it is not a regular file")]
     NotAFile,
-    /// It lacks the permission to be executed.
+    /// This user has no permission to execute it.
     #[error("it is not executable")]
     NotExecutable,
     /// It is this program, or a copy of it.
@@ -83,25 +83,25 @@ pub enum Unfit {
 }
 
 impl Unfit {
-    /// Returns whether a candidate with this fault is one that PATH would have started, so that skipping it is said also if another
-    /// codex is found.
+    /// Returns whether PATH would have started a candidate with this fault. Skipping it is then reported even if another codex is
+    /// found.
     pub(super) const fn would_be_started(&self) -> bool {
         !matches!(self, Self::Missing | Self::Closed | Self::NotAFile | Self::NotExecutable | Self::Ourselves)
     }
 }
 
 impl Skipped {
-    /// Returns whether both are the same file with the same fault: a place may be on PATH too.
+    /// Returns whether both are the same file with the same fault, because an installer's place may be on PATH too.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.real_path == other.real_path && self.unfit == other.unfit
     }
 
-    /// Returns whether the installation itself is to be repaired: then it is the right one.
+    /// Returns whether this is the person's installation and needs a repair.
     pub(crate) const fn is_repaired_in_place(&self) -> bool {
         matches!(self.unfit, Unfit::NoNative | Unfit::Incomplete | Unfit::NoVersionSet(_) | Unfit::NotRead(_))
     }
 
-    /// Returns what to do about it: a command, or one thing to change. `is_last` if there is no other codex.
+    /// Returns the remedy: a command, or one thing to change. `is_last` if there is no other codex.
     #[must_use]
     pub fn help(&self, person_home: Option<&Path>, is_last: bool) -> String {
         let word = shell_word(&self.path, person_home);

@@ -1,4 +1,4 @@
-//! What makes a redirect certain, a function a row of the table in `docs/design.md`.
+//! What makes a redirect certain: one function for each row of the table in `docs/design.md`.
 
 use super::{Broken, Redirect};
 use crate::home::auth::{Auth, Login, LoginKind, Ownership};
@@ -88,7 +88,7 @@ fn can_work(personal: &Personal, uid: u32) -> Result<&HomeDirectory, Reason> {
     Ok(directory)
 }
 
-/// The bridge's own configuration is known and sends its work to OpenAI, so that it may be done there.
+/// The bridge's own configuration is known and sends its work to OpenAI, so the personal login may do that work.
 fn bridge_goes_to_openai(broken: &Broken<'_>) -> Result<(), Reason> {
     match broken.home.own_config(&broken.judged.overrides) {
         Ok(config) if config.provider == Provider::OpenAi && !config.has_base_url && !config.selects_profile => Ok(()),
@@ -99,7 +99,7 @@ fn bridge_goes_to_openai(broken: &Broken<'_>) -> Result<(), Reason> {
     }
 }
 
-/// Its work goes where the bot's would: every layer is known, and together they select OpenAI as it is by default.
+/// The personal home sends work to the same place: every layer is known, and together they select the default OpenAI provider.
 fn goes_to_openai(personal: &Personal) -> Result<&Config, Reason> {
     let config = personal.config.as_ref().map_err(Reason::clone)?;
     if config.selects_profile {
@@ -121,7 +121,7 @@ fn goes_to_openai(personal: &Personal) -> Result<&Config, Reason> {
     }
 }
 
-/// The same login is on both sides, or an exception holds, which is returned.
+/// Both homes hold a login of the same account, or an exception applies, which is returned.
 fn same_login(
     observed: &Observed,
     broken: &Broken<'_>,
@@ -163,7 +163,7 @@ fn same_login(
     if theirs.kind != LoginKind::Chatgpt {
         return Err(ReasonCode::ApiKeyLogin.into());
     }
-    // Whose it is.
+    // The owner.
     let ownership = broken.home.owners().map(|mine| mine.compare(&theirs.owners));
     match ownership {
         Some(Ownership::Same) => Ok(None),
@@ -180,7 +180,7 @@ fn holds_nothing(broken: &Broken<'_>) -> bool {
     broken.home.holds_nothing() && config.is_ok_and(|config| !config.forced.is_any())
 }
 
-/// Nothing forces another login than this one: no layer, not the bridge's own configuration, and no requirement.
+/// No layer, no requirement and not the bridge's own configuration forces another login.
 pub(super) fn is_admitted(auth: &Auth, config: &Config, broken: &Broken<'_>) -> Result<(), Reason> {
     let of_bridge = broken.home.own_config(&broken.judged.overrides);
     if of_bridge.is_ok_and(|config| !config.forced.admits(auth)) {
@@ -198,13 +198,13 @@ pub(super) fn is_admitted(auth: &Auth, config: &Config, broken: &Broken<'_>) -> 
     }
 }
 
-/// Returns whether a login that codex renews later is kept, as far as its mode and links tell.
+/// Returns whether codex can keep this login when it renews it later, by the file's mode and links.
 fn is_kept_when_renewed(home: &Home, uid: u32) -> bool {
     let is_writable = |file: &AuthFile| uid == 0 || (file.stat.uid == uid && file.stat.mode & 0o200 != 0);
     home.auth.seen().is_none_or(|file| file.stat.links <= 1 && is_writable(file))
 }
 
-/// Names both accounts, as far as they may be shown.
+/// Names both accounts by the part of them that may be shown.
 fn accounts_differ(mine: &Home, theirs: &Auth) -> Reason {
     let mine = mine.owners().and_then(|owners| owners.account.one());
     let detail = match (mine, theirs.owners.account.one()) {

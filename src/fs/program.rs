@@ -1,4 +1,4 @@
-//! Files that may be programs: how they begin, and whether this user may execute them.
+//! Files that may be programs: their first bytes, and whether this user may execute them.
 
 use std::fs::File as StdFile;
 use std::io::Read as _;
@@ -16,14 +16,14 @@ const SCRIPT_LIMIT: u64 = 64 << 10;
 /// How much of any other program is read, in bytes.
 const HEAD: usize = 4096;
 
-/// A regular file that may be a program, with how it begins.
+/// A regular file that may be a program, with its first bytes.
 #[derive(Debug)]
 pub struct Probe {
     /// Owner, mode and identity.
     pub stat: Stat,
     /// Its path without any symlink in it.
     pub real_path: PathBuf,
-    /// Its beginning, or the whole of a script; empty if it cannot be read, which executing does not need.
+    /// Its first bytes, or a whole script; empty if it cannot be read. Executing a program does not need the right to read it.
     pub head: Vec<u8>,
     /// Whether it could be read.
     pub was_read: bool,
@@ -68,7 +68,7 @@ fn regular(stat: &FileStat) -> Result<Stat, ReadError> {
     if is_kind(stat, SFlag::S_IFREG) { Ok(Stat::from(stat)) } else { Err(ReadError::WrongKind) }
 }
 
-/// Returns whether this user may execute the file: its mode does not tell on a file system that is mounted `noexec`.
+/// Returns whether this user may execute the file. The system is asked, because the mode says nothing about a `noexec` mount.
 #[must_use]
 pub fn is_executable(path: &Path, stat: &Stat) -> bool {
     stat.mode & 0o111 != 0 && retry(|| faccessat(AT_FDCWD, path, AccessFlags::X_OK, AtFlags::empty())).is_ok()

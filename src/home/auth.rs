@@ -1,7 +1,7 @@
-//! What an `auth.json` says about a login: bytes → [`Auth`].
+//! Judges an `auth.json`: bytes → [`Auth`].
 //!
-//! A total function that follows the procedure observed on codex 0.118.0–0.169.0. What is returned keeps no secret, so that
-//! `Debug` is safe. Writes nothing, asks no clock.
+//! A total function that follows the procedure observed on codex 0.118.0–0.169.0. The result keeps no secret, so `Debug` is safe.
+//! Writes nothing and asks no clock.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::value::RawValue;
@@ -10,14 +10,14 @@ use crate::home::claims::{self, Id, Payload};
 use crate::json::Fields;
 use crate::reason::{Reason, ReasonCode};
 
-/// Whether codex would send a credential. Never whether a server accepts it.
+/// Whether codex would send a credential. Whether a server accepts it is never known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Login {
-    /// It would.
+    /// codex would send one.
     Usable(Reason),
-    /// It would not.
+    /// codex would send none.
     Broken(Reason),
-    /// It cannot be told from the files.
+    /// The files do not tell.
     NotJudged(Reason),
 }
 
@@ -41,7 +41,7 @@ impl Login {
     }
 }
 
-/// The kind of login a home is for: who gets the bill.
+/// The kind of a login, which decides who pays.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LoginKind {
     /// A ChatGPT subscription, codex's default.
@@ -53,22 +53,22 @@ pub enum LoginKind {
     Other,
 }
 
-/// What an `auth.json` says.
+/// The content of an `auth.json`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Auth {
     /// Whether codex would send a credential.
     pub login: Login,
-    /// The kind of login, as far as it can be read.
+    /// The kind of login, if it can be read.
     pub kind: LoginKind,
-    /// Whose login it is, as far as it can be read; no owner for an API key.
+    /// The owners of the login that can be read; none for an API key.
     pub owners: Owners,
-    /// Whether codex renews the login at its start: from 0.136 also within the last five minutes.
+    /// Whether codex renews the login when it starts. From 0.136 it also does so within the token's last five minutes.
     pub renewed_at_start: bool,
     /// Whether there is a refresh token.
     pub has_refresh_token: bool,
     /// The end of the access token, if it can be read.
     pub access_token_end: Option<DateTime<Utc>>,
-    /// Whether the bytes may be half of a file: codex up to 0.166 writes it in place, and a reader can see it empty or cut short.
+    /// Whether the bytes may be half of a file. codex up to 0.166 writes in place, so a reader can see an empty or truncated file.
     pub may_be_torn: bool,
 }
 
@@ -77,7 +77,7 @@ pub struct Auth {
 pub struct Owners {
     /// `account_id` and the `chatgpt_account_id` claims.
     pub account: Named,
-    /// The `chatgpt_user_id` or `user_id` claims: two members of one workspace share the account and not the person.
+    /// The `chatgpt_user_id` or `user_id` claims. Two members of one workspace share the account, but not the person.
     pub user: Named,
 }
 
@@ -89,7 +89,7 @@ pub enum Named {
     None,
     /// One.
     One(Id),
-    /// Several: the parts of the file do not agree.
+    /// Several: parts of the file disagree.
     Several,
 }
 
@@ -116,11 +116,11 @@ impl Named {
 /// How the owners of two files compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ownership {
-    /// Both name exactly one account, the same; the person is the same, or named on neither side.
+    /// Both name the same single account, and the same person or none.
     Same,
     /// One names an account or a person that the other does not.
     Differs,
-    /// It cannot be told.
+    /// Unknown.
     Unknown,
 }
 
@@ -161,7 +161,7 @@ impl Auth {
             Err(reason) => {
                 let value = serde_json::from_slice::<&RawValue>(bytes).ok();
                 auth.may_be_torn = value.is_none();
-                // As far as what cannot be parsed tells.
+                // The words of a text that cannot be parsed still tell the kind.
                 let has = |word: &[u8]| bytes.windows(word.len()).any(|bytes| bytes == word);
                 if has(b"\"apikey\"") || has(b"\"sk-") {
                     auth.kind = LoginKind::ApiKey;
@@ -186,7 +186,7 @@ impl Auth {
         auth
     }
 
-    /// Reads what can be said of a file whether or not codex can read all of it; returns whether its access token is stale.
+    /// Reads the facts that do not depend on whether codex accepts the whole file. Returns whether its access token is stale.
     fn sketch(&mut self, fields: &Fields<'_>, tokens: Option<&Fields<'_>>, now: DateTime<Utc>) -> bool {
         let is_set = |key| fields.last(key).is_some_and(|value| value.get() != "null");
         let mode = fields.last("auth_mode").and_then(variant);
@@ -201,7 +201,7 @@ impl Auth {
         let Some(tokens) = tokens else { return false };
         let mut owners = Owners::default();
         tokens.texts("account_id").filter_map(Id::new).for_each(|id| owners.account.add(id));
-        // Everything that any of them names counts; of a repeated access token the last one is used.
+        // Every owner that any of them names counts. Of a repeated access token the last one is used.
         for token in tokens.texts("access_token") {
             let payload = Payload::decode(&token);
             payload.add_owners(&mut owners);
@@ -228,7 +228,7 @@ impl Auth {
     }
 }
 
-/// The procedure proper. Types first and in every mode: codex reads the file whole or not at all.
+/// The procedure itself. Types come first, in every mode, because codex reads the file whole or not at all.
 fn examine(fields: &Fields<'_>, tokens: Option<Result<&Fields<'_>, ()>>, stale: bool) -> Result<ReasonCode, Reason> {
     let mode = match fields.one("auth_mode")?.and_then(variant) {
         None => fields.string("auth_mode")?,
@@ -270,7 +270,7 @@ fn examine(fields: &Fields<'_>, tokens: Option<Result<&Fields<'_>, ()>>, stale: 
     Ok(ReasonCode::OkChatgpt)
 }
 
-/// A mode that cannot be judged offline: is what it needs there?
+/// Judges a mode that cannot be judged offline: is the field that it needs there?
 fn other_mode(fields: &Fields<'_>, mode: &str) -> Result<ReasonCode, Reason> {
     let material = OTHER_MODES.iter().find(|(other, _)| *other == mode).map(|(_, material)| *material);
     let material = material.ok_or(ReasonCode::UnknownAuthMode)?;
@@ -284,8 +284,8 @@ fn other_mode(fields: &Fields<'_>, mode: &str) -> Result<ReasonCode, Reason> {
 /// The mode of tokens that a host brings: codex sends them until they end and renews none (0.118.0–0.169.0).
 const BROUGHT: &str = "chatgptAuthTokens";
 
-/// The modes that cannot be judged offline, each with the field (or the beginning of the fields) it needs: `agentIdentity` from
-/// codex 0.128, the others from 0.142 and 0.150.
+/// The modes that cannot be judged offline, each with the field, or the prefix of the fields, that it needs. `agentIdentity` came
+/// with codex 0.128, the others with 0.142 and 0.150.
 const OTHER_MODES: [(&str, &str); 4] = [
     ("agentIdentity", "agent_identity"),
     ("personalAccessToken", "personal_access_token"),
@@ -293,13 +293,13 @@ const OTHER_MODES: [(&str, &str); 4] = [
     ("bedrockAccessKeys", "bedrock_"),
 ];
 
-/// Returns whether a file without `auth_mode` has what codex 0.169 prefers to an API key and to tokens: a personal access token,
-/// or Bedrock's keys. 0.123 knows neither.
+/// Returns whether a file without `auth_mode` has a personal access token or keys of Bedrock. codex 0.169 prefers these to an API
+/// key and to tokens; 0.123 knows neither.
 fn has_stronger_material(fields: &Fields<'_>) -> bool {
     ["personal_access_token", "bedrock_api_key", "bedrock_access_keys"].iter().any(|key| fields.is_set_with_prefix(key))
 }
 
-/// What an `agent_identity` does to a file that is not for it.
+/// The effect of an `agent_identity` on a file of another mode.
 #[derive(PartialEq, Eq)]
 enum Beside {
     /// Nothing, in the versions that write it.
@@ -357,7 +357,7 @@ impl Tokens {
     fn examine(&self, stale: bool, is_brought: bool, has_last_refresh: bool) -> Result<(), Reason> {
         if !stale {
             sendable(&self.access, "access_token", ReasonCode::BlankAccessToken)?;
-            // Without it codex up to 0.123 sends nothing, and later versions must renew at once.
+            // Without an access token codex up to 0.123 sends nothing, and later versions must renew at once.
             return if has_last_refresh { Ok(()) } else { Err(ReasonCode::MissingLastRefresh.into()) };
         }
         if is_brought {

@@ -1,6 +1,6 @@
-//! What a JWT says about account, person and end.
+//! The claims of a JWT about account, person and expiry.
 //!
-//! Reads as codex reads: the payload only, never header and signature. Nothing that is returned can be used to log in.
+//! Reads what codex reads: the payload, never the header or the signature. No result can be used to log in.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ use crate::json::Fields;
 pub struct Id(String);
 
 impl Id {
-    /// Takes an id of a file; `None` if it is empty.
+    /// Makes an id of text from a file; `None` if the text is empty.
     #[must_use]
     pub fn new(id: String) -> Option<Self> {
         (!id.is_empty()).then_some(Self(id))
@@ -27,14 +27,14 @@ impl Id {
 }
 
 impl fmt::Display for Id {
-    /// `…5555`; an id of eight characters or fewer shows none of them, because four would be most of it.
+    /// Shows `…5555`. Of an id of eight characters or fewer it shows none, because four would be most of it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("…")?;
         let count = self.0.chars().count();
         if count <= 8 {
             return Ok(());
         }
-        // What is shown goes into a terminal and a chat window: letters and digits only.
+        // Terminals and chat windows get letters and digits only.
         self.0
             .chars()
             .skip(count - 4)
@@ -48,8 +48,8 @@ impl fmt::Debug for Id {
     }
 }
 
-/// The claims of an `id_token` that codex types; a token that does not fit them breaks the whole file
-/// (observed on codex 0.118.0–0.169.0).
+/// The claims of an `id_token` as codex types them. A token with other types breaks the whole file (observed on codex
+/// 0.118.0–0.169.0).
 #[derive(Deserialize)]
 #[expect(dead_code, reason = "codex types e-mail and plan, so a wrong type there must be an error here too")]
 struct IdClaims {
@@ -87,13 +87,13 @@ struct AuthClaims {
 /// The payload of a JWT, decoded once.
 pub(crate) struct Payload {
     bytes: Vec<u8>,
-    /// Whether codex decodes it too: three segments at least, the first three not empty, the second strict base64url without
+    /// Whether codex decodes it too: at least three segments, the first three not empty, the second in strict base64url without
     /// padding.
     is_strict: bool,
 }
 
 impl Payload {
-    /// Decodes the second segment of `jwt`, as leniently as possible: a token that codex refuses still tells whose it is.
+    /// Decodes the second segment of `jwt`, as leniently as possible, because a token that codex refuses still names its owner.
     pub(crate) fn decode(jwt: &str) -> Self {
         let mut segments = jwt.split('.');
         let (header, payload, signature) = (segments.next(), segments.next().unwrap_or_default(), segments.next());
@@ -115,7 +115,7 @@ impl Payload {
         serde_json::from_slice(&self.bytes).ok().filter(|_| self.is_strict)
     }
 
-    /// Returns the end of the token as codex reads it: an integer `exp` in seconds since 1970.
+    /// Returns the token's expiry as codex reads it: an integer `exp` in seconds since 1970.
     pub(crate) fn expiry(&self) -> Option<DateTime<Utc>> {
         #[derive(Deserialize)]
         struct Expiry {
@@ -161,7 +161,7 @@ pub fn is_id_token(jwt: &str) -> bool {
     id_claims(jwt).is_some()
 }
 
-/// Returns a token of these owners that lives until 2100 and that no server accepts, to try out what a fresh one would change.
+/// Returns a token of these owners that expires in 2100 and that no server accepts, to find out what a fresh one would change.
 pub(crate) fn hypothetical_token(account: Option<&Id>, user: Option<&Id>) -> String {
     let account = account.map_or("an-account", |id| id.0.as_str());
     let claims = serde_json::json!({
@@ -171,13 +171,13 @@ pub(crate) fn hypothetical_token(account: Option<&Id>, user: Option<&Id>) -> Str
     format!("e30.{}.e30", URL_SAFE_NO_PAD.encode(claims.to_string()))
 }
 
-/// Returns the account that `jwt` claims, to be written into the file that holds the token.
+/// Returns the account that `jwt` claims, for the file that holds the token.
 pub(crate) fn account(jwt: &str) -> Option<String> {
     id_claims(jwt)?.auth?.chatgpt_account_id.filter(|account| !account.is_empty())
 }
 
-/// Returns the end of `jwt` as codex reads it: an integer `exp` in seconds since 1970. `None` if there is none that can be
-/// read; codex then goes by `last_refresh`.
+/// Returns the expiry of `jwt` as codex reads it: an integer `exp` in seconds since 1970. `None` if it has none; codex then goes
+/// by `last_refresh`.
 #[must_use]
 pub fn expiry(jwt: &str) -> Option<DateTime<Utc>> {
     Payload::decode(jwt).expiry()

@@ -1,6 +1,6 @@
-//! What codex's configuration says about a login: TOML layers → [`Config`].
+//! codex's configuration, as far as it decides about a login: TOML layers → [`Config`].
 //!
-//! Pure. Types the keys that decide about a login as codex types them, and no others. Keeps no value that could be a secret.
+//! Pure. Types the keys that matter as codex types them, and no others. Keeps no value that could be a secret.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,18 +16,18 @@ use crate::home::claims::Id;
 use crate::reason::{Reason, ReasonCode};
 use crate::request::{Overrides, SIGN_OUT_KEYS};
 
-/// `cli_auth_credentials_store`: where codex looks for the login.
+/// `cli_auth_credentials_store`: the place of the login.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Store {
     /// `auth.json`, codex's default.
     #[default]
     File,
-    /// The keyring, under a name made from the canonical path of the home.
+    /// The keyring, under a name derived from the canonical path of the home.
     Keyring,
     /// The keyring first, then the file.
     Auto,
-    /// Memory: `auth.json` is neither read nor written, the host logs in.
+    /// Memory: `auth.json` is neither read nor written, and the host logs in.
     Ephemeral,
 }
 
@@ -37,15 +37,15 @@ pub enum Provider {
     /// `openai`, codex's default.
     #[default]
     OpenAi,
-    /// Another one that is sent the OpenAI login (`requires_openai_auth = true`).
+    /// Another one that gets the OpenAI login (`requires_openai_auth = true`).
     WithOpenAiLogin,
-    /// Another one that is not: `auth.json` does not matter.
+    /// Another one that does not get it, so `auth.json` does not matter.
     Own,
-    /// One that is defined nowhere: codex starts no thread.
+    /// One that is not defined, with which codex starts no thread.
     Undefined,
 }
 
-/// The keys of one TOML file that decide about a login. `Debug` shows no value: one may be a key.
+/// The keys of one TOML file that decide about a login. `Debug` shows no value, because a value may be an API key.
 #[derive(Clone, Default, PartialEq)]
 pub struct ConfigFile(Table);
 
@@ -66,9 +66,9 @@ impl ConfigFile {
             return Ok(Self(Table::new()));
         }
         let text = std::str::from_utf8(bytes).map_err(|_| invalid(format!("{name} is not UTF-8")))?;
-        // All of it, as codex does: a number out of range is an error under any key.
+        // The whole file, as codex does it: a number out of range is an error under any key.
         let mut table: Table = toml::from_str(text).map_err(|error| {
-            // The parser's own message quotes the line, which may hold a key.
+            // The parser's own message quotes the line, which may hold an API key.
             let (line, column) = position(text, error.span().map_or(0, |span| span.start));
             invalid(format!("{name} is not valid TOML at {line}:{column}"))
         })?;
@@ -81,15 +81,14 @@ impl ConfigFile {
         self.0.get(key)
     }
 
-    /// Returns whether it says which projects are trusted.
+    /// Returns whether it lists trusted projects.
     #[must_use]
     pub fn has_projects(&self) -> bool {
         self.0.contains_key(PROJECTS_KEY)
     }
 }
 
-/// Returns whether a top-level key is read. A file has hundreds of others, such as a table for every project that codex was told to
-/// trust.
+/// Returns whether a top-level key is read. A file may have hundreds of others, such as a table for every trusted project.
 fn is_known(key: &str) -> bool {
     const OTHERS: [&str; 7] = [
         "cli_auth_credentials_store",
@@ -112,25 +111,25 @@ pub enum Layer<'a> {
     Argv(&'a Overrides),
 }
 
-/// What the configuration says about the login.
+/// The merged configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Config {
-    /// Where the login is kept.
+    /// The place of the login.
     pub store: Store,
     /// Where model requests go.
     pub provider: Provider,
-    /// What `forced_login_method` and `forced_chatgpt_workspace_id` demand.
+    /// The demands of `forced_login_method` and `forced_chatgpt_workspace_id`.
     pub forced: Forced,
-    /// Whether it selects a profile. 0.123 may change the provider by it; 0.169 starts no thread.
+    /// Whether it selects a profile. A profile may change the provider of 0.123; 0.169 starts no thread with one.
     pub selects_profile: bool,
     /// Whether `openai_base_url` or `chatgpt_base_url` sends requests to another address.
     pub has_base_url: bool,
-    /// The files without which codex starts no thread, each with the key that names it. One that argv names may be relative to
-    /// the working directory.
+    /// The files without which codex starts no thread, each with the key that names it. A path from argv may be relative to the
+    /// working directory.
     pub files: Vec<(&'static str, PathBuf)>,
 }
 
-/// What a login must be; codex ignores a login that is something else, and `exec` deletes it (0.123.0, 0.169.0).
+/// What a login must be. codex ignores any other login, and `exec` deletes it (0.123.0, 0.169.0).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Forced {
     method: Option<LoginKind>,
@@ -138,7 +137,7 @@ pub struct Forced {
 }
 
 impl Forced {
-    /// Returns whether the login of `auth` is one that is asked for.
+    /// Returns whether the login of `auth` satisfies the demands.
     #[must_use]
     pub fn admits(&self, auth: &Auth) -> bool {
         let account_admitted = match &self.accounts {
@@ -150,7 +149,7 @@ impl Forced {
         self.method.is_none_or(|method| method == auth.kind) && account_admitted
     }
 
-    /// Returns whether anything is demanded.
+    /// Returns whether there is any demand.
     #[must_use]
     pub const fn is_any(&self) -> bool {
         self.method.is_some() || self.accounts.is_some()
@@ -159,21 +158,21 @@ impl Forced {
 
 /// The key of the model catalogue.
 pub const CATALOG_KEY: &str = "model_catalog_json";
-/// The keys that name files: codex 0.123.0 and 0.169.0 start no thread if one is missing or blank.
+/// The keys that name files. codex 0.123.0 and 0.169.0 start no thread if such a file is missing or blank.
 const FILE_KEYS: [&str; 3] = [CATALOG_KEY, "model_instructions_file", "experimental_compact_prompt_file"];
 /// The key that says which projects are trusted.
 const PROJECTS_KEY: &str = "projects";
 /// The keys of `requirements.toml`.
 const METHODS_KEY: &str = "allowed_login_methods";
 const WORKSPACES_KEY: &str = "allowed_chatgpt_workspaces";
-/// The keys that send requests elsewhere.
+/// The keys that send requests to another address.
 const BASE_URL_KEYS: [&str; 2] = ["openai_base_url", "chatgpt_base_url"];
 
 impl Config {
     /// Merges the layers, the lowest first.
     ///
     /// # Errors
-    /// [`ReasonCode::ConfigInvalid`] if codex would fail every `thread/start` for it.
+    /// [`ReasonCode::ConfigInvalid`] if every `thread/start` of codex would fail.
     pub fn of<'a>(layers: impl IntoIterator<Item = Layer<'a>>) -> Result<Self, Reason> {
         let mut table = Table::new();
         let mut directories = [None; FILE_KEYS.len()];
@@ -234,7 +233,7 @@ fn merge(lower: &mut Table, upper: &Table) {
     }
 }
 
-/// One of `model_providers`. All of them are typed, whichever is used; unknown fields are ignored (codex 0.118.0–0.169.0).
+/// An entry of `model_providers`. codex types all of them, whichever is used, and ignores unknown fields (0.118.0–0.169.0).
 #[derive(Deserialize)]
 #[expect(dead_code, reason = "typed as codex types it, so a wrong type there must be an error here too")]
 struct ProviderTable {
@@ -276,7 +275,7 @@ impl ProviderTable {
             && self.auth.as_ref().is_none_or(|auth| !auth.command.trim().is_empty() && auth_is_alone())
     }
 
-    /// Whether it brings a credential of its own.
+    /// Whether it has a credential of its own.
     fn has_own_credential(&self) -> bool {
         self.env_key.is_some()
             || self.experimental_bearer_token.is_some()
@@ -288,7 +287,7 @@ impl ProviderTable {
     }
 }
 
-/// `wire_api`, of which one is left.
+/// `wire_api`, with the only value that is left.
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Wire {
@@ -297,11 +296,11 @@ enum Wire {
 
 /// The provider that is always there.
 const OPENAI: &str = "openai";
-/// Those that a configuration may not define (codex 0.118.0–0.169.0).
+/// The ids that a configuration may not define (codex 0.118.0–0.169.0).
 const RESERVED: [&str; 3] = [OPENAI, "ollama", "lmstudio"];
-/// codex's own provider for AWS, of which a configuration changes region and profile.
+/// codex's own provider for AWS. A configuration may change its region and profile.
 const BEDROCK: &str = "amazon-bedrock";
-/// Those that need no `name` (0.123.0: the first; 0.169.0: all).
+/// The ids that need no `name` (0.123.0: the first; 0.169.0: all).
 const NAMELESS: [&str; 3] = [BEDROCK, "amazon-bedrock-runtime", "gcp"];
 
 fn provider(table: &Table) -> Result<Provider, Reason> {
@@ -350,7 +349,7 @@ fn forced(table: &Table) -> Result<Forced, Reason> {
     });
     let accounts = match typed(table, account_key, RULE)? {
         None => Vec::new(),
-        // codex 0.169 loads no list that is written into one string.
+        // codex 0.169 rejects a list in a single string.
         Some(Accounts::One(ids)) if ids.contains(',') => return Err(wrong(account_key, RULE)),
         Some(Accounts::One(id)) => vec![id],
         Some(Accounts::Many(ids)) => ids,
@@ -360,12 +359,12 @@ fn forced(table: &Table) -> Result<Forced, Reason> {
     Ok(Forced { method, accounts: (!accounts.is_empty()).then_some(accounts) })
 }
 
-/// Returns the ids that are not blank, without the white space around them.
+/// Returns the ids that are not blank, trimmed.
 fn trimmed(ids: &[String]) -> Vec<Id> {
     ids.iter().filter_map(|id| Id::new(id.trim().to_owned())).collect()
 }
 
-/// Returns the value of a top-level key as codex types it; `rule` says what a wrong one is.
+/// Returns the value of a top-level key as codex types it; `rule` describes the type for an error.
 fn typed<T: DeserializeOwned>(table: &Table, key: &'static str, rule: &str) -> Result<Option<T>, Reason> {
     let value = table.get(key).cloned().map(Value::try_into);
     value.transpose().map_err(|_| wrong(key, rule))
@@ -375,7 +374,7 @@ fn wrong(key: &str, rule: &str) -> Reason {
     Reason::new(ReasonCode::ConfigInvalid, format!("`{key}` in config.toml is {rule}"))
 }
 
-/// What `/etc/codex/requirements.toml` admits (codex 0.169; 0.123 ignores it).
+/// The logins that `/etc/codex/requirements.toml` admits (codex 0.169; 0.123 ignores the file).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Requirements {
     methods: Option<Vec<Method>>,
@@ -386,12 +385,12 @@ impl Requirements {
     /// Reads the two keys that are about logins.
     ///
     /// # Errors
-    /// If one of them is not what codex takes: codex fails and names the file.
+    /// If codex rejects one of them; it then fails and names the file.
     pub fn of(file: &ConfigFile) -> Result<Self, Reason> {
         let accounts: Option<Vec<String>> = typed(&file.0, WORKSPACES_KEY, "not an array of strings")?;
         Ok(Self {
             methods: typed(&file.0, METHODS_KEY, "not an array of `chatgpt`, `api`")?,
-            // Unlike the key of config.toml an empty list admits no workspace.
+            // Unlike the key in config.toml, an empty list admits no workspace.
             accounts: accounts.map(|ids| trimmed(&ids)),
         })
     }

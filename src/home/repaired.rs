@@ -1,7 +1,7 @@
-//! A bridge's `auth.json` as it should be: old bytes → new bytes.
+//! Repairs the text of a bridge's `auth.json`: old bytes → new bytes.
 //!
-//! Pure. Uses nothing but the file itself: no token moves from one home to another. The refresh token in a bridge is OpenClaw's;
-//! a codex that spends it ends OpenClaw's login, so the repaired file has none.
+//! Pure. Uses nothing but the file itself, so no token moves from one home to another. The refresh token in a bridge is OpenClaw's;
+//! if codex spent it, OpenClaw would lose its login. So the repaired file has none.
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
@@ -11,15 +11,15 @@ use crate::home::claims;
 use crate::json::Fields;
 use crate::reason::{Reason, ReasonCode};
 
-/// How long the access token must live for the repair to be worth it: codex 0.136 and later renews within this time.
+/// The shortest remaining life of an access token for which a repair is worth it. codex 0.136 and later renew within this time.
 const SHORTEST_LIFE: TimeDelta = TimeDelta::minutes(5);
 
-/// Where the `id_token` of a repaired file comes from.
+/// The source of the `id_token` of a repaired file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdTokenFrom {
-    /// It had one that codex can read.
+    /// The file had one that codex can read.
     Itself,
-    /// Its own access token, whose claims are the ones codex reads (openclaw#70511).
+    /// The access token of the file, which has the claims that codex reads (openclaw#70511).
     AccessToken,
 }
 
@@ -39,19 +39,19 @@ impl IdTokenFrom {
 pub struct Repaired {
     /// The new bytes.
     pub bytes: SecretBytes,
-    /// What they say.
+    /// Their content.
     pub auth: Auth,
-    /// Where the `id_token` comes from.
+    /// The source of the `id_token`.
     pub id_token: IdTokenFrom,
 }
 
 /// Repairs the bytes of a bridge's `auth.json`: sets `id_token` (its own if codex can read it, else its access token),
 /// `last_refresh` to `now`, `account_id` to the access token's claim, and `refresh_token` to the empty string. All other text
-/// stays as it is.
+/// is unchanged.
 ///
 /// # Errors
-/// Why the file cannot be repaired: it is no ChatGPT login, its access token is not a JWT that names exactly one account, its
-/// parts name different owners, or the access token ends within five minutes.
+/// Why the file cannot be repaired: it is not a ChatGPT login, its access token is not a JWT that names exactly one account, its
+/// parts name different owners, or the access token expires within five minutes.
 pub fn repair(bytes: &SecretBytes, now: DateTime<Utc>) -> Result<Repaired, Reason> {
     let not_repairable = || Reason::from(ReasonCode::NotRepairable);
     let old = Auth::parse(&bytes.0, now);

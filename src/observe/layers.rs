@@ -1,4 +1,4 @@
-//! The configuration around the homes: codex's system-wide files and, for starts that heed it, a project's.
+//! The configuration around the homes: codex's system-wide files and, for starts that obey it, a project's.
 
 use std::path::{Path, PathBuf};
 
@@ -12,13 +12,13 @@ use crate::reason::{Reason, ReasonCode};
 use crate::request::{Judged, Overrides, SIGN_OUT_KEYS, Subcommand};
 use crate::settings::Settings;
 
-/// How the names of both preferences end that codex reads on macOS, `config_toml_base64` and `requirements_toml_base64`. They are
+/// The common ending of the two preferences that codex reads on macOS, `config_toml_base64` and `requirements_toml_base64`. It is
 /// ASCII in XML and in binary property lists.
 const PREFERENCE_KEYS: &[u8] = b"_toml_base64";
-/// How many directories between the working directory and the root are looked at for a project's configuration.
+/// The most directories, from the working directory up to the root, in which a project's configuration is looked for.
 const DEEPEST: usize = 256;
 
-/// What lies around the homes. Anything unknown in it permits neither a redirect nor a repair.
+/// The configuration around the homes. Anything unknown in it permits neither a redirect nor a repair.
 #[derive(Clone, Debug)]
 pub struct Layers {
     /// The directory of the first three.
@@ -31,7 +31,7 @@ pub struct Layers {
     pub requirements: Fact<Requirements>,
     /// Managed preferences of macOS: [`Fact::Absent`] or [`Fact::Unknown`].
     pub preferences: Fact<()>,
-    /// The first file on the way to the working directory that may sign out the home of a start that heeds it.
+    /// Why a project's configuration may sign out the home, if this start obeys projects.
     pub project: Option<Reason>,
 }
 
@@ -65,7 +65,7 @@ impl Layers {
     /// Returns the configuration of a home under all layers.
     ///
     /// # Errors
-    /// [`ReasonCode::LayerUnknown`] if a layer could not be judged, or why codex cannot load the whole.
+    /// [`ReasonCode::LayerUnknown`] if a layer could not be judged, or why codex cannot load the configuration.
     pub(crate) fn merge(&self, home: &Home, overrides: &Overrides) -> Result<Config, Reason> {
         if let Some(reason) = self.unknown() {
             return Err(reason.clone());
@@ -95,7 +95,7 @@ impl Layers {
         files.iter().filter(|(is_known, _)| !is_known).map(|(_, name)| self.directory.join(name)).collect()
     }
 
-    /// Takes the layers that could not be judged for absent.
+    /// Assumes that layers that could not be judged are absent.
     pub(crate) fn forget(&mut self) {
         fn known<T>(fact: &mut Fact<T>) {
             if !matches!(fact, Fact::Seen(_)) {
@@ -105,7 +105,7 @@ impl Layers {
         known(&mut self.config);
         known(&mut self.managed);
         known(&mut self.requirements);
-        // Preferences are not a person's to correct.
+        // A person cannot correct managed preferences.
     }
 
     /// Returns why a layer could not be judged, if one could not.
@@ -151,7 +151,7 @@ fn preferences(invocation: &Invocation, settings: &Settings) -> Fact<()> {
             (Some(below), Some(home)) => home.join(below),
             _ => PathBuf::from(path),
         };
-        // `*` is this machine's id, which only the names in the directory tell.
+        // `*` is this machine's id, which is known only from the names in the directory.
         let paths = match path.file_name().and_then(|name| name.to_str()).and_then(|name| name.split_once('*')) {
             None => vec![path],
             Some((beginning, _)) => {
@@ -178,7 +178,7 @@ fn preferences(invocation: &Invocation, settings: &Settings) -> Fact<()> {
 
 /// Returns the first `.codex/config.toml` from the working directory to the root that may force a login, or could not be read.
 ///
-/// The words are looked for, not the keys: which of these files codex trusts depends on the home and the version.
+/// Looks for the words, not for the keys, because the home and the version decide which of these files codex trusts.
 fn project(invocation: &Invocation, judged: &Judged) -> Option<Reason> {
     let forced = |detail: String| Some(Reason::new(ReasonCode::ForcedByProject, detail));
     let Some(cwd) = (invocation.cwd)() else {

@@ -1,4 +1,4 @@
-//! The personal home, and what a redirect to it needs.
+//! The personal home, and the other files that a redirect to it depends on.
 
 use std::path::Path;
 
@@ -21,11 +21,11 @@ pub struct Personal {
     pub home: Home,
     /// Its configuration under every layer.
     pub config: Result<Config, Reason>,
-    /// The file that the configuration names and codex cannot use.
+    /// Why codex cannot use a file that the configuration names, if there is one.
     pub unusable_file: Option<Reason>,
     /// Why codex cannot read and write `installation_id`, if it cannot.
     pub installation_id: Option<Reason>,
-    /// Why a renewed login could not be kept, if it must be renewed now and could not.
+    /// Why codex would lose the login, if the login must be renewed now and the renewed one could not be kept.
     pub not_renewable: Option<Reason>,
 }
 
@@ -59,7 +59,7 @@ fn unusable_file(config: &Config, person_home: Option<&Path>) -> Option<Reason> 
     })
 }
 
-/// Returns whether a model catalogue has a model. What a model must have differs between versions.
+/// Returns whether a model catalogue has a model. The required fields of a model differ between versions.
 fn has_models(catalog: &[u8]) -> bool {
     let value: Option<serde_json::Value> = serde_json::from_slice(catalog).ok();
     value.as_ref().and_then(|value| value.get("models")?.as_array()).is_some_and(|models| !models.is_empty())
@@ -73,8 +73,8 @@ fn installation_id(directory: &Directory) -> Option<Reason> {
     }
 }
 
-/// Returns why a login that codex renews at its start could not be kept: codex 0.118–0.169 loses it if the file is not
-/// writable, 0.169 also if it has a second hard link, is a mount point, or its directory is not writable.
+/// Returns why a login that codex renews when it starts could not be kept. codex 0.118–0.169 loses it if the file is not
+/// writable; 0.169 also if the file has a second hard link, is a mount point, or its directory is not writable.
 fn not_renewable(home: &Home, directory: &Directory) -> Option<Reason> {
     let Fact::Seen(file) = &home.auth else { return None };
     if !file.auth.renewed_at_start {

@@ -1,4 +1,4 @@
-//! A home as it lies on the disk: its directory, opened once, and the files in it.
+//! A home on the disk: its directory, opened once, and the files in it.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,10 +15,10 @@ use crate::home::{AUTH_FILE, AuthFile, CONFIG_FILE, Fact, Home, HomeDirectory, S
 use crate::reason::{Reason, ReasonCode};
 use crate::settings::{Pattern, lexically_normal};
 
-/// The largest `auth.json` that is read, in bytes. Real ones have a few thousand. codex has no limit (50 MiB were tried), so a
+/// The largest `auth.json` that is read, in bytes. Real files have a few thousand. codex has no limit (50 MiB were tried), so a
 /// larger one is not judged.
 const AUTH_LIMIT: u64 = 256 << 10;
-/// How long a file that may be half written, or a failure that may pass, is given, once.
+/// The time before the one retry of a file that may be half written or could not be read.
 const SECOND_LOOK: Duration = Duration::from_millis(75);
 
 /// A path, and the directory there, opened once.
@@ -41,7 +41,7 @@ impl Place {
         Self { directory: Directory::open(&path), path }
     }
 
-    /// Returns whether both are one directory, by their spelling or by what is there.
+    /// Returns whether both are one directory, by spelling or by inode.
     pub(super) fn is(&self, other: &Self) -> Result<bool, Reason> {
         if lexically_normal(&self.path) == lexically_normal(&other.path) {
             return Ok(true);
@@ -55,7 +55,7 @@ impl Place {
         }
     }
 
-    /// Returns whether it is one of the places that the patterns mean; an error if that could not be found out.
+    /// Returns whether a pattern matches it; an error if that could not be determined.
     pub(super) fn is_one_of(&self, patterns: &[Pattern]) -> Result<bool, Reason> {
         let mut unknown = None;
         for pattern in patterns {
@@ -68,7 +68,7 @@ impl Place {
         unknown.map_or(Ok(false), Err)
     }
 
-    /// Returns whether it is one of the places that a pattern means, by its spelling or by what is there.
+    /// Returns whether the pattern matches it, by spelling or by inode.
     fn matches(&self, pattern: &Pattern) -> Result<bool, Reason> {
         let is_place = |place: &Self| {
             let meant = Self::open_once(pattern.place().to_owned());
@@ -89,14 +89,15 @@ impl Place {
         if is_below(&self.path)? {
             return Ok(true);
         }
-        // A symlink to such a place has a name of its own.
+        // A symlink to such a place has another name.
         match self.directory.as_ref().ok().and_then(Directory::real_path) {
             Some(real) if real != self.path => is_below(&real),
             _ => Ok(false),
         }
     }
 
-    /// Looks at a home that holds nothing once more: its host may be about to write it. What changed in between is unknown.
+    /// Looks a second time at a home that holds nothing, because its host may be about to write it. If it changed in between, it is
+    /// unknown.
     pub(super) fn look_again(&self, first: Home, now: DateTime<Utc>, uid: u32) -> Home {
         std::thread::sleep(SECOND_LOOK);
         let place = Self::open_once(self.path.clone());
@@ -123,7 +124,7 @@ impl Place {
             Ok(directory) => directory,
             Err(error) => {
                 let fact = match error {
-                    // codex can make a directory, and not in place of a symlink.
+                    // codex can create a directory, but not in place of a symlink.
                     ReadError::Absent if fs::is_symlink(&path) => {
                         Fact::Unusable(Reason::new(ReasonCode::HomeMissing, "it is a dangling symlink"))
                     }
@@ -148,7 +149,7 @@ impl Place {
     }
 }
 
-/// Returns what codex would say to a directory: it must be able to enter it and to create files in it.
+/// Judges a directory: codex must be able to enter it and to create files in it.
 fn seen(directory: &Directory, path: &Path, uid: u32) -> Fact<HomeDirectory> {
     let not_writable = match directory.access(".", AccessFlags::W_OK | AccessFlags::X_OK) {
         Ok(()) => None,
@@ -177,7 +178,7 @@ pub(super) fn not_read(code: ReasonCode, name: &str, errno: Errno) -> Reason {
     Reason::new(code, format!("{name} could not be read: {}", errno.desc().to_lowercase()))
 }
 
-/// Says why this user cannot read a file that is there.
+/// Returns why this user cannot read an existing file.
 fn denied(directory: &Directory, name: &str, uid: u32, code: ReasonCode, errno: Errno) -> Reason {
     let owner = directory.stat_of(name).map(|stat| stat.uid);
     if owner.is_ok_and(|owner| owner != uid) {
@@ -186,7 +187,7 @@ fn denied(directory: &Directory, name: &str, uid: u32, code: ReasonCode, errno: 
     Reason::new(code, format!("{name} cannot be read: {}", errno.desc().to_lowercase()))
 }
 
-/// Reads a file of a home, once more after a moment if the failure may pass.
+/// Reads a file of a home. Retries once after a moment if the error may be temporary.
 fn read_twice(directory: &Directory, name: &str, limit: u64) -> Result<fs::File, ReadError> {
     match directory.read(name, limit) {
         Err(ReadError::Transient(_)) => {

@@ -10,12 +10,12 @@ use crate::reason::Reason;
 pub(super) enum Takes {
     Nothing,
     One,
-    /// As many as follow, up to the next option: `-i a.png b.png`.
+    /// All that follow, up to the next option: `-i a.png b.png`.
     Many,
 }
 
-/// The options of every judged subcommand, in any supported version. An option that is not here makes the start one
-/// that is not understood: `app-server --startup-sign-out` (0.169) ends a login, and its like may come.
+/// The options of every judged subcommand, in any supported version. A start with any other option is not judged, because it
+/// could end a login, as `app-server --startup-sign-out` (0.169) does.
 const OPTIONS: &[(&str, char, Takes)] = {
     use Takes::{Many, Nothing, One};
     const NONE: char = '\0';
@@ -114,7 +114,7 @@ pub(super) fn option(arg: &OsStr) -> Result<Option<Given<'_>>, Reason> {
         let (name, _, takes) = known.ok_or_else(not_understood)?;
         return Ok(Some(Given { takes: *takes, name, attached }));
     }
-    // `-cfoo=1` and `-c=foo=1` both; no short option of codex's goes without a value.
+    // Both `-cfoo=1` and `-c=foo=1`. Every short option of codex takes a value.
     let mut chars = arg.chars();
     let short = chars.nth(1);
     let rest = chars.as_str();
@@ -124,12 +124,12 @@ pub(super) fn option(arg: &OsStr) -> Result<Option<Given<'_>>, Reason> {
     Ok(Some(Given { takes: *takes, name, attached }))
 }
 
-/// The words that are subcommands of codex.
+/// The subcommands of codex.
 const SUBCOMMANDS: [&str; 8] = ["app-server", "exec", "e", "resume", "review", "fork", "login", "status"];
-/// What stands for a value.
+/// The placeholder of a value.
 const HIDDEN: &str = "…";
 
-/// Returns codex's arguments without any value, which may be a secret: the options and subcommands that are known, by their names.
+/// Returns codex's arguments without any value, because a value may be a secret: only the names of known options and subcommands.
 #[must_use]
 pub fn without_values(args: &[String]) -> Vec<String> {
     let mut takes = Takes::Nothing;

@@ -1,4 +1,4 @@
-//! The settings file: read if no other user can change it, for it names a program to run.
+//! The settings file. It names a program to run, so it is read only if no other user can change it.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use crate::fs::{self, ReadError, Stat};
 
 /// The largest file that is read, in bytes.
 pub const LIMIT: u64 = 64 << 10;
-/// The bit by which others may add to a directory, and not remove or replace.
+/// The sticky bit: other users may add to the directory, but not remove or replace.
 const STICKY: u32 = 0o1000;
 
 /// Why the settings file is not used.
@@ -61,7 +61,7 @@ impl From<ReadError> for FileProblem {
 
 /// Reads the file at `path`; `None` if there is none.
 pub(super) fn read(path: &Path, uid: u32) -> Result<Option<String>, FileProblem> {
-    // One call if there is nothing; a dangling symlink is something.
+    // One system call if there is nothing. A dangling symlink counts as a file.
     let is_symlink = match fs::retry(|| readlink(path)) {
         Err(Errno::ENOENT | Errno::ENOTDIR) => return Ok(None),
         link => link.is_ok(),
@@ -75,7 +75,7 @@ pub(super) fn read(path: &Path, uid: u32) -> Result<Option<String>, FileProblem>
         let target = directory.join(target);
         let directory = target.parent().unwrap_or(&target);
         let stat = fs::stat(directory)?;
-        // In a sticky directory, such as `/nix/store`, no other user can replace a file of ours.
+        // In a sticky directory, such as `/nix/store`, no other user can replace our file.
         if stat.mode & STICKY == 0 {
             is_safe(directory, &stat, uid)?;
         }
@@ -109,11 +109,10 @@ pub(super) fn position_of(text: &str, key: &str) -> (usize, usize) {
     position(text, start.unwrap_or(0))
 }
 
-/// Returns a parser's message in the words of the file, without anything that stands in the file: by mistake it may be one with
-/// secrets.
+/// Returns a parser's message without any text from the file, because the file may have been named by mistake and hold secrets.
 pub(super) fn redact(message: &str) -> String {
     let keys = || Key::ALL.map(|key| format!("`{}`", key.name())).join(", ");
-    // What is quoted comes before.
+    // The quoted text comes before this.
     match message.rfind("expected ").and_then(|at| message.get(at..)) {
         _ if message.starts_with("unknown field") => format!("unknown key, expected one of {}", keys()),
         Some(expected) => expected
@@ -124,7 +123,7 @@ pub(super) fn redact(message: &str) -> String {
     }
 }
 
-/// Checks the text of a settings file, whatever it is.
+/// Checks any text as a settings file.
 ///
 /// # Errors
 /// The first thing that is wrong with it.

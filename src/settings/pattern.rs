@@ -1,13 +1,13 @@
-//! Which homes a setting means: a path in whose components `*` stands for any characters.
+//! The paths in settings, in which `*` stands for any characters of a component.
 //!
-//! Pure. Says which part of a path is to be compared with which; whether two places are one is for the caller.
+//! Pure. Says which two paths to compare; the caller finds out whether they are one place.
 
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
 use wildmatch::WildMatchPattern;
 
-/// A path in whose components `*` stands for any characters except a slash; nothing else is special.
+/// A path in which `*` stands for any characters except a slash. Nothing else is special.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
     place: PathBuf,
@@ -15,10 +15,10 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// Takes an absolute path.
+    /// Parses an absolute path.
     ///
     /// # Errors
-    /// The rule, if a component is `**`: it would seem to stand for several components.
+    /// The rule, if a component is `**`, which would seem to stand for several components.
     pub fn new(path: &Path) -> Result<Self, &'static str> {
         let parts: Vec<_> = path.components().map(Component::as_os_str).collect();
         if parts.iter().any(|part| *part == "**") {
@@ -57,7 +57,7 @@ impl Pattern {
 }
 
 impl fmt::Display for Pattern {
-    /// As it was written, with `~` expanded.
+    /// Shows it as it was written, with `~` expanded.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.below.iter().fold(self.place.clone(), |path, part| path.join(part));
         write!(f, "{}", path.display())
