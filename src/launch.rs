@@ -1,6 +1,6 @@
 //! The end of the launcher: this process becomes codex.
 //!
-//! The process, its arguments and its descriptors stay the same. The environment gains the recursion guard, the variables that npm's
+//! The process, its arguments and its descriptors stay. The environment gains the recursion guard, the variables that npm's
 //! script would have set and, on a redirect, another `CODEX_HOME`.
 
 use std::convert::Infallible;
@@ -105,7 +105,7 @@ impl RecursionGuard {
 
     /// Returns whether the codex that we started has started us.
     ///
-    /// A process keeps its id over `exec`, so our own id means that codex became us again, unless another pid namespace has the same
+    /// A process keeps its id over `exec`, so our own id means that codex became us again, unless another namespace has the same
     /// number. A script that calls us is our parent and still runs as a script; a codex that calls us, for a server of its own, is
     /// not a script. If the system does not show what runs, the depth ends a loop after a few milliseconds.
     fn is_loop(&self, invocation: &Invocation, codex: &Path) -> bool {
