@@ -1,10 +1,10 @@
-//! What a start costs: whole processes, from the spawn of what a host starts to the end of the codex it becomes.
+//! The cost of a start: whole processes, from the spawn by the host to the end of codex.
 //!
 //!     cargo bench --bench starts
 //!
-//! A machine drifts, so that only neighbours can be compared: every round starts each peer once, every second round in the
-//! opposite order, and what is printed are medians of the ratios within a round. codex is a program that does nothing. The
-//! launcher is the one that cargo built for this, or the one that `CODEX_HOME_SHIM_BENCH` names.
+//! A machine's speed drifts, so only neighbours are compared. Every round starts each peer once, every second round in the opposite
+//! order, and the medians of the ratios within a round are printed. codex is a program that does nothing. The launcher is the one
+//! that cargo built for this, or the one that `CODEX_HOME_SHIM_BENCH` names.
 //!
 //! `CODEX_HOME_SHIM_BENCH_ROUNDS` sets the number of rounds. A peer that this machine lacks is left out, with the reason.
 
@@ -36,13 +36,13 @@ use support::{Fixture, auth, fixture, npm, versions};
 const ROUNDS: usize = 600;
 /// Rounds before anything is measured.
 const WARM_UP: usize = 3;
-/// When no further round is begun.
+/// The time after which no round is begun.
 const PATIENCE: Duration = Duration::from_secs(180);
-/// npm's script takes fifty times as long as the others and is started in one of so many rounds.
+/// npm's script takes fifty times as long as the others, so it is started only once in this many rounds.
 const NPM_EVERY: usize = 20;
 
 const CODEX: &str = "int main(void) { return 0; }\n";
-/// The least that can be in codex's place.
+/// The smallest program in codex's place.
 const TRAMPOLINE: &str = r"
 #include <unistd.h>
 extern char **environ;
@@ -53,7 +53,7 @@ int main(int count, char **args) {
     return 127;
 }
 ";
-/// The least that a Rust program can be: the floor of the launcher.
+/// The smallest Rust program that executes codex: the launcher cannot be quicker.
 const FLOOR: &str = r#"
 use std::os::unix::process::CommandExt;
 fn main() {
@@ -62,7 +62,7 @@ fn main() {
 }
 "#;
 
-/// What every ratio is to, with the head of its column.
+/// The peers that every ratio is against, with the heads of their columns.
 const BASES: [(&str, &str); 3] = [("sh", "of `sh`"), ("zsh", "of `zsh`"), ("trampoline", "of the trampoline")];
 
 /// One kind of start.
@@ -75,7 +75,7 @@ struct Peer {
     every: usize,
     /// Done before each start, outside the measurement.
     before: Option<Box<dyn Fn()>>,
-    /// The journal, and the decision it must have.
+    /// The journal, and the decision that it must hold.
     decision: Option<(PathBuf, &'static str)>,
     /// The time of each round; `None` if the peer was left out.
     took: Vec<Option<f64>>,
@@ -83,7 +83,7 @@ struct Peer {
 }
 
 fn main() {
-    // `cargo test --benches` wants to know whether it starts, not how fast.
+    // `cargo test --benches` asks only whether it runs.
     if !env::args().any(|arg| arg == "--bench") {
         return;
     }
@@ -97,7 +97,7 @@ fn main() {
 
 struct Bench {
     peers: Vec<Peer>,
-    /// What is left out, with the reason.
+    /// The peers that are left out, with the reasons.
     missing: Vec<String>,
     /// The homes of the peers, removed with this.
     people: Vec<Fixture>,
@@ -281,7 +281,7 @@ impl Bench {
 }
 
 impl Peer {
-    /// Makes one start; returns what it took in microseconds, and the page faults that need no disk.
+    /// Makes one start. Returns its time in microseconds and its minor page faults.
     fn start(&self) -> (f64, f64) {
         if let Some(before) = &self.before {
             before();
@@ -300,7 +300,7 @@ impl Peer {
         (took.as_secs_f64() * 1e6, (faults() - before) as f64)
     }
 
-    /// Checks that it is the start that it is called.
+    /// Checks that the start took the decision that it is named after.
     fn check(&self) {
         let Some((journal, decision)) = &self.decision else { return };
         let text = fs::read_to_string(journal).unwrap();

@@ -1,4 +1,4 @@
-//! What makes a redirect certain, a line of the table a case: each with the failure of that line.
+//! What makes a redirect certain: for each line of the table, a case in which that line fails.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use crate::support::fixture::{BRIDGE_REFRESH, MALLORY, PERSONAL_REFRESH, broken}
 use crate::support::tokens::{self, ACCOUNT, OTHER_ACCOUNT};
 use crate::support::{Case, Fixture, Need, auth, case};
 
-/// Starts `app-server` in the bridge of openclaw#70511 and expects a repair instead of a redirect: the personal home will not do.
+/// Starts `app-server` in the bridge of openclaw#70511 and expects a repair, because the personal home is not certain.
 fn is_not_redirected_to(lay: impl FnOnce(&Fixture) + Send + 'static) -> impl FnOnce() + Send + 'static {
     move || {
         let person = Fixture::issue_70511();
@@ -63,7 +63,7 @@ fn same_login() -> Vec<Case> {
             );
         }),
     ];
-    // A file that cannot be read as a whole names no owner for certain, and codex may be about to get another one.
+    // A file that cannot be parsed names no owner for certain, and its writer may be about to replace it.
     for (name, bytes) in [
         ("a bridge with a byte order mark is nobody's", [b"\xef\xbb\xbf".to_vec(), for_other()].concat()),
         ("a bridge that is cut short is nobody's", for_other().split_last().map(|(_, rest)| rest.to_vec()).unwrap()),
@@ -125,7 +125,7 @@ fn can_log_in() -> Vec<Case> {
     ]
 }
 
-/// A login whose access token ended in 2020.
+/// A login with an access token that expired in 2020.
 fn stale() -> Vec<u8> {
     let mut login = auth::healthy_value(ACCOUNT, "personal", PERSONAL_REFRESH);
     login["tokens"]["access_token"] = tokens::expired_access_token(ACCOUNT, "personal").into();
@@ -166,7 +166,7 @@ fn can_work() -> Vec<Case> {
             fs::write(person.personal().join("installation_id"), "5e1f0000-0000-4000-8000-000000000000").unwrap();
             person.become_unprivileged();
             person.serve().is_redirected("missing-id-token");
-            // Readable to everyone, so that ownership alone is the obstacle.
+            // Everyone can read it, so that ownership alone is the obstacle.
             let path = person.personal().join(path);
             person.chmod(&path, if path.is_dir() { 0o755 } else { 0o644 });
             person.chown(&path, MALLORY);
@@ -203,7 +203,7 @@ fn goes_to_openai() -> Vec<Case> {
             person.serve().with_etc_codex(&[layer]).is_repaired("missing-id-token");
         })
         .needs(Need::MountNamespace),
-        // A provider of the machine's may need no login of the home's.
+        // A machine-wide provider may need no login in the home.
         case("/etc/codex/managed_config.toml with a provider of its own has the bridge kept, with a warning", || {
             let person = Fixture::issue_70511();
             let layer = ("managed_config.toml", "model_provider = \"oss\"\n");

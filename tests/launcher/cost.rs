@@ -1,7 +1,7 @@
-//! What a start may cost, counted in system calls: a clock is too noisy to tell.
+//! The cost of a start, counted in system calls because a clock is too noisy.
 //!
-//! Counted is what the launcher does itself, from the moment at which the runtime hands over to `main` to the `execve` of codex,
-//! including what the allocator and the standard library ask on its behalf.
+//! Counted are the launcher's own calls, from the beginning of `main` to the `execve` of codex, including those of the allocator
+//! and of the standard library.
 
 use std::ffi::OsString;
 use std::fs;
@@ -14,10 +14,10 @@ use crate::support::strace::{self, Call};
 use crate::support::tokens::ACCOUNT;
 use crate::support::{Case, Fixture, Need, auth, case};
 
-/// How many calls of its own a redirecting start may make.
+/// The most calls of a redirecting start.
 const LIMIT: usize = 31;
 
-/// A child, a thread, a network, a directory's list, a nap.
+/// Calls that make a child or a thread, use the network, list a directory, or wait.
 const NEVER: [&str; 22] = [
     "fork",
     "vfork",

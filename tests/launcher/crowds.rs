@@ -1,7 +1,7 @@
 //! Many starts at once on one broken bridge, which its host rewrites every few milliseconds while another program reads it.
 //!
-//! What each start decides cannot be known beforehand: what one repairs the next one keeps, until the host writes again. But no
-//! reader ever sees half a file, and codex has a home that logs in, unless the host took it away during that very start.
+//! The decision of each start is not predictable, because a start keeps what an earlier one repaired until the host writes again.
+//! But no reader ever sees half a file, and codex gets a home that can log in, unless the host rewrites it during that very start.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
@@ -21,9 +21,9 @@ use serde_json::{Value, json};
 use crate::support::tokens::{ACCOUNT, access_token};
 use crate::support::{Case, Fixture, Need, assert_same, auth, case, forking, snapshot};
 
-/// How long the host rests between two files.
+/// The pause of the host between two files.
 const PAUSE: Duration = Duration::from_millis(3);
-/// Where the stand-in of the crowd writes down what it found.
+/// The file for the reports of the crowd's stand-in.
 const FOUND: &str = "CROWD_FOUND";
 
 pub fn cases() -> Vec<Case> {
@@ -39,7 +39,7 @@ pub fn cases() -> Vec<Case> {
     ]
 }
 
-/// Acts as codex, if this process was started by a crowd: looks at its home first of all, and once, as codex does.
+/// Acts as codex if this process was started by a crowd. Looks at its home at once, and only once, as codex does.
 pub fn act() -> Option<ExitCode> {
     let found = env::var_os(FOUND)?;
     let home = PathBuf::from(env::var_os("CODEX_HOME").unwrap());
@@ -55,7 +55,7 @@ pub fn act() -> Option<ExitCode> {
     Some(ExitCode::SUCCESS)
 }
 
-/// Which of the host's files this is, repaired or not; `None` for what is no whole file.
+/// The number of the host's file, repaired or not; `None` if it is not a whole file.
 fn generation(bytes: &[u8]) -> Option<usize> {
     let value: Value = serde_json::from_slice(bytes).ok()?;
     let tokens = &value["tokens"];
@@ -64,7 +64,7 @@ fn generation(bytes: &[u8]) -> Option<usize> {
     is_whole.then(|| value["generation"].as_u64()?.try_into().ok())?
 }
 
-/// What OpenClaw 2026.4.21 writes anew for every turn: a new file, renamed into place. Returns when it was there.
+/// Writes as OpenClaw 2026.4.21 does for every turn: a new file, renamed into place. Returns the time at which it was there.
 fn write(person: &Fixture, generation: usize) -> SystemTime {
     let bytes = auth::issue_70511(&access_token(ACCOUNT, "bridge"), "rt.generation-canary");
     let mut value: Value = serde_json::from_slice(&bytes).unwrap();
@@ -73,7 +73,7 @@ fn write(person: &Fixture, generation: usize) -> SystemTime {
     SystemTime::now()
 }
 
-/// What a start may decide, beside keeping a bridge that another one has just repaired.
+/// The possible decisions, besides keeping a bridge that another start has just repaired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum May {
     Repair,
@@ -115,14 +115,14 @@ fn found(person: &Fixture) -> PathBuf {
     person.root().join("out/found.jsonl")
 }
 
-/// What was written down, by process.
+/// The reports, by process.
 fn lines(path: &Path) -> BTreeMap<u32, Value> {
     let text = fs::read_to_string(path).unwrap();
     let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     lines.map(|line| (u32::try_from(line["pid"].as_u64().unwrap()).unwrap(), line)).collect()
 }
 
-/// Returns the decisions that the starts came to.
+/// Returns the decisions of the starts.
 fn crowd(size: usize) -> BTreeSet<String> {
     let person = &Fixture::new();
     person.log_in(ACCOUNT);

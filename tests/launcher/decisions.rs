@@ -1,4 +1,4 @@
-//! The table of decisions, a row a case, in the order of the table: the first that applies.
+//! The table of decisions: a case for each row, in the order of the table. The first row that applies decides.
 
 use crate::support::fixture::{BRIDGE_REFRESH, KEY, OPAQUE_ACCESS, PERSONAL_REFRESH};
 use crate::support::tokens::{self, ACCOUNT, OTHER_ACCOUNT};

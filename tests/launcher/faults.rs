@@ -1,8 +1,8 @@
-//! A start that is killed, refused or overtaken at any of its system calls: what is left of the files, in whose home does codex
-//! run, and does the next start log in?
+//! A start that is killed, fails or is overtaken at any of its system calls: are the files whole, in which home does codex run, and
+//! does the next start log in?
 //!
-//! `strace` lists the calls of a start, and then injects one fault after the other, each into a start of its own. By default the
-//! first call of each kind; every one of them with the deep checks.
+//! `strace` lists the calls of a start, and then injects one fault after the other, each into a start of its own: into the first
+//! call of each kind or, in the deep checks, into every call.
 
 use std::fs;
 use std::io::Write as _;
@@ -26,15 +26,15 @@ use crate::support::strace::{self, Call};
 use crate::support::tokens::{ACCOUNT, OTHER_ACCOUNT, access_token};
 use crate::support::{Case, Ended, Entry, Fixture, Need, Start, assert_same, auth, case, entry, snapshot};
 
-/// No start with a fault in it takes longer.
+/// The longest time for a start with a fault.
 const AT_ONCE: Duration = Duration::from_secs(20);
 /// The temporary file of a repair.
 const TEMPORARY: &str = ".auth.json.codex-home-shim";
-/// What the system may answer.
+/// The errors that are injected.
 const ERRORS: [&str; 9] = ["EIO", "EACCES", "EMFILE", "EINTR", "EAGAIN", "ENFILE", "ENOMEM", "ESTALE", "ENOSPC"];
-/// The errors that are tried by default.
+/// The number of them that are tried by default.
 const FEW_ERRORS: usize = 3;
-/// Calls that have no such errors, or whose failure no process survives: memory.
+/// Calls that have no such errors, and those for memory, which no process survives without.
 const NOT_REFUSED: [&str; 12] = [
     "brk",
     "mmap",
@@ -50,14 +50,14 @@ const NOT_REFUSED: [&str; 12] = [
     "exit_group",
 ];
 
-/// What is there before a start.
+/// The files before a start.
 struct Layout {
     name: &'static str,
     lay: fn(&Fixture),
     end: End,
 }
 
-/// What becomes of a start without a fault.
+/// The end of a start without a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     Repair,
@@ -104,7 +104,7 @@ static LAYOUTS: [&Layout; 4] = [
     },
 ];
 
-/// An obstacle that is there is an obstacle also if it cannot be read.
+/// An obstacle stays an obstacle if it cannot be read.
 static OBSTACLE: Layout = Layout {
     name: "a repair beside a personal home that sends work elsewhere",
     lay: |person| {
@@ -161,7 +161,7 @@ pub fn cases() -> Vec<Case> {
     cases
 }
 
-/// A person with a layout, and what was there before the start.
+/// A person with a layout, and the files before the start.
 struct Scene {
     layout: &'static Layout,
     person: Fixture,
@@ -197,8 +197,8 @@ impl Scene {
         strace::calls(&fs::read_to_string(scene.log()).unwrap())
     }
 
-    /// What holds whatever happens: the old bytes or the repaired ones, and no file of ours but a temporary one. That the
-    /// personal home is as it was is checked at every start.
+    /// Checks what must hold after any fault: the bytes are the old ones or the repaired ones, and a temporary file is the only
+    /// other file of ours. Every start checks that the personal home is unchanged.
     fn is_whole(&self) {
         let now = entry(&self.person.bridge().join("auth.json")).expect("auth.json is there");
         if now != self.auth {
@@ -236,7 +236,7 @@ impl Scene {
     }
 }
 
-/// Says which fault it was if a check fails.
+/// Prints the fault if a check fails.
 struct Fault<'a>(&'a str);
 
 impl Drop for Fault<'_> {
@@ -292,7 +292,7 @@ fn refused(layout: &'static Layout) {
             for is_lasting in [false, true] {
                 let until = match (is_lasting, error) {
                     (false, _) => String::new(),
-                    // What is interrupted for ever is tried for ever, by the standard library too.
+                    // A call that is interrupted for ever is retried for ever, by the standard library too.
                     (true, "EINTR" | "EAGAIN") => format!("..{}", nth + 8),
                     (true, _) => "+".to_owned(),
                 };
@@ -327,7 +327,7 @@ fn unread_layers() {
         };
         start("all", &[]);
         let calls = strace::calls(&fs::read_to_string(scene.log()).unwrap());
-        // It is opened, asked what it is, and read.
+        // It is opened, examined, and read.
         let opened = calls.iter().position(|call| call.names(&format!("/etc/codex/{file}"))).unwrap();
         for Call { name, nth, line, .. } in &calls[opened..opened + 3] {
             for error in errors() {
@@ -338,7 +338,7 @@ fn unread_layers() {
     }
 }
 
-/// Expects codex in the bridge, or in the personal home if that is the same account's; else a reason.
+/// Expects codex in the bridge, or in the personal home if it has the same account; otherwise a reason.
 fn is_started_or_refused(scene: &Scene, ended: &Ended, call: &str) {
     assert_eq!(ended.signal, None, "{ended:?}");
     assert!(!ended.stderr.contains("panicked"), "{ended:?}");
@@ -353,17 +353,17 @@ fn is_started_or_refused(scene: &Scene, ended: &Ended, call: &str) {
     let is_same_account = scene.layout.end == End::Redirect;
     let (bridge, personal) = (scene.person.bridge(), scene.person.personal());
     assert!(home == bridge || (is_same_account && home == personal), "codex runs in {home:?}: {ended:?}");
-    // A home that could not be judged is kept, and that is said.
+    // A home that could not be judged is kept, with a warning.
     assert!(logs_in(&home) || ended.stderr.contains("warning: ") || call == "write", "{ended:?}");
 }
 
-/// The same bridge, over and over, with no start in between that lives.
+/// Kills start after start on the same bridge.
 fn killed_in_a_row() {
     let calls = Scene::calls(&REPAIR);
     let scene = Scene::new(&REPAIR);
     for Call { name, nth, line, .. } in (0..8).flat_map(|_| calls.iter().filter(|call| call.is_own)) {
         let _fault = Fault(line);
-        // As OpenClaw does before every turn.
+        // OpenClaw does this before every turn.
         scene.person.break_bridge(OTHER_ACCOUNT);
         let ended = scene.with_fault(name, &format!("signal=KILL:when={nth}"));
         // A start that removes a temporary file makes a call or two more.
@@ -375,7 +375,7 @@ fn killed_in_a_row() {
     assert!(!scene.has_temporary());
 }
 
-/// Stops a start behind a call, and at its first nap after that; `acts` has a turn at each stop.
+/// Stops a start after a call, and at its first wait after that; `acts` runs at each stop.
 fn overtaken(scene: &Scene, call: &Call, acts: Vec<Box<dyn FnOnce() + Send>>) -> Ended {
     const NAP: &str = "clock_nanosleep";
     let (name, mut inject) = (call.name.clone(), vec![format!("{}:signal=STOP:when={}", call.name, call.nth)]);
@@ -415,14 +415,14 @@ fn overtaken(scene: &Scene, call: &Call, acts: Vec<Box<dyn FnOnce() + Send>>) ->
     })
 }
 
-/// The calls behind which a start can be stopped so that another program has a turn.
+/// The calls after which a start can be stopped, for another program to act.
 fn stops(layout: &'static Layout) -> Vec<Call> {
     let is_stop =
         |call: &Call| call.is_own && !["execve", "exit_group", "brk", "mmap", "munmap"].contains(&&*call.name);
     Scene::calls(layout).into_iter().filter(is_stop).collect()
 }
 
-/// A newer file of the host's, which is as broken.
+/// A newer file of the host, with the same fault.
 fn newer() -> Vec<u8> {
     auth::issue_70511(&access_token(OTHER_ACCOUNT, "newer"), "rt.newer-canary-0123456789")
 }
@@ -433,7 +433,7 @@ fn is_newer(auth: &Path) -> bool {
 
 fn rewritten() {
     let stops = stops(&REPAIR);
-    // Between the last look at the file and the rename there is nothing that could be looked at.
+    // Between the last look at the file and the rename nothing can be checked.
     let rename = stops.iter().position(|call| call.name.starts_with("rename")).unwrap();
     let last_look = stops[..rename].iter().rposition(|call| call.name == "openat").unwrap();
     for (at, call) in stops.iter().enumerate() {
@@ -460,7 +460,7 @@ fn relinked(depth: usize) {
         let bridge = scene.person.bridge();
         let part = bridge.ancestors().nth(depth).unwrap().to_owned();
         let below = bridge.strip_prefix(&part).unwrap().to_owned();
-        // The bytes that were judged, in a file that is not the host's to rewrite.
+        // The bytes that were judged, in a file that the host does not rewrite.
         let [decoy, away] = ["decoy", "away"].map(|name| scene.person.root().join(name));
         fs::create_dir_all(decoy.join(&below)).unwrap();
         fs::copy(bridge.join("auth.json"), decoy.join(&below).join("auth.json")).unwrap();
@@ -473,7 +473,7 @@ fn relinked(depth: usize) {
         let ended = overtaken(&scene, &call, vec![Box::new(relink)]);
         assert!(matches!(ended.code, Some(0 | 78)), "{ended:?}");
         assert_same(&before, &snapshot(&decoy));
-        // What was judged is old or repaired, wherever it is now.
+        // The judged file is old or repaired, wherever it is now.
         let judged = entry(&away.join(below).join("auth.json")).unwrap();
         if judged != scene.auth {
             assert_repaired(&scene.auth.content, &judged.content);
@@ -557,7 +557,7 @@ fn codex_becomes_a_fifo() {
     }
 }
 
-/// The command of a start behind a shell that puts a full device in the place of stderr.
+/// The command of a start behind a shell that makes stderr a full device.
 fn full_stderr(start: &Start<'_>) -> Command {
     let mut command = Command::new("/bin/sh");
     command.args(["-c", "exec \"$@\" 2>/dev/full", "sh"]).arg(start.command.get_program());

@@ -1,5 +1,4 @@
-//! Situations from bug reports of codex, OpenClaw and programs around them, and from an attack on the launcher: the report's link
-//! is above each.
+//! Situations from bug reports of codex, OpenClaw and programs around them, each with a link, and attacks on the launcher.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +9,7 @@ use crate::support::fixture::{BRIDGE_REFRESH, KEY, MALLORY, OPAQUE_ACCESS, PERSO
 use crate::support::tokens::{self, ACCOUNT, OTHER_ACCOUNT, jwt};
 use crate::support::{Case, Ended, Fixture, Need, Start, auth, case};
 
-/// The account that a company's machine forces.
+/// The account that the machine of a company forces.
 const TEAM: &str = "acc-77777777-2222-3333-4444-555555555555";
 
 pub fn cases() -> Vec<Case> {
@@ -38,7 +37,7 @@ fn login(change: impl FnOnce(&mut Value)) -> Vec<u8> {
     auth::bytes(&value)
 }
 
-/// A bridge that says whose it is, and whose token cannot be read.
+/// A bridge that names its account, with a token that cannot be read.
 fn opaque(account: &str) -> Vec<u8> {
     auth::issue_70511_with_account(OPAQUE_ACCESS, BRIDGE_REFRESH, account)
 }
@@ -324,7 +323,7 @@ fn injected_homes() -> Vec<Case> {
     ]
 }
 
-/// A bridge whose files visibly belong to another account, or to none.
+/// A bridge that belongs to another account, or to none that is named.
 type Bridge = (&'static str, Option<Vec<u8>>, &'static str);
 
 fn accounts() -> Vec<Case> {
@@ -391,7 +390,7 @@ fn accounts() -> Vec<Case> {
                 person.log_in(ACCOUNT);
                 person.write_config(&person.personal(), config);
                 person.write_auth(&person.bridge(), &opaque(ACCOUNT));
-                // Nothing is changed by a refusal.
+                // A refusal changes nothing.
                 let reason = if config.is_empty() { "owner-unknown" } else { "missing-id-token" };
                 person.serve().is_refused(reason, 78, &[]);
             }
@@ -435,7 +434,7 @@ fn accounts() -> Vec<Case> {
                     let start = || person.start(args).home(person.cli_bridge());
                     refuses(start().setting("strategy", "redirect"), &["forced-by-project"]);
                     person.write_auth(&person.cli_bridge(), &broken(ACCOUNT));
-                    // If the arguments trust the project, it would sign out the bridge too.
+                    // If the arguments trust the project, the project would sign out the bridge too.
                     match args.len() > 2 {
                         true => drop(start().is_refused("start-not-redirected", 78, &["forced-by-project"])),
                         false => drop(start().is_repaired("missing-id-token")),
@@ -449,7 +448,7 @@ fn accounts() -> Vec<Case> {
 }
 
 fn other_users() -> Vec<Case> {
-    /// A service user whose HOME is a directory like `/tmp`, in which another user has made `~/.codex`.
+    /// A service user with a HOME like `/tmp`, in which another user has made `~/.codex`.
     fn sticky(bridge: &[u8]) -> Fixture {
         let mut person = Fixture::new();
         person.write_auth(&person.bridge(), bridge);
@@ -465,7 +464,7 @@ fn other_users() -> Vec<Case> {
             person.write_auth(&person.bridge(), &auth::healthy(OTHER_ACCOUNT, "bridge", BRIDGE_REFRESH));
             person.become_unprivileged();
             person.chown(&person.bridge().join("auth.json"), 0);
-            // The file is root's to open.
+            // Only root can open the file.
             refuses(person.serve(), &["home-not-owned", "sudo chown"]);
         }),
         case("a personal home that another user has laid is never used, whatever account it claims", || {
@@ -525,7 +524,7 @@ fn other_users() -> Vec<Case> {
 /// The request that a host sends first.
 const INITIALIZE: &[u8] = b"{\"id\":1,\"method\":\"initialize\",\"params\":{}}\n";
 
-/// Whether a text has a character that moves the cursor, ends a line or turns the text around it, beside the end of the line.
+/// Whether a text has a character, other than its last newline, that moves the cursor, ends a line or reverses the text.
 fn has_control(text: &str) -> bool {
     let is_control = |c: char| {
         c.is_control()
@@ -537,7 +536,7 @@ fn has_control(text: &str) -> bool {
 
 fn texts() -> Vec<Case> {
     vec![
-        // Whether a secret is printed or journaled is checked after every start.
+        // Every start checks that no secret is printed or journaled.
         case("a CODEX_HOME_SHIM_CONFIG that names a file of secrets prints none of them", || {
             for text in [
                 auth::bytes(&json!({"OPENAI_API_KEY": KEY})),

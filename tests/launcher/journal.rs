@@ -1,4 +1,4 @@
-//! The journal: one whole line of JSON for each judged start, in a file of this user's alone; and no journal is worth a start.
+//! The journal: one whole line of JSON for each judged start, in a private file of this user. No start fails for the journal.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -19,7 +19,7 @@ use crate::support::{Case, Ended, Fixture, Need, PATIENCE, Start, auth, case, en
 
 /// The size at which the journal is rotated, in bytes.
 const LIMIT: usize = 512 << 10;
-/// How many starts at once.
+/// The number of starts at once.
 const MANY: usize = 24;
 
 pub fn cases() -> Vec<Case> {
@@ -56,7 +56,7 @@ fn lines() -> Vec<Case> {
             let service = start().env("OPENCLAW_STATE_DIR", "/srv/state").env("OPENCLAW_PROFILE", "work").path(&path);
             let expected = json!({"state_dir": "/srv/state", "profile": "work", "service": true, "path": path});
             assert_eq!(host(service.env("OPENCLAW_SERVICE_KIND", "gateway")), expected);
-            // A part of a PATH would be another one.
+            // A part of a PATH would be another PATH.
             let long = format!("{path}:{}", "/x".repeat(4096));
             assert_eq!(host(start().path(&long))["path"], Value::Null);
             assert!(!person.journal_text().contains("canary"));
@@ -202,7 +202,7 @@ fn whole_lines() -> Vec<Case> {
         .collect()
 }
 
-/// Makes so many starts of `app-server` in the bridge, which wait at one gate; returns their process ids.
+/// Makes this many starts of `app-server` in the bridge, all of them at once. Returns their process ids.
 fn at_once(person: &Fixture, many: usize) -> BTreeSet<u32> {
     let (gate, opener) = std::io::pipe().unwrap();
     let mut children: Vec<Child> = (0..many)
@@ -328,7 +328,7 @@ fn rotation() -> Vec<Case> {
                 let person = Fixture::issue_70511();
                 let before = lay(&person, LIMIT - room);
                 let mut pids = at_once(&person, MANY);
-                // All of them may have looked before the first one wrote; then the next start finds it full.
+                // All of them may have looked before the first one wrote. Then the next start finds it full.
                 pids.extend(at_once(&person, 1));
                 let rotated = fs::read_to_string(rotated(&person)).unwrap();
                 let late = rotated.strip_prefix(&before).unwrap_or_else(|| panic!("room {room}: it was rotated twice"));
@@ -349,7 +349,7 @@ fn rotation() -> Vec<Case> {
 
 // ---- What stands in its place ----
 
-/// Makes a start twice: nothing is said, and at `debug` one line; what was there stays.
+/// Makes a start twice, once silently and once at `debug`, with one line. Existing files stay.
 fn costs_nothing<'a>(person: &'a Fixture, start: impl Fn() -> Start<'a>) {
     let before = snapshot(&person.state());
     for is_loud in [false, true] {
@@ -406,7 +406,7 @@ fn obstacles() -> Vec<Case> {
             mkfifo(&person.journal(), Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
             let flags = nix::fcntl::OFlag::O_NONBLOCK.bits();
             let mut reader = fs::OpenOptions::new().read(true).custom_flags(flags).open(person.journal()).unwrap();
-            // What the fixture reads of the journal at each start would wait for a writer.
+            // The fixture reads the journal at each start, and would wait for a writer.
             let mut command = person.serve().command;
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
             let status = {
@@ -445,7 +445,7 @@ fn obstacles() -> Vec<Case> {
 }
 
 fn disks() -> Vec<Case> {
-    /// A shell's words that put a small disk with a journal of `size` bytes where the state directory is, and fill it.
+    /// A script that mounts a small disk over the state directory, with a journal of `size` bytes, and fills the disk.
     fn full(person: &Fixture, size: usize) -> String {
         let state = person.state();
         format!(

@@ -1,4 +1,4 @@
-//! What the launcher leaves as it is: the process, arguments, environment, descriptors, signals, umask, directory, exit codes.
+//! What the launcher leaves alone: the process, arguments, environment, descriptors, signals, umask, directory, exit codes.
 
 use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr, OsString};
@@ -109,7 +109,7 @@ fn environment() -> Vec<Case> {
         case("an environment that only the launcher's own variable makes too long is reported as such", || {
             let person = Fixture::new();
             person.write_auth(&person.bridge(), &auth::healthy(ACCOUNT, "bridge", BRIDGE_REFRESH));
-            // As large as the system lets the launcher be started with.
+            // As large as the system permits for the launcher's own start.
             let start = |size: usize| {
                 let piece = "y".repeat(100_000);
                 let mut start = person.start(&["exec", "hi"]).home(person.bridge());
@@ -198,7 +198,7 @@ fn ends() -> Vec<Case> {
             for signal in [Signal::SIGTERM, Signal::SIGKILL, Signal::SIGINT, Signal::SIGSEGV] {
                 let start = || person.serve().env(stand_in::END, format!("signal {}", signal as i32));
                 let (launched, direct) = (start().run(), direct(start(), person.codex().as_os_str()).run());
-                // What the caller ignores (SIGINT, in a background job) codex ignores too.
+                // codex ignores the signals that the caller ignores (SIGINT, in a background job).
                 assert_eq!((launched.code, launched.signal), (direct.code, direct.signal));
             }
         }),
@@ -219,7 +219,7 @@ fn ends() -> Vec<Case> {
         }),
         case("stdin and stdout carry a mebibyte of any bytes unchanged", || {
             let person = Fixture::issue_70511();
-            // Every byte beside every other, and no multiple of any buffer.
+            // Every pair of bytes, and no multiple of any buffer size.
             let bytes: Vec<u8> =
                 (0..(1_u32 << 20) + 7).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
             let ended = person.serve().env(stand_in::ECHO, "1").stdin(&bytes).run();
@@ -241,7 +241,7 @@ fn direct<'a>(mut start: Start<'a>, codex: &OsStr) -> Start<'a> {
     start
 }
 
-/// Makes one start with the launcher and one without, both behind a shell, and compares what codex sees.
+/// Makes a start with the launcher and one without, both behind a shell, and compares the reports of codex.
 fn is_the_direct_start(person: &Fixture, effective: &std::path::Path, script: &str) {
     let start = || {
         let odd = OsStr::from_bytes(b"\xff\n=\x01");
@@ -269,7 +269,7 @@ fn is_the_direct_start(person: &Fixture, effective: &std::path::Path, script: &s
     assert_eq!(env, expected);
 }
 
-/// Starts the launcher with exactly this environment beside what a start needs, in this order; [`Command`] would sort it.
+/// Starts the launcher with exactly this environment, and what a start needs, in this order. [`Command`] would sort it.
 fn spawn(person: &Fixture, env: &[&str]) -> Result<Report, Errno> {
     let start = person.start(&["app-server"]);
     let text = |bytes: &[u8]| CString::new(bytes).unwrap();

@@ -1,4 +1,4 @@
-//! The recursion guard: a codex that starts the launcher again never runs for ever, and a launcher below a codex is no recursion.
+//! The recursion guard: a codex that starts the launcher again does not loop for ever; a launcher below a codex is no recursion.
 
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
@@ -17,7 +17,7 @@ pub fn cases() -> Vec<Case> {
     [loops(), wrappers(), nested(), namespaces()].into_iter().flatten().collect()
 }
 
-/// A script that stands where codex should be.
+/// A script in the place of codex.
 fn script(person: &Fixture, text: &str) -> PathBuf {
     let text = text.replace("LAUNCHER", &person.launcher().display().to_string());
     person.write_program(&person.root().join("scripts/codex"), &format!("#!/bin/sh\n{text}\n"))
@@ -59,7 +59,7 @@ fn loops() -> Vec<Case> {
     cases
 }
 
-/// A wrapper that clears the environment removes the guard with it, so its text has to tell.
+/// A wrapper that clears the environment removes the guard, so it is recognised by its text.
 fn wrappers() -> Vec<Case> {
     fn on_path<'a>(person: &'a Fixture, wrapper: &std::path::Path) -> Start<'a> {
         let bin = person.codex();
@@ -120,7 +120,7 @@ fn nested() -> Vec<Case> {
             let guard = inner.var(GUARD_VARIABLE).unwrap();
             assert!(guard.as_os_str().as_bytes().starts_with(format!("{}:1:", inner.pid).as_bytes()), "{guard:?}");
         }),
-        // The wrapper that people had before: a script that has become codex is no script any more.
+        // The wrapper that people had before. A script that has become codex is no script any more.
         case("a codex behind a script of the person's may start the launcher too", || {
             let person = Fixture::issue_70511();
             let nested = person.root().join("out/nested.json");

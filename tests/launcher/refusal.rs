@@ -1,4 +1,4 @@
-//! What a host hears when no codex is started: every reason, to a host that talks JSON-RPC as OpenClaw does, and to any other.
+//! The answer to a host if codex is not started: every reason, for a host that speaks JSON-RPC as OpenClaw does, and for any other.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -23,9 +23,9 @@ use crate::support::fixture::BRIDGE_REFRESH;
 use crate::support::tokens::{self, ACCOUNT, OTHER_ACCOUNT};
 use crate::support::{Case, Fixture, Need, PATIENCE, Start, auth, case, forking, run, wait_within};
 
-/// How long a launcher that has nothing to say is watched.
+/// How long to watch for output that must not come.
 const SILENCE: Duration = Duration::from_millis(200);
-/// How soon a launcher that should end has ended.
+/// The longest time for a launcher to end.
 const SOON: Duration = Duration::from_secs(10);
 
 pub fn cases() -> Vec<Case> {
@@ -34,7 +34,7 @@ pub fn cases() -> Vec<Case> {
 
 // ---- Every reason ----
 
-/// A person, and how the start goes wrong.
+/// A person, and the failure of the start.
 struct Refused {
     name: &'static str,
     reason: &'static str,
@@ -170,7 +170,7 @@ impl Refused {
         assert_eq!((&data["source"], &data["reason"]), (&json!("codex-home-shim"), &json!(self.reason)), "{line}");
         let help = data["help"].as_str().unwrap();
         assert!(!help.is_empty() && message.ends_with(help), "{line}");
-        // The reader of a chat may be another user, whose `~` is another one.
+        // The reader of a chat may be another user, with another `~`.
         assert_eq!(message.contains("`~"), message.contains("; `~` is `/"), "{line}");
         let is_about_homes = message.starts_with("no usable Codex home: ");
         for home in ["bridge", "personal"] {
@@ -206,13 +206,13 @@ fn every_reason() -> Vec<Case> {
             let first = host.hear();
             refused.check_answer(&first, "0");
             refused.check_answer(&host.hear(), uuid);
-            // Nothing of this wants an answer.
+            // None of these is a request.
             host.say("{\"method\":\"initialized\"}\n{\"id\":7,\"result\":{}}\n{\"id\":8,\"error\":{\"code\":1}}\n");
             host.say("\n\r\n   \nthis is no JSON\n{\"id\":9,\"method\":\n{\"id\":9,\"method\":\"a\"} {}\n[1,\n\"text\"\n12\nnull\n[]\n");
             host.say("{\"id\":null,\"method\":\"a\"}\n{\"id\":true,\"method\":\"a\"}\n{\"id\":{},\"method\":\"a\"}\n{\"id\":[1],\"method\":\"a\"}\n");
             host.write(b"\xff\xfe\x00\xc3\x28\n{\"id\":\"\xff\",\"method\":\"a\"}\n");
             host.is_silent();
-            // And none of it has hurt.
+            // And none of these did any harm.
             host.say(&format!("  \t{}\r\n", initialize("2")));
             refused.check_answer(&host.hear(), "2");
             let end = host.hang_up();
@@ -482,7 +482,7 @@ fn ends() -> Vec<Case> {
         cases.push(
             case(format!("{signal} ends a refusal as it ends any program"), move || {
                 let person = Fixture::new();
-                // What the caller of the tests ignores, its children do.
+                // Children ignore the signals that the caller of the tests ignores.
                 if is_ignored_here(signal) {
                     return;
                 }
@@ -524,7 +524,7 @@ fn other_hosts() -> Vec<Case> {
                 };
                 // The command holds the reading end too.
                 drop(command);
-                // Ends when the launcher has, which is its only reader.
+                // Ends with the launcher, its only reader.
                 let mut busy = writer.try_clone().unwrap();
                 let writing = thread::spawn(move || while writes && busy.write_all(&[b'p'; 1 << 16]).is_ok() {});
                 let status = wait_within(&mut child, PATIENCE);
@@ -542,7 +542,7 @@ fn other_hosts() -> Vec<Case> {
             let prompt = person.root().join("prompt");
             fs::write(&prompt, "a prompt").unwrap();
             for args in [&["exec", "hi"][..], &["login", "status"]] {
-                // What is left of it is printed behind.
+                // The rest of it is printed afterwards.
                 let script = format!("{{ \"$@\"; code=$?; cat; exit $code; }} <'{}'", prompt.display());
                 let ended = REFUSED[0].start(&person, args).behind(&script).run();
                 assert_eq!((ended.code, ended.stdout.as_slice()), (Some(78), &b"a prompt"[..]), "{args:?}");
@@ -634,7 +634,7 @@ fn paths() -> Vec<Case> {
                 for variables in variables {
                     let start = variables.iter().fold(person.serve(), |start, (name, value)| start.env(name, value));
                     let ended = start.stdin(format!("{}\n", initialize("1")).as_bytes()).run();
-                    // A path that is too long for the system is a home that codex may read: kept.
+                    // A path that is too long for this system call may still be a home that codex can read, so it is kept.
                     if ended.report.is_some() {
                         assert_eq!(variables[0].0, "CODEX_HOME", "{ended:?}");
                         continue;
@@ -648,7 +648,7 @@ fn paths() -> Vec<Case> {
     ]
 }
 
-/// Runs the command that the refusal prints, with a codex that says which home it was given.
+/// Runs the command that the refusal prints, with a codex that reports its home.
 fn command_works(person: &Fixture, personal: &Path) {
     let message = said(&person.serve().setting("personal_home", personal).setting("strategy", "redirect"));
     assert_message(&message);
@@ -715,7 +715,7 @@ fn assert_no_trigger(text: &str) {
     }
 }
 
-/// One line of at most 400 characters that no host acts on.
+/// Checks for one line of at most 400 characters without any word that makes a host act.
 fn assert_message(text: &str) {
     assert!(!text.is_empty() && text.chars().count() <= 400, "{} characters: {text}", text.chars().count());
     assert!(!text.chars().any(is_control), "{text:?}");
@@ -732,7 +732,7 @@ fn is_ignored_here(signal: Signal) -> bool {
 
 // ---- The host ----
 
-/// What stdin and stdout are.
+/// The type of stdin and stdout.
 #[derive(Clone, Copy, Debug)]
 enum Wire {
     Pipes,
@@ -752,7 +752,7 @@ impl Writing for UnixStream {
     }
 }
 
-/// A host and its child, which does not outlive it.
+/// A host and its child. The child is killed when this is dropped.
 struct Host {
     child: Child,
     stdin: Option<Box<dyn Writing>>,
@@ -762,11 +762,11 @@ struct Host {
     stderr: Option<thread::JoinHandle<String>>,
 }
 
-/// How a conversation ended.
+/// The end of a conversation.
 #[derive(Debug)]
 struct End {
     status: ExitStatus,
-    /// What was said on stdout after the last answer that was waited for.
+    /// The output on stdout after the last answer that was waited for.
     unheard: Vec<String>,
     stderr: String,
 }
@@ -826,7 +826,7 @@ impl Host {
         }
     }
 
-    /// Nothing is said for a while, and the launcher stays.
+    /// Checks that the launcher prints nothing for a while, and stays.
     fn is_silent(&mut self) {
         match self.lines.recv_timeout(SILENCE) {
             Err(RecvTimeoutError::Timeout) => {}
@@ -842,7 +842,7 @@ impl Host {
         reader.join().unwrap();
     }
 
-    /// The most memory that it ever had, in KiB, if the system tells.
+    /// Its peak memory in KiB, if the system tells.
     fn most_memory(&self) -> Option<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
         let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -855,7 +855,7 @@ impl Host {
         self.end(SOON * 5)
     }
 
-    /// Waits for the end although stdin is open.
+    /// Waits for the end while stdin stays open.
     fn ends_by_itself(mut self) -> End {
         self.end(SOON)
     }

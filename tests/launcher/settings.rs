@@ -1,4 +1,4 @@
-//! Settings: what a file and the environment do to starts.
+//! Settings: the effect of the file and of the variables on starts.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -55,7 +55,7 @@ pub fn cases() -> Vec<Case> {
                 person.write_settings(&format!("bridges = {setting}\n"));
                 let home = person.home().join(home);
                 person.write_auth(&home, &crate::support::fixture::broken(ACCOUNT));
-                // Another home would be left as it is.
+                // Another home would be left alone.
                 person.start(&["app-server"]).home(home).is_repaired("missing-id-token");
             }
         }),

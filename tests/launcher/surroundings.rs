@@ -1,5 +1,5 @@
-//! What surrounds a start: where `$HOME` and `CODEX_HOME` lead, files that are none, other users, privileges, limits, clocks; and
-//! what a start may write, say and begin.
+//! The surroundings of a start: the targets of `$HOME` and `CODEX_HOME`, special files, other users, privileges, limits, clocks;
+//! and what a start may write, print and create.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -26,7 +26,7 @@ use crate::support::strace::{self, Call};
 use crate::support::tokens::{ACCOUNT, OTHER_ACCOUNT};
 use crate::support::{Case, Ended, Fixture, Need, Start, assert_same, auth, case, forking, snapshot};
 
-/// A start that could hang must be over by then.
+/// The longest time for a start that could hang.
 const AT_ONCE: Duration = Duration::from_secs(20);
 
 pub fn cases() -> Vec<Case> {
@@ -122,7 +122,7 @@ fn home_paths() -> Vec<Case> {
             }
         }),
     ];
-    // OpenClaw makes these three directories, and stops if one is a link.
+    // OpenClaw makes these three directories, and stops if one is a symlink.
     for above in 0..3 {
         let name = ["hash", "codex", "harness-auth"][above];
         cases.push(case(format!("a bridge whose {name} directory is a link is not repaired"), move || {
@@ -140,7 +140,7 @@ fn home_paths() -> Vec<Case> {
 // ---- HOME ----
 
 fn person_homes() -> Vec<Case> {
-    /// The login of the same account that lies at `place` is not the person's: the bridge is repaired instead.
+    /// The login of the same account at `place` is not the personal one, so the bridge is repaired.
     fn is_not_the_persons(place: impl Fn(&Fixture) -> PathBuf, start: impl Fn(&Fixture) -> Start<'_>) {
         let person = Fixture::issue_70511();
         let place = place(&person);
@@ -198,12 +198,12 @@ fn person_homes() -> Vec<Case> {
 
 // ---- Files that are no files ----
 
-/// What a start does about a bridge whose `auth.json` is such a thing, beside a login of a person.
+/// The decision about a bridge with such an `auth.json`, beside a login of the person.
 #[derive(Clone, Copy)]
 enum Wanted {
-    /// It names no account for certain: refused.
+    /// Refused, because the file names no account for certain.
     Refused,
-    /// There is nothing in it at all: redirected, with a warning.
+    /// Redirected with a warning, because the file is empty.
     Redirected,
 }
 
@@ -256,7 +256,7 @@ fn odd_files() -> Vec<Case> {
                 }
                 Redirected => drop(start.is_redirected_with_warning("unnamed-bridge")),
             }
-            // As a personal home it is not redirected to, and as another home it is left as it is.
+            // As a personal home it gets no redirect, and as another home it is left alone.
             let person = Fixture::new();
             person.break_bridge(ACCOUNT);
             replace(&person.personal());
@@ -343,7 +343,7 @@ fn is_read_twice(is_bridge: bool) {
     let path = home.join("auth.json");
     let bytes = fs::read(&path).unwrap();
     for _ in 0..10 {
-        // An attempt that came late has repaired it.
+        // A late attempt has repaired it.
         if !is_bridge {
             person.break_bridge(ACCOUNT);
         }
@@ -358,7 +358,7 @@ fn is_read_twice(is_bridge: bool) {
             let ended = person.serve().personal_may_change().run();
             (writer.join().unwrap(), ended)
         });
-        // A writer that came late shows nothing.
+        // A late writer shows nothing.
         if written < Duration::from_millis(60) {
             assert_eq!(ended.report.unwrap().var("CODEX_HOME"), Some(home), "{}", ended.stderr);
             return;
@@ -384,7 +384,7 @@ fn closed_to_us() -> Vec<Case> {
             person.chmod(&person.bridge().join("auth.json"), 0o600);
             person.chmod(&person.bridge(), 0o000);
             person.serve().is_refused("home-unreadable", 78, &["home-unreadable", "config.toml says is not known"]);
-            // Nor does the person's word for the bot say where its work goes.
+            // Nor does the person's word for the bot say which provider gets its work.
             let trusted = person.serve().setting("strategy", "redirect");
             trusted.is_refused("home-unreadable", 78, &["home-unreadable", "config.toml says is not known"]);
         }),
@@ -430,7 +430,7 @@ fn other_users() -> Vec<Case> {
             }
         })
         .needs(Need::Root),
-        // A service whose HOME is a directory like /tmp: another user lays a login there, and its config.toml runs programs.
+        // A service with a HOME like /tmp: another user lays a login there, with a config.toml that runs programs.
         case("in a HOME that all may write to, another user's .codex is never used, by whatever strategy", || {
             let mut person = Fixture::new();
             person.write_auth(&person.personal(), &auth::healthy(ACCOUNT, "mallory", "r"));
@@ -454,7 +454,7 @@ fn other_users() -> Vec<Case> {
                     let ended = person.serve().setting("strategy", strategy).run();
                     assert!(ended.code == Some(78) && ended.report.is_none(), "{strategy} {mode:o}: {ended:?}");
                 }
-                // Also if it claims to hold the bridge's account.
+                // Even if it claims the bridge's account.
                 let named = auth::issue_70511_with_account(OPAQUE_ACCESS, BRIDGE_REFRESH, ACCOUNT);
                 person.write_auth(&person.bridge(), &named);
                 person.chown(&person.bridge().join("auth.json"), UNPRIVILEGED);
@@ -599,7 +599,7 @@ fn clocks() -> Vec<Case> {
             for time in TIMES {
                 let person = Fixture::issue_70511();
                 let ended = person.serve().env("LD_PRELOAD", &library).env("CLOCK", time.to_string()).run();
-                // What lives until 2100 has ended later on: then no home can be shown to be usable.
+                // After 2100 every token of the tests has expired, so no home is usable.
                 let is_late = time > 4_102_444_800;
                 let code = if is_late { [Some(0), Some(78)] } else { [Some(0); 2] };
                 assert!(code.contains(&ended.code) && !ended.stderr.contains("panicked"), "{time}: {ended:?}");
@@ -620,7 +620,7 @@ fn privileges() -> Vec<Case> {
         ("with file capabilities", |_, path| {
             let mut command = Command::new("setcap");
             command.arg("cap_dac_override+ep").arg(path).env("PATH", "/usr/sbin:/sbin:/usr/bin:/bin");
-            // A machine without setcap has no such files either.
+            // A machine without setcap has no such files.
             let _alone = forking();
             let _ = command.output();
         }),
@@ -645,7 +645,7 @@ fn privileges() -> Vec<Case> {
                         .collect();
                     start.command = Command::new(&launcher);
                     start.command.args(args).env_clear().envs(env).current_dir("/").uid(UNPRIVILEGED).gid(UNPRIVILEGED);
-                    // Not the programs, which other cases link to.
+                    // Not the programs, because other cases link to them.
                     let places = ["home", "out", "state", "work"].map(|place| person.root().join(place));
                     let before = places.each_ref().map(|place| snapshot(place));
                     let ended = start.run();
@@ -686,7 +686,7 @@ fn privileges() -> Vec<Case> {
     cases
 }
 
-/// A copy of a program, whose mode can be changed: the others are one file under many names.
+/// A copy of a program with a mode of its own. The other programs are one file under many names.
 fn privileged(person: &Fixture, name: &str) -> PathBuf {
     let path = person.root().join("privileged");
     let _alone = forking();
@@ -805,11 +805,11 @@ fn own(output: &Path) -> Vec<Call> {
     calls.into_iter().filter(|call| call.is_own).collect()
 }
 
-/// Calls by which a file, or what is known of it, is changed.
+/// Calls that change a file or its metadata.
 const CHANGES: &str = "chmod chown creat fallocate fchmod fchmodat fchmodat2 fchown fchownat fsetxattr ftruncate futimesat \
     link linkat mkdir mkdirat mknod mknodat rename renameat renameat2 rmdir setxattr symlink truncate \
     unlink utimensat";
-/// Calls that begin a process or a thread, or that talk to another.
+/// Calls that create a process or a thread, or communicate.
 const NEVER: &str = "fork vfork clone clone3 socket socketpair connect bind sendto sendmsg ptrace kill io_uring_setup \
     execveat";
 
@@ -857,12 +857,12 @@ fn keeps_to_its_files(traced: &Traced) {
     }
 }
 
-/// What the descriptors of a traced start stand for.
+/// The files behind the descriptors of a traced start.
 #[derive(Default)]
 struct Files(BTreeMap<String, PathBuf>);
 
 impl Files {
-    /// The whole paths that a call names: those in quotes, each under the descriptor before it, or the descriptor alone.
+    /// The full paths that a call names: those in quotes, each relative to the descriptor before it, or the descriptor's own.
     fn paths(&self, call: &Call) -> Vec<PathBuf> {
         let args = call.line.split_once('(').unwrap().1;
         let before_data = if call.name.starts_with("write") { args.split('"').next().unwrap() } else { args };

@@ -1,5 +1,5 @@
-//! What codex's configuration says about a login, and which configuration it cannot load. Every row was tried on codex 0.123.0 and
-//! 0.169.0, most of them also on 0.118.0, 0.136.0 and 0.150.1.
+//! The configuration of codex: what it says about a login, and which files codex cannot load. Every row was tried on codex 0.123.0
+//! and 0.169.0, most of them on 0.118.0, 0.136.0 and 0.150.1 too.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -116,7 +116,7 @@ fn loading() -> Vec<Case> {
             assert_eq!(files("model_catalog_json = \"~/c.json\""), [("model_catalog_json", "~/c.json".into())]);
             let compact = "experimental_compact_prompt_file";
             assert_eq!(files(&format!("{compact} = \"../p\"")), [(compact, "/home/me/.codex/../p".into())]);
-            // Known to 0.123 only, which never reads it.
+            // Only 0.123 knows it, and never reads it.
             assert_eq!(files("experimental_instructions_file = \"x\""), []);
         }),
         case("a base URL sends work elsewhere unless it is empty", || {

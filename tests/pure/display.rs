@@ -1,4 +1,4 @@
-//! How paths, values and errors are shown: on one line, harmless, and as words that a shell reads back.
+//! Paths, values and errors in messages: on one line, harmless, and quoted so that a shell reads them back.
 
 use std::ffi::OsStr;
 use std::io;
@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::support::{Case, case, run};
 
-/// Characters that end a line, move a cursor or turn the direction of the text.
+/// Characters that end a line, move the cursor or reverse the text.
 const ACTING: [char; 13] = [
     '\n', '\r', '\0', '\t', '\u{1b}', '\u{7f}', '\u{85}', '\u{9b}', '\u{2028}', '\u{2029}', '\u{202e}', '\u{2066}',
     '\u{200f}',

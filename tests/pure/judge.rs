@@ -1,5 +1,4 @@
-//! What an `auth.json` says, compared with what nine codex versions (0.118.0–0.169.0) did with it: `tests/vectors/auth-homes.json`
-//! holds 96 files, what each version did with each, and what follows from that.
+//! Our judgement of an `auth.json`, compared with what real codex did with the same file (`tests/vectors`).
 
 use std::ffi::OsStr;
 use std::fs;
@@ -23,10 +22,10 @@ use crate::support::fixture::{self, UNPRIVILEGED};
 use crate::support::{Case, case, forking, run};
 use crate::vectors::{Vector, vector, vectors};
 
-/// Names the home that this program judges as another user, instead of running its cases.
+/// The variable with the home that this program judges as another user, instead of running its cases.
 pub const JUDGED: &str = "PURE_JUDGED_HOME";
 
-/// The day the files were made; one whose access token has no readable end goes by a `last_refresh` of that morning.
+/// The day on which the files were made. Without a readable expiry codex goes by `last_refresh`, which is of that morning.
 pub fn clock() -> DateTime<Utc> {
     "2026-11-22T12:00:00Z".parse().unwrap()
 }
@@ -45,14 +44,14 @@ fn login(vector: &Vector) -> Login {
     read(vector).login(&Overrides::default())
 }
 
-/// Judges the home that [`JUDGED`] names, and prints what it finds.
+/// Judges the home that [`JUDGED`] names, and prints the result.
 pub fn judge_as_other_user(home: &OsStr) -> ExitCode {
     let login = observe::home(Path::new(home), clock(), geteuid().as_raw()).login(&Overrides::default());
     print!("{} {}", login.name(), login.reason().code);
     ExitCode::SUCCESS
 }
 
-/// What a user without privileges is told about the file.
+/// Returns the judgement of a user without privileges.
 fn login_as_unprivileged(vector: &Vector) -> String {
     let scratch = tempfile::tempdir().unwrap();
     let home = scratch.path().join("home");
@@ -85,7 +84,7 @@ fn vector_cases() -> Vec<Case> {
                 let expected = match (vector.name.as_str(), vector.verdict.as_str()) {
                     // Root writes into a read-only directory, and so does root's codex.
                     ("fs_home_ro_0555", _) if geteuid().is_root() => "yes",
-                    // codex has no limit; the launcher has one, and does not judge what it did not read.
+                    // codex has no limit. The launcher has one, and does not judge a file beyond it.
                     ("fs_huge_50MB", _) => "unknown",
                     (_, "usable") => "yes",
                     (_, "unusable") => "no",
@@ -176,7 +175,7 @@ fn reasons() {
     }
 }
 
-/// A whole login with some values changed.
+/// A complete login with some values changed.
 fn with(values: &[(&str, Value)]) -> Vec<u8> {
     let mut file: Value = serde_json::from_slice(&vector("ok_chatgpt_auth_mode").bytes(clock())).unwrap();
     for (pointer, value) in values {

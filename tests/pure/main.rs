@@ -1,4 +1,4 @@
-//! The library without a start: its judge, its policy, its words and its tables.
+//! The library without a start: its judge, its policy, its messages and its tables.
 
 #![allow(
     clippy::disallowed_methods,
@@ -65,7 +65,7 @@ fn main() -> ExitCode {
     code
 }
 
-/// A start with these arguments in this environment, which holds nothing of the machine's.
+/// A start with these arguments in this environment, without anything of this machine's.
 fn invocation(env: &[(&str, &str)], args: &[&str]) -> Invocation {
     let env = env.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
     let mut invocation = Invocation::capture();

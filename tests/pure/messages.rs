@@ -1,4 +1,4 @@
-//! Every message that a person can be left with, word for word: what is wrong, with which file, and one thing to do.
+//! Every message that ends a start, word for word: what is wrong, with which file, and one thing to do.
 
 use std::path::{Path, PathBuf};
 
@@ -179,7 +179,7 @@ fn rows() -> Vec<(Failure, String, u8)> {
     ]
 }
 
-/// What is said about a start in this world.
+/// The messages about a start in this world.
 fn said(world: World) -> Vec<String> {
     let observed = world.observed();
     let decision = decide(&observed, RepairState::Untried);

@@ -1,9 +1,9 @@
-//! What must hold whatever the files hold: nothing panics, nothing takes long, a repaired file is a login with everything else as
-//! it was, and no secret is shown.
+//! Properties that hold for any files: nothing panics, nothing takes long, a repaired file is a login with everything else
+//! unchanged, and no secret is shown.
 //!
-//! Bytes come from the corpora of the fuzz targets, spoiled, and from proptest. `CODEX_HOME_SHIM_SEED` repeats a run,
-//! `CODEX_HOME_SHIM_FUZZ_RUNS` and `PROPTEST_CASES` ask for more, and `CODEX_HOME_SHIM_FUZZ_CORPUS` names a directory into which
-//! the corpora are written for a fuzzer (`fuzz/README.md`).
+//! The bytes are mutated corpora of the fuzz targets, or come from proptest. `CODEX_HOME_SHIM_SEED` repeats a run,
+//! `CODEX_HOME_SHIM_FUZZ_RUNS` and `PROPTEST_CASES` ask for more, and `CODEX_HOME_SHIM_FUZZ_CORPUS` names a directory for the
+//! corpora, to start a fuzzer with (`fuzz/README.md`).
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -31,7 +31,7 @@ use crate::support::{Case, Fixture, case, harness};
 use crate::targets::{self, TARGETS, Target};
 use crate::{mutants, repair as disk};
 
-/// What the parsers look for.
+/// Words that the parsers look for.
 const WORDS: &[&[u8]] = &[
     b"\"tokens\"",
     b"\"id_token\"",
@@ -67,7 +67,7 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-/// One entry of the corpus, spoiled a few times.
+/// An entry of the corpus, mutated a few times.
 fn spoiled(rng: &mut Rng, corpus: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = corpus[rng.usize(..corpus.len())].clone();
     for _ in 0..rng.u32(1..6) {
@@ -143,7 +143,7 @@ where
     })
 }
 
-/// Any JSON, most of whose keys are ones that codex knows.
+/// Any JSON. Most of its keys are known to codex.
 fn json() -> impl Strategy<Value = Value> {
     const KEYS: [&str; 9] = [
         "auth_mode",
@@ -176,7 +176,7 @@ fn json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A bridge as OpenClaw may write it, with a few things spoiled.
+/// A bridge as OpenClaw may write it, with a few mutations.
 fn bridge_file() -> impl Strategy<Value = Vec<u8>> {
     (any::<u64>(), any::<[bool; 3]>()).prop_map(|(seed, drop)| {
         let whole = mutants::auth(seed, clock()).bytes;
@@ -254,7 +254,7 @@ fn is_repaired(bridge: Vec<u8>) {
     }
     let new = disk::written(&bridge);
     assert!(matches!(Auth::parse(new.as_bytes(), clock()).login, Login::Usable(_)), "not a login");
-    // What is nested deeper than serde_json reads, or has a number beyond any range, is compared elsewhere, as text.
+    // Values that serde_json cannot read (nested too deep, numbers out of range) are compared elsewhere, as text.
     let (Ok(mut old), Ok(mut new)) = (serde_json::from_slice::<Value>(&bridge), serde_json::from_str::<Value>(&new))
     else {
         return;
@@ -268,7 +268,7 @@ fn is_repaired(bridge: Vec<u8>) {
     assert_eq!(old, new);
 }
 
-/// Every long word with a digit in a file, but for the names of fields.
+/// Every long word with a digit in a file, except the names of fields.
 fn secrets(file: &[u8]) -> Vec<String> {
     const NAMES: [&str; 8] =
         ["api_key", "account_id", "token", "auth_mode", "last_refresh", "identity", "chatgpt_", "credentials_store"];
@@ -317,7 +317,7 @@ fn hides(bridge: &[u8], personal: Option<&[u8]>, strategy: &str) {
     assert!(!shown.contains("eyJ"), "a token in {shown}");
 }
 
-/// A parser that looks at everything again for each thing it has seen takes sixteen times as long for four times as much.
+/// A quadratic parser takes sixteen times as long for four times as much.
 fn linear() {
     let files: [(&str, fn(usize) -> String); 14] = [
         ("nested arrays", |n| "[".repeat(n / 2) + &"]".repeat(n / 2)),

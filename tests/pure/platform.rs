@@ -1,4 +1,4 @@
-//! The tables of platforms, macOS's on Linux too.
+//! The tables of platforms. Linux tests those of macOS too.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -30,7 +30,7 @@ fn start(person: &Fixture, platform: Platform) -> Invocation {
 }
 
 fn decided(person: &Fixture, platform: Platform) -> (Observed, Decision) {
-    // The machine's own files of codex are not looked at.
+    // Without the codex files of this machine.
     let observed = observe(&start(person, Platform { etc_codex: "/nonexistent", ..platform }));
     let decision = decide(&observed, RepairState::Untried);
     (observed, decision)
@@ -43,7 +43,7 @@ pub fn cases() -> Vec<Case> {
 fn directories() -> Vec<Case> {
     vec![
         case("the base directories that follow from an environment are those that `dirs` gives here", || {
-            // Asked in this process, whose environment is what `dirs` reads.
+            // In this process, because `dirs` reads its environment.
             let captured = Invocation::capture();
             let env = captured.env().to_vec();
             let again = captured.with_env(env);
@@ -145,7 +145,7 @@ fn preferences() -> Vec<Case> {
     ]
 }
 
-/// How a program begins.
+/// The first bytes of a program.
 fn elf(machine: u16) -> Vec<u8> {
     let mut head = b"\x7fELF\x02\x01\x01".to_vec();
     head.resize(18, 0);
@@ -154,7 +154,7 @@ fn elf(machine: u16) -> Vec<u8> {
     head
 }
 
-/// What is said to a codex that begins like this.
+/// The judgement of a codex with these first bytes.
 fn unfit(platform: Platform, head: &[u8]) -> Option<Unfit> {
     let person = Fixture::new();
     let codex = person.root().join("candidate/codex");

@@ -1,4 +1,4 @@
-//! The repair of a bridge: what becomes of the bytes, and how they reach the disk.
+//! The repair of a bridge: the new bytes, and how they are written.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
@@ -150,7 +150,7 @@ fn scene() -> (Fixture, PathBuf, Repair) {
     (person, bridge, repair)
 }
 
-/// Applies a repair that may not be made: nothing changes.
+/// Applies a repair that is not permitted: nothing changes.
 fn is_not_made(name: &str, person: &Fixture, repair: &Repair) -> RepairError {
     let before = snapshot(&person.home());
     let error = apply(repair, uid()).expect_err(name);

@@ -1,4 +1,4 @@
-//! Which starts are judged: codex's command line, as `--help` of 0.123.0 and 0.169.0 gives it and as both were tried.
+//! Which starts are judged, by codex's command line: from `--help` of 0.123.0 and 0.169.0, and tried on both.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
@@ -80,7 +80,7 @@ pub fn cases() -> Vec<Case> {
                     &["-c", "cli_auth_credentials_store=keyring", "e", "-c", "cli_auth_credentials_store='file'"],
                     Some("file"),
                 ),
-                // Not TOML: the text itself without its quotes.
+                // Not TOML, so it is the text without its quotes.
                 (&["-c", "cli_auth_credentials_store=ephemeral", "app-server"], Some("ephemeral")),
                 (&["-c", " cli_auth_credentials_store = \"auto\"", "app-server"], Some("auto")),
                 (&["app-server", "--listen", "-"], None),
@@ -142,7 +142,7 @@ const JUDGED: &[(&str, Subcommand)] = &[
     ("", Interactive),
     ("-m gpt-5", Interactive),
     ("--", Interactive),
-    // Nothing behind `--` is a subcommand.
+    // Nothing after `--` is a subcommand.
     ("-- logout", Interactive),
     // `-i` takes everything that follows: these are two pictures.
     ("-i a logout", Interactive),
@@ -181,7 +181,7 @@ const PASSED_THROUGH: &[(&str, ReasonCode)] = &[
     ("login help", ReasonCode::NotJudged),
     ("logout", ReasonCode::NotJudged),
     ("-c a=1 logout", ReasonCode::NotJudged),
-    // codex takes a subcommand behind a prompt, and logs out.
+    // codex accepts a subcommand after a prompt, and logs out.
     ("hello logout", ReasonCode::NotJudged),
     ("Hello logout", ReasonCode::NotJudged),
     ("Hello app-server", ReasonCode::NotUnderstood),
@@ -206,7 +206,7 @@ const PASSED_THROUGH: &[(&str, ReasonCode)] = &[
     ("app-server help", ReasonCode::NotJudged),
     // 0.169 ends the login of its home.
     ("app-server --print-startup-config --startup-sign-out", ReasonCode::NotUnderstood),
-    // A subcommand of a codex to come.
+    // A subcommand of a future codex.
     ("sign-out", ReasonCode::NotJudged),
     ("--unknown app-server", ReasonCode::NotUnderstood),
     ("-x app-server", ReasonCode::NotUnderstood),

@@ -1,4 +1,4 @@
-//! The settings: what a file and variables say together, and what is wrong with them.
+//! The settings of a file and of variables, and their errors.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
@@ -60,14 +60,14 @@ impl Scene {
         Settings::read(&crate::invocation(&variables, &[]))
     }
 
-    /// The settings, which are right.
+    /// The settings, which are valid.
     fn settings(&self) -> Settings {
         let (settings, problems) = self.read();
         assert_eq!(problems, []);
         settings
     }
 
-    /// What is wrong with them, with `FILE` and `DIR` for the file and its directory.
+    /// Their errors, with `FILE` and `DIR` for the file and its directory.
     fn problems(&self) -> Vec<String> {
         let (_, problems) = self.read();
         let text = |problem: &Failure| {
@@ -170,7 +170,7 @@ fn values() -> Vec<Case> {
     ]
 }
 
-/// What correcting a line of the file ends with.
+/// The end of the help about a line of the file.
 const LINE: &str = "; correct that line, then run `codex-home config check`";
 
 fn wrong() -> Vec<Case> {

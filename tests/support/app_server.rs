@@ -1,4 +1,4 @@
-//! The host's side of `codex app-server`: JSON-RPC, one message per line, with a limit to every wait.
+//! The host's side of `codex app-server`: JSON-RPC, one message per line. Every wait has a limit.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{Drained, PATIENCE};
 
-/// A running server, or what is left of one; killed with its process group when dropped.
+/// A server, running or ended. It is killed with its process group when dropped.
 pub struct AppServer {
     child: Child,
     stdin: Option<ChildStdin>,
@@ -24,14 +24,14 @@ pub struct AppServer {
     last_id: u64,
 }
 
-/// How one turn went.
+/// The result of a turn.
 #[derive(Debug)]
 pub struct Turn {
-    /// `completed`, or what codex calls it otherwise.
+    /// codex's own word, such as `completed`.
     pub status: String,
-    /// What the model said.
+    /// The model's answer.
     pub said: String,
-    /// What codex gives as the reason when it did not complete.
+    /// codex's reason if it did not complete.
     pub error: String,
 }
 
@@ -51,7 +51,7 @@ impl AppServer {
         thread::spawn(move || {
             for line in stdout.map(BufReader::new).into_iter().flat_map(BufRead::lines) {
                 let Ok(line) = line else { break };
-                // What is not JSON breaks the protocol, and a test wants to see it: it is kept as a string.
+                // A line that is not JSON breaks the protocol. It is kept as a string, for the test to see.
                 let message = serde_json::from_str(&line).unwrap_or(Value::String(line));
                 if sender.send(message).is_err() {
                     break;
@@ -66,7 +66,7 @@ impl AppServer {
         self.child.id()
     }
 
-    /// One request and its `result`; a JSON-RPC error comes back as its own text.
+    /// Makes a request and returns its `result`, or the text of the JSON-RPC error.
     pub fn request(&mut self, method: &str, params: Value) -> Result<Value, String> {
         self.last_id += 1;
         let id = self.last_id;
@@ -78,12 +78,12 @@ impl AppServer {
         }
     }
 
-    /// A message that wants no answer.
+    /// Sends a notification.
     pub fn notify(&mut self, method: &str) -> Result<(), String> {
         self.send(&json!({"method": method}))
     }
 
-    /// The handshake, in the words of the OpenClaw that has the bug; what codex answers.
+    /// The handshake as OpenClaw 2026.4.21 writes it. Returns codex's answer.
     pub fn initialize(&mut self) -> Result<Value, String> {
         let client = json!({"name": "openclaw", "title": "OpenClaw", "version": "2026.4.21"});
         let answer = self.request("initialize", json!({"clientInfo": client}))?;
@@ -91,13 +91,13 @@ impl AppServer {
         Ok(answer)
     }
 
-    /// A thread to talk in; its id.
+    /// Starts a thread and returns its id.
     pub fn start_thread(&mut self) -> Result<String, String> {
         let answer = self.request("thread/start", json!({}))?;
         text(&answer, "/thread/id").ok_or_else(|| format!("thread/start: no thread in {answer}"))
     }
 
-    /// Says something in a thread and waits for the turn to end, well or badly.
+    /// Sends a message to a thread and waits for the end of the turn.
     pub fn say(&mut self, thread: &str, words: &str) -> Result<Turn, String> {
         let input = json!([{"type": "text", "text": words}]);
         self.request("turn/start", json!({"threadId": thread, "input": input}))?;
@@ -123,14 +123,14 @@ impl AppServer {
         }
     }
 
-    /// A whole first turn, from the handshake to its end.
+    /// A whole first turn, handshake included.
     pub fn turn(&mut self, words: &str) -> Result<Turn, String> {
         self.initialize()?;
         let thread = self.start_thread()?;
         self.say(&thread, words)
     }
 
-    /// Closes stdin and waits for the server to leave, as newer OpenClaw does; its exit code and its stderr.
+    /// Closes stdin and waits for the server to exit, as newer OpenClaw does. Returns its exit code and its stderr.
     pub fn close(mut self) -> Result<(Option<i32>, String), String> {
         drop(self.stdin.take());
         let status = super::wait_within(&mut self.child, PATIENCE)
@@ -138,9 +138,9 @@ impl AppServer {
         Ok((status.code(), self.stderr()))
     }
 
-    /// All of stderr. Ends the server, for only then is it all.
+    /// Ends the server and returns all of its stderr.
     fn stderr(&mut self) -> String {
-        // Once only: afterwards another process may have this id.
+        // Only once, because another process may get this id.
         let Some(stderr) = self.stderr.take() else {
             return String::new();
         };
@@ -154,7 +154,7 @@ impl AppServer {
         sent.map_err(|error| format!("{message}: {error}\nstderr: {}", self.stderr()))
     }
 
-    /// The next message that is `wanted`; others stay for later.
+    /// Returns the next message that is `wanted`. Others stay in the queue.
     fn next(&mut self, wanted: impl Fn(&Value) -> bool) -> Result<Value, String> {
         if let Some(index) = self.unread.iter().position(&wanted)
             && let Some(message) = self.unread.remove(index)

@@ -21,12 +21,12 @@ pub fn issue_70511_with_account(access: &str, refresh: &str, account: &str) -> V
     }))
 }
 
-/// What `codex login` writes with ChatGPT, a few minutes after it did.
+/// The file that `codex login` with ChatGPT wrote a few minutes ago.
 pub fn healthy(account: &str, jti: &str, refresh: &str) -> Vec<u8> {
     bytes(&healthy_value(account, jti, refresh))
 }
 
-/// [`healthy`] before it becomes bytes, for tests that spoil one field of it.
+/// [`healthy`] as a value, for tests that change a field.
 pub fn healthy_value(account: &str, jti: &str, refresh: &str) -> Value {
     let refreshed = Utc::now() - TimeDelta::minutes(5);
     json!({
@@ -47,7 +47,7 @@ pub fn api_key(key: &str) -> Vec<u8> {
     bytes(&json!({"auth_mode": "apikey", "OPENAI_API_KEY": key}))
 }
 
-/// Two spaces of indent and no newline at the end: both write it so.
+/// Two spaces of indent and no newline at the end, as both write it.
 pub fn bytes(value: &Value) -> Vec<u8> {
     serde_json::to_vec_pretty(value).unwrap()
 }

@@ -1,6 +1,6 @@
 //! A stand-in for OpenAI on the loopback: answers a turn with "pong" and remembers who asked.
 //!
-//! It is the HTTP proxy of the programs under test as well, so that a request meant for any other address is refused and recorded.
+//! It is the HTTP proxy of the programs under test too, so that a request to any other address is refused and recorded.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -16,13 +16,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-/// How long a client may stop in the middle of a request.
+/// The longest pause of a client within a request.
 const SILENCE: Duration = Duration::from_secs(20);
 
 /// One request as it came in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// `GET`, `POST`, … or `CONNECT` for what was meant to leave the machine.
+    /// `GET`, `POST`, …, or `CONNECT` for a request that would leave the machine.
     pub method: String,
     /// The path, without the query.
     pub path: String,
@@ -30,7 +30,7 @@ pub struct Request {
     pub authorization: Option<String>,
     /// The value of `chatgpt-account-id`.
     pub account: Option<String>,
-    /// The refresh token that the token endpoint was handed, also an empty one.
+    /// The refresh token that the token endpoint got, which may be empty.
     pub refresh_token: Option<String>,
 }
 
@@ -47,12 +47,12 @@ pub struct Backend {
 }
 
 impl Backend {
-    /// On a port of its own. Renews no login.
+    /// Listens on a port of its own. Renews no login.
     pub fn start() -> Backend {
         Backend::listen(false)
     }
 
-    /// The same, and it renews every login that is sent with a refresh token, by [`RENEWED`].
+    /// The same, but renews every login that comes with a refresh token, by [`RENEWED`].
     pub fn renewing() -> Backend {
         Backend::listen(true)
     }
@@ -70,7 +70,7 @@ impl Backend {
                 }
                 let seen = Arc::clone(&seen);
                 if let Ok(stream) = stream {
-                    // A client that hangs up in the middle is no failure of the test.
+                    // A client that hangs up early is no failure of the test.
                     thread::spawn(move || serve(&stream, &seen, renews));
                 }
             }
@@ -92,7 +92,7 @@ impl Backend {
             .collect()
     }
 
-    /// The `-c` arguments that send codex here.
+    /// The `-c` arguments that direct codex here.
     pub fn args(&self) -> [String; 4] {
         let here = format!("http://{}", self.address);
         let [openai, chatgpt] =
@@ -100,7 +100,7 @@ impl Backend {
         ["-c".to_owned(), openai, "-c".to_owned(), chatgpt]
     }
 
-    /// A script that starts `codex` with [`Backend::args`]: the launcher redirects no start whose own arguments have them.
+    /// A script that adds [`Backend::args`] and starts `codex`. The launcher redirects no start that has such arguments itself.
     pub fn script(&self, codex: &Path) -> String {
         let args = self.args().map(|arg| format!("'{arg}'")).join(" ");
         format!("#!/bin/sh\nexec '{}' {args} \"$@\"\n", codex.display())
@@ -122,7 +122,7 @@ impl Backend {
 impl Drop for Backend {
     fn drop(&mut self) {
         self.closing.store(true, Ordering::SeqCst);
-        // Wakes the listener, which then sees that it is over.
+        // Wakes the listener, which then ends.
         let _ = TcpStream::connect(self.address);
     }
 }
@@ -155,7 +155,7 @@ fn serve(stream: &TcpStream, seen: &Mutex<Vec<Request>>, renews: bool) -> io::Re
     let Some((method, path, headers)) = read_head(&mut reader)? else {
         return Ok(());
     };
-    // Unread bytes at closing time would reach the client as a reset instead of the answer.
+    // If bytes are unread when the connection is closed, the client gets a reset instead of the answer.
     let body = read_body(&mut reader, &headers)?;
     let request = Request {
         authorization: headers.get("authorization").cloned(),
@@ -166,7 +166,7 @@ fn serve(stream: &TcpStream, seen: &Mutex<Vec<Request>>, renews: bool) -> io::Re
     };
     let (status, kind, body) = match (request.path.as_str(), renews) {
         ("/oauth/token", true) => request.renewal(),
-        // codex's words about it depend on this code.
+        // codex's message depends on this code.
         ("/oauth/token", false) => ("401 Unauthorized", JSON, refusal("unknown token", "refresh_token_invalidated")),
         _ => answer(&request, headers.contains_key("upgrade")),
     };
@@ -256,7 +256,7 @@ fn answer(request: &Request, upgrade: bool) -> (&'static str, &'static str, Stri
     ("200 OK", "text/event-stream", pong())
 }
 
-/// Whether a JWT has ended; any other token lives.
+/// Whether a JWT has expired. Any other token is valid.
 fn is_past_its_end(token: &str) -> bool {
     let payload = token.split('.').nth(1).and_then(|payload| URL_SAFE_NO_PAD.decode(payload).ok());
     let claims: Option<Value> = payload.and_then(|payload| serde_json::from_slice(&payload).ok());
@@ -268,7 +268,7 @@ fn refusal(message: &str, code: &str) -> String {
     json!({"error": {"message": message, "type": "invalid_request_error", "code": code}}).to_string()
 }
 
-/// The shortest answer that codex takes for a whole turn.
+/// The shortest answer that codex accepts as a whole turn.
 fn pong() -> String {
     let message = json!({
         "type": "message",

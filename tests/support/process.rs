@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-/// The longest that a child may take. Real codex on a busy machine needs a few seconds.
+/// The longest time for a child. Real codex on a busy machine needs a few seconds.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Held while a program is written and while a process is started: a child that is forked while a program is open for writing
@@ -34,7 +34,7 @@ pub struct Finished {
     pub stderr: String,
 }
 
-/// Runs a command with nothing on stdin to its end; one that outlives [`PATIENCE`] is killed and fails the test.
+/// Runs a command to its end, without stdin. If it takes longer than [`PATIENCE`], it is killed and the test fails.
 pub fn run(command: &mut Command) -> Finished {
     run_within(command, PATIENCE).unwrap_or_else(|reason| panic!("{reason}\n{command:?}"))
 }
@@ -51,7 +51,7 @@ pub fn run_within(command: &mut Command, patience: Duration) -> Result<Finished,
     let stdout = drain(child.stdout.take());
     let stderr = drain(child.stderr.take());
     let status = wait_within(&mut child, patience);
-    // Grandchildren hold the pipes open too: what is left of the group ends here.
+    // Grandchildren hold the pipes open too, so the whole group ends here.
     end(&mut child);
     let stdout = stdout.text();
     let stderr = stderr.text();
@@ -61,7 +61,7 @@ pub fn run_within(command: &mut Command, patience: Duration) -> Result<Finished,
     Ok(Finished { code: status.code(), signal: status.signal(), stdout, stderr })
 }
 
-/// What a pipe has brought so far, read on a thread of its own so that a talkative child never blocks.
+/// The bytes of a pipe so far, read on a thread of its own so that a talkative child never blocks.
 pub struct Drained {
     bytes: Arc<Mutex<Vec<u8>>>,
     done: Receiver<()>,
@@ -110,7 +110,7 @@ pub fn wait_within(child: &mut Child, patience: Duration) -> Option<ExitStatus> 
 /// Kills a child that leads its own process group, with the group, and reaps it.
 pub fn end(child: &mut Child) {
     if let Ok(pid) = i32::try_from(child.id()) {
-        // Gone already is as good as killed.
+        // It may be gone already.
         let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
     }
     let _ = child.wait();

@@ -1,5 +1,5 @@
-//! The stand-in for codex: this test binary under another name, which writes down how it was started and ends as it
-//! was told to. It obeys environment variables, for those reach it the way everything else does.
+//! The stand-in for codex: this test binary under another name. It reports how it was started, and ends as it was told to, by
+//! environment variables.
 
 use std::env;
 use std::ffi::OsStr;
@@ -30,12 +30,12 @@ pub const ECHO: &str = "STAND_IN_ECHO";
 /// method, `says` on stderr first, `answer` of the model. `"silent"`: read everything and answer nothing. `"stubborn"`: the same,
 /// with SIGTERM blocked and a child that sleeps.
 pub const SERVE: &str = "STAND_IN_SERVE";
-/// A program to start as a child, with our own arguments and the report in the value of [`NESTED_REPORT`].
+/// A program to start as a child, with the same arguments. Its report goes to the value of [`NESTED_REPORT`].
 pub const NEST: &str = "STAND_IN_NEST";
 /// The path of the report of the child's stand-in.
 pub const NESTED_REPORT: &str = "STAND_IN_NESTED_REPORT";
 
-/// How a stand-in was started.
+/// The report of a stand-in about its start.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Report {
     pub pid: u32,
@@ -53,7 +53,7 @@ pub struct Report {
     pub env: Vec<(Bytes, Bytes)>,
     /// `None` if it is gone.
     pub cwd: Option<Bytes>,
-    /// Open descriptors: the number, and what it is as far as two processes can have the same.
+    /// Open descriptors: the number, and a description that is the same for two processes with the same descriptor.
     pub descriptors: Vec<(i32, String)>,
     /// Blocked signals.
     pub blocked: Vec<String>,
@@ -128,7 +128,7 @@ impl Report {
     }
 }
 
-/// What is open, but for the descriptor the list itself is read through.
+/// The open descriptors, except the one through which the list is read.
 fn descriptors() -> Vec<(i32, String)> {
     let listed: Vec<_> = fs::read_dir("/dev/fd")
         .unwrap()
@@ -139,7 +139,7 @@ fn descriptors() -> Vec<(i32, String)> {
         .filter(|number| fs::metadata(format!("/dev/fd/{number}")).is_ok())
         .map(|number| {
             let to = fs::read_link(format!("/dev/fd/{number}")).unwrap_or_default();
-            // `pipe:[4711]` is another one in every process.
+            // The number in `pipe:[4711]` differs between processes.
             let to = to.to_string_lossy();
             (number, to.split(':').next().unwrap_or_default().to_owned())
         })
@@ -151,7 +151,7 @@ fn descriptors() -> Vec<(i32, String)> {
 /// Acts as codex if this process was started for that.
 pub fn act() -> Option<ExitCode> {
     let Some(report) = env::var_os(REPORT) else {
-        // Never the whole test suite under the name of codex.
+        // The test suite never runs under the name of codex.
         let named_codex = env::current_exe().is_ok_and(|path| path.file_name() == Some(OsStr::new("codex")));
         return named_codex.then(|| ExitCode::from(99));
     };

@@ -1,4 +1,4 @@
-//! One start of the launcher in front of the stand-in, and what may become of it.
+//! A start of the launcher in front of the stand-in, and its possible ends.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -19,10 +19,10 @@ use super::stand_in::{self, Bytes, Report};
 use super::tree::{Content, assert_same};
 use super::{forking, snapshot};
 
-/// The longest that a start may take.
+/// The longest time for a start.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A check beside a start: it looks before, and compares with the end.
+/// A check around a start: it looks before, and compares with the end.
 pub type Beside = fn(&Fixture, &Command) -> Box<dyn FnOnce(&Ended)>;
 
 /// The check beside every start of this test program, if it has one.
@@ -150,19 +150,19 @@ impl<'a> Start<'a> {
         self
     }
 
-    /// Must be over by then.
+    /// Sets the longest time for this start.
     pub fn within(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
     }
 
-    /// Another program writes to the personal home meanwhile.
+    /// Declares that another program writes to the personal home meanwhile.
     pub fn personal_may_change(mut self) -> Self {
         self.personal_may_change = true;
         self
     }
 
-    /// Starts, and waits for the end. The personal home is then as it was, and no secret was printed or journaled.
+    /// Starts, and waits for the end. Checks that the personal home is unchanged and that no secret was printed or journaled.
     pub fn run(mut self) -> Ended {
         let fixture = self.fixture;
         let beside = BESIDE.get().map(|beside| beside(fixture, &self.command));
@@ -180,7 +180,7 @@ impl<'a> Start<'a> {
         let stdin = &self.stdin;
         let (status, stdout, stderr) = thread::scope(|scope| {
             scope.spawn(move || {
-                // A start that does not read does not need it.
+                // A start that does not read stdin does not need it.
                 let _ = to.as_mut().map(|pipe| pipe.write_all(stdin));
             });
             let stdout = scope.spawn(move || all(from));
@@ -224,7 +224,7 @@ impl<'a> Start<'a> {
         ended
     }
 
-    /// Runs, and expects codex in the home it was given, for this reason, with nothing on stdout or stderr and nothing changed.
+    /// Runs, and expects codex in the injected home, for this reason, with nothing on stdout or stderr and nothing changed.
     pub fn is_kept(self, reason: &str) -> Ended {
         self.expect("keep", Some(reason), false)
     }
@@ -234,12 +234,12 @@ impl<'a> Start<'a> {
         self.expect("keep", Some(reason), true)
     }
 
-    /// Runs, and expects codex in the home it was given, and no line in the journal: the start is not a judged one.
+    /// Runs, and expects codex in the injected home, and no line in the journal, because the start is not judged.
     pub fn is_passed_through(self) -> Ended {
         self.expect("keep", None, false)
     }
 
-    /// Runs, and expects codex in the personal home, with nothing said and nothing changed.
+    /// Runs, and expects codex in the personal home, with no message and nothing changed.
     pub fn is_redirected(self, reason: &str) -> Ended {
         self.expect("redirect", Some(reason), false)
     }
@@ -249,7 +249,7 @@ impl<'a> Start<'a> {
         self.expect("redirect", Some(reason), true)
     }
 
-    /// Runs, and expects codex in the home it was given, whose `auth.json` is repaired and nothing else changed.
+    /// Runs, and expects codex in the injected home, with its `auth.json` repaired and nothing else changed.
     pub fn is_repaired(self, reason: &str) -> Ended {
         self.expect("repair", Some(reason), false)
     }
@@ -338,7 +338,7 @@ impl<'a> Start<'a> {
     }
 }
 
-/// Checks that one `auth.json` is the other, repaired: everything codex needs, no refresh token, and the rest as it was.
+/// Checks that one `auth.json` is the repair of the other: everything that codex needs, no refresh token, and the rest unchanged.
 pub fn assert_repaired(before: &Content, after: &Content) {
     let value = |content: &Content| -> Value {
         let Content::File(bytes) = content else { panic!("not a file: {content:?}") };

@@ -1,4 +1,4 @@
-//! `strace`: what a start asks of the system, and what becomes of the start if the system refuses.
+//! `strace`: the system calls of a start, and faults in them.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -20,12 +20,12 @@ pub fn program() -> Result<PathBuf, String> {
     }
 }
 
-/// Puts a start of the user who runs the tests under `strace`, which detaches when the launcher becomes codex and writes what it
-/// saw to `output`. `calls` are the names of the calls that are traced, or `all`.
+/// Runs a start under `strace`, which writes to `output` and detaches when the launcher becomes codex. `calls` are the names of
+/// the traced calls, or `all`.
 pub fn under<'a>(mut start: Start<'a>, calls: &str, inject: &[String], output: &Path) -> Start<'a> {
     let command = &start.command;
     let mut traced = Command::new(program().unwrap());
-    // The tracer is a grandchild: the process that is started is the one that is traced.
+    // The tracer is a grandchild, so that the traced process is our child.
     traced.args(["-D", "-f", "-s", "4096", "-e", &format!("trace={calls}"), "-o"]).arg(output);
     // strace would detach before it could inject a fault into that call.
     if calls != "execve" {
@@ -61,7 +61,7 @@ pub struct Call {
     pub name: String,
     /// The whole line.
     pub line: String,
-    /// The how many-th call of its name it is, from one, as `strace` counts in `when=`.
+    /// Its number among the calls of its name, from one, as in `when=` of `strace`.
     pub nth: usize,
     /// Whether the launcher's `main` makes it, rather than the loader or the runtime.
     pub is_own: bool,
@@ -85,7 +85,7 @@ pub fn calls(text: &str) -> Vec<Call> {
     let mut counts = BTreeMap::<&str, usize>::new();
     let mut calls = Vec::new();
     for line in text.lines().map(without_pid) {
-        // Signals and exits are written in another way.
+        // Signals and exits have another form.
         let Some((name, _)) = line.split_once('(') else { continue };
         if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
             continue;

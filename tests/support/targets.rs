@@ -1,4 +1,4 @@
-//! What must hold for any bytes at all: one function a parser.
+//! Properties that hold for any bytes: one function for each parser.
 //!
 //! The fuzz targets of `fuzz/` call these, and `tests/pure/parsers.rs` calls them with a stable compiler. Each panics if something
 //! does not hold.
@@ -25,11 +25,11 @@ use serde_json::value::RawValue;
 
 use crate::{mutants, vectors};
 
-/// A parser, and what holds for it.
+/// A parser, and its property.
 pub struct Target {
     /// The name of the fuzz target.
     pub name: &'static str,
-    /// What must hold for any bytes.
+    /// The property; panics if it does not hold.
     pub holds: fn(&[u8]),
     /// Bytes to begin with.
     pub corpus: fn() -> Vec<Vec<u8>>,
@@ -145,7 +145,7 @@ pub fn argv(bytes: &[u8]) {
         assert!(judged.overrides.get(key).is_none(), "judged under `{key}`");
     }
     assert!(judged.overrides.get("profile").is_none(), "judged under a profile");
-    // codex finds a subcommand behind every option, and these end a login.
+    // codex finds a subcommand after every option, and these end a login.
     let first = args.first().map(|word| word.as_bytes()).unwrap_or_default();
     assert!(!matches!(first, b"logout" | b"mcp" | b"help" | b"--version" | b"-V" | b"--help" | b"-h"), "{args:?}");
     _ = Config::of([Layer::Argv(&judged.overrides)]);
@@ -182,7 +182,7 @@ pub fn lines(bytes: &[u8]) {
     assert!(output.lines().count() <= bytes.split(|byte| *byte == b'\n').count(), "more answers than lines");
     for line in output.lines() {
         assert!(!line.chars().any(display::is_control), "{line}");
-        // An id is answered as it stands, even if it is a number beyond any range.
+        // An id is answered as it is written, even if it is a number out of any range.
         let answer: Answer = serde_json::from_str(line).unwrap();
         assert_eq!(answer.error["code"], -32603);
         assert!(answer.id.get().starts_with(|c: char| c == '"' || c == '-' || c.is_ascii_digit()), "{}", answer.id);

@@ -1,10 +1,10 @@
-//! Tokens of the right shape and no use: built at run time, with a signature that no key made.
+//! Tokens of the right shape and no use, built at run time with a signature that no key made.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-/// The account both homes of one person belong to.
+/// The account of both homes of the person.
 pub const ACCOUNT: &str = "acc-11111111-2222-3333-4444-555555555555";
 /// Another person's.
 pub const OTHER_ACCOUNT: &str = "acc-99999999-8888-7777-6666-555555555555";
@@ -21,12 +21,12 @@ pub fn jwt(payload: &Value) -> String {
     format!("{header}.{payload}.c2ln")
 }
 
-/// An access token that is good until 2100; `jti` tells two of one account apart.
+/// An access token that is valid until 2100; `jti` distinguishes two of one account.
 pub fn access_token(account: &str, jti: &str) -> String {
     jwt(&access_claims(account, jti, FAR))
 }
 
-/// An access token that ended in 2020.
+/// An access token that expired in 2020.
 pub fn expired_access_token(account: &str, jti: &str) -> String {
     jwt(&access_claims(account, jti, PAST))
 }

@@ -1,4 +1,4 @@
-//! A directory tree as it is at one moment, to be compared with what it is later.
+//! A snapshot of a directory tree, to be compared with a later one.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,12 +7,12 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// What a path is, in everything a test may want to find unchanged.
+/// A path, with everything that a test may want to find unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Permission bits.
     pub mode: u32,
-    /// Hard links, so that a link made to a file shows on the file.
+    /// The number of hard links, so that a new link shows.
     pub nlink: u64,
     /// Kind, and what is in it.
     pub content: Content,
@@ -25,7 +25,7 @@ pub enum Content {
     Directory,
     /// A regular file's bytes.
     File(Vec<u8>),
-    /// A regular file that is closed to us: its mode is all that can be compared.
+    /// A regular file that cannot be read, of which only the mode is compared.
     Unreadable,
     /// The target of a symlink.
     Link(PathBuf),
@@ -34,7 +34,7 @@ pub enum Content {
 }
 
 impl fmt::Debug for Content {
-    // As text, so that a failed comparison can be read.
+    // As text, so that a failed comparison is readable.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Content::Directory => f.write_str("Directory"),

@@ -1,4 +1,4 @@
-//! The files that real codex was watched with, as they lay when it met them: `tests/vectors/auth-homes.json`.
+//! Files, and what real codex did with them: `tests/vectors/auth-homes.json`.
 
 #![allow(dead_code, reason = "every test crate includes this module and uses its own part of it")]
 

@@ -1,7 +1,7 @@
-//! Which codex a start finds: each installation as its installer leaves it, and the file that is executed for it.
+//! Which codex a start finds: each installation as its installer leaves it, and the file that is executed.
 //!
-//! In the place of a native codex stands the stand-in, which reports its name and its environment. `docs/finding-codex.md` has
-//! the same installations in words.
+//! The stand-in takes the place of the native codex and reports its name and environment. `docs/finding-codex.md` describes the
+//! same installations.
 
 mod npm_package;
 mod places;
@@ -28,7 +28,7 @@ use nix::unistd::mkfifo;
 use crate::support::stand_in::{Bytes, Report};
 use crate::support::{Case, Fixture, Need, Start, case, forking, npm, run};
 
-/// What npm's script may set to say who installed codex.
+/// The variables by which npm's script names the installer of codex.
 const MANAGERS: [&str; 4] =
     ["CODEX_MANAGED_BY_NPM", "CODEX_MANAGED_BY_BUN", "CODEX_MANAGED_BY_PNPM", "CODEX_MANAGED_BY_VITE_PLUS"];
 const PACKAGE: &str = "lib/node_modules/@openai/codex";
@@ -107,16 +107,16 @@ fn asdf_shim(person: &Fixture, versions: &[&str]) -> PathBuf {
     person.write_program(&person.home().join(".asdf/shims/codex"), &shim)
 }
 
-/// A directory with nothing in it: on `/usr/bin` there may be a node.
+/// An empty directory, because `/usr/bin` may have a node.
 fn empty(person: &Fixture) -> PathBuf {
     let path = person.root().join("empty");
     fs::create_dir_all(&path).unwrap();
     path
 }
 
-// Starting. Not by `Start::run`, which reads the home whole: here there are installations in it.
+// Starting. Not by `Start::run`, which reads the whole home, with the installations in it.
 
-/// Starts, and returns the report of a codex that was started with nothing said.
+/// Starts, and returns the report of codex. Checks that nothing was printed.
 fn started(person: &Fixture, mut start: Start<'_>) -> Report {
     let _ = fs::remove_file(person.report());
     let ended = run(&mut start.command);
@@ -136,7 +136,7 @@ fn starts_on(person: &Fixture, path: impl AsRef<OsStr>, codex: &Path) -> Report 
     report
 }
 
-/// What the launcher executed, by its recursion guard: a script does not learn the name by which it is executed.
+/// The file that the launcher executed, from the recursion guard. A script does not learn the name by which it is executed.
 fn executed(report: &Report) -> PathBuf {
     report.var(GUARD_VARIABLE).unwrap().to_str().unwrap().splitn(4, ':').nth(3).unwrap().into()
 }
@@ -158,7 +158,7 @@ fn joined(paths: &[&Path]) -> OsString {
     std::env::join_paths(paths).unwrap()
 }
 
-/// An invocation in another environment. The stand-in is this program, and would be taken for the launcher.
+/// An invocation in another environment, and of another program: the stand-in is this program, and would be taken for the launcher.
 fn invocation(env: &[(&str, &OsStr)]) -> Invocation {
     let env = env.iter().map(|(name, value)| ((*name).into(), (*value).to_owned()));
     let mut invocation = Invocation::capture().with_env(env);

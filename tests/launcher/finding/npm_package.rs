@@ -42,7 +42,7 @@ pub fn cases() -> Vec<Case> {
                 managed("npm_config_user_agent", "npm/10.9.0 node/v22.0.0 linux x64", "CODEX_MANAGED_BY_NPM");
                 managed("npm_config_user_agent", "bun/1.2.0 npm/? node/v22.0.0 linux x64", "CODEX_MANAGED_BY_BUN");
                 managed("npm_execpath", "/opt/bun/bin/bun", "CODEX_MANAGED_BY_BUN");
-                // Another installation's are removed.
+                // Those of another installation are removed.
                 managed("CODEX_MANAGED_BY_VITE_PLUS", "1", "CODEX_MANAGED_BY_NPM");
                 managed("CODEX_MANAGED_PACKAGE_ROOT", "/nowhere", "CODEX_MANAGED_BY_NPM");
                 fs::write(root.join("lib/node_modules/.modules.yaml"), "nodeLinker: hoisted\n").unwrap();

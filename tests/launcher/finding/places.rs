@@ -5,7 +5,7 @@ use codex_home::platform::{LINUX_X64, MACOS_ARM64, Platform};
 
 use super::*;
 
-/// The places below a home, in their order: the installer, the place, and what of it is below a directory that a variable names.
+/// The places below a home, in order: the installer, the place, and the part below a directory that a variable names.
 ///
 /// As `../../../docs/finding-codex.md` has them, from the real installers or from public reports.
 const PLACES: &[(&str, &str, Option<(&str, &str)>)] = &[
@@ -153,7 +153,7 @@ pub fn cases() -> Vec<Case> {
                     person.link(&real, &link);
                     is_not_managed(&starts_on(&person, link.parent().unwrap(), &real));
                 }
-                // A multi-call program goes by the name it is called by.
+                // A multi-call program depends on the name by which it is called.
                 let mise = person.home().join(".local/share/mise");
                 fs::create_dir_all(mise.join("installs/aqua-openai-codex")).unwrap();
                 person.place_codex(&person.root().join("mise"));
@@ -165,7 +165,7 @@ pub fn cases() -> Vec<Case> {
             let person = Fixture::new();
             for (root, below) in [(".nvm/versions/node", ""), (".local/share/fnm/node-versions", "installation")] {
                 let root = person.home().join(root);
-                // By the name of the directory the order would be another one.
+                // By the names of the directories the order would differ.
                 let versions = [
                     ("v9.11.2", "0.100.0"),
                     ("v20.1.0", "0.100.0-alpha.10"),
@@ -208,13 +208,13 @@ pub fn cases() -> Vec<Case> {
     cases
 }
 
-/// What the user database says.
+/// The home in the user database.
 static HOME_IN_DATABASE: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
 
 /// The variable that makes this program look for codex on the system that it names, and print what it finds.
 const FIND: &str = "CODEX_HOME_SHIM_TEST_FIND";
 
-/// If this process was started to find codex, does that: Linux looks in macOS's places too.
+/// Finds codex, if this process was started for that. Linux looks in the places of macOS too.
 pub fn act() -> Option<std::process::ExitCode> {
     let system = std::env::var(FIND).ok()?;
     let (_, platform, _) = OUTSIDE.into_iter().find(|(name, _, _)| *name == system)?;

@@ -1,8 +1,8 @@
-//! The real packages, as the real installers lay them out.
+//! The real packages, laid out by the real installers.
 
 use super::*;
 
-/// The real packages, as each installer lays them out: with the stand-in in the place of the native codex, the launcher starts
+/// The real packages in the layout of each installer, with the stand-in in the place of the native codex. The launcher starts
 /// what npm's own script starts under node, with the same arguments and the same environment.
 pub fn cases() -> Vec<Case> {
     fn unchanged(_: &Path) {}
@@ -19,7 +19,7 @@ pub fn cases() -> Vec<Case> {
             "node_modules/.bin/codex",
             unchanged,
         ),
-        // What `node-linker=hoisted` lays out is what npm does, with pnpm's note beside.
+        // `node-linker=hoisted` gives npm's layout, with pnpm's file beside it.
         ("pnpm add, hoisted", npm::project, "project", "node_modules/.bin", "node_modules/.bin/codex", |tree| {
             fs::write(tree.join("node_modules/.modules.yaml"), "nodeLinker: hoisted\n").unwrap();
         }),

@@ -49,11 +49,11 @@ fn repairs(installer: &npm::Installer) {
     assert_eq!(found.found_by, installer.id, "{command}");
 }
 
-/// Removes the native codex, as an installation leaves it that was interrupted.
+/// Removes the native codex, as an interrupted installation leaves it.
 fn remove_native(directory: &Path) {
     for entry in fs::read_dir(directory).unwrap() {
         let entry = entry.unwrap();
-        // What an installer downloaded is whole.
+        // The installer's download is complete.
         if !entry.file_type().unwrap().is_dir() || entry.file_name() == "cache" {
             continue;
         }

@@ -116,7 +116,7 @@ pub fn cases() -> Vec<Case> {
             assert_eq!(report.var("NODE_PATH"), Some("/s/a:/s/b".into()));
             let report = started(&person, on_path(&person, empty(&person)).env("NODE_PATH", "/mine"));
             assert_eq!(report.var("NODE_PATH"), Some("/s/a:/s/b:/mine".into()));
-            // If the line that executes is of another shape, the last line tells.
+            // If the line that executes has another form, the last line is read.
             let script = home.join("global/5/node_modules/@openai/codex/bin/codex.js");
             let last = format!(
                 "basedir=.\nif [ -x \"$basedir/node\" ]; then run; fi\n# cmd-shim-target={}\n",
@@ -134,7 +134,7 @@ pub fn cases() -> Vec<Case> {
             asdf_shim(&person, &["22.1.0"]);
             let report = starts_on(&person, &shims, &native);
             is_managed(&report, "CODEX_MANAGED_BY_NPM", Some(&installs.join("22.1.0").join(PACKAGE)));
-            // No version is set: the newest, as for nvm.
+            // No version is set, so the newest is taken, as for nvm.
             let shim = asdf_shim(&person, &["20.9.0", "22.1.0"]);
             let skipped = |path: &OsStr, why: &str| {
                 let _ = fs::remove_file(person.report());

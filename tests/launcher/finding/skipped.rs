@@ -3,8 +3,8 @@
 use super::*;
 use crate::support::fixture::UNPRIVILEGED;
 
-/// What a candidate on PATH is, and the part of the warning that says why it was skipped; `None` if nothing is said because
-/// PATH itself would skip it, or because it is the launcher.
+/// A candidate on PATH, and the part of the warning about it; `None` if there is no warning because PATH itself would skip it, or
+/// because it is the launcher.
 type Candidate = (&'static str, fn(&Fixture, &Path), Option<&'static str>);
 
 const CANDIDATES: &[Candidate] = &[
@@ -52,7 +52,7 @@ const CANDIDATES: &[Candidate] = &[
         |person, path| drop(person.write_program(path, "MZ\u{1}")),
         Some("it is a program for another machine"),
     ),
-    // A wrapper that clears the environment would start the launcher for ever: no recursion guard survives it.
+    // A wrapper that clears the environment would start the launcher for ever, because it removes the recursion guard.
     (
         "a script that starts the launcher without its environment",
         |person, path| {
@@ -112,7 +112,7 @@ const CANDIDATES: &[Candidate] = &[
         },
         Some("it is a shim of asdf, which has no codex installed"),
     ),
-    // What npm makes for Windows, on the PATH of WSL.
+    // npm's files for Windows, on the PATH of WSL.
     (
         "npm's script in a Windows directory",
         |person, path| {
@@ -174,12 +174,12 @@ pub fn cases() -> Vec<Case> {
         case("a native codex of another user behind npm's script in a place is not started", || {
             let person = Fixture::new();
             let native = prefix(&person, &person.home().join(".npm-global"), "0.169.0");
-            // The stand-in is one file, and every fixture's.
+            // All fixtures share the file of the stand-in.
             fs::remove_file(&native).unwrap();
             person.chown(&person.write_program(&native, "#!/bin/sh\n"), UNPRIVILEGED);
             let ended = run(&mut on_path(&person, empty(&person)).command);
             assert!(ended.code == Some(126) && ended.stderr.contains("it belongs to another user"), "{ended:?}");
-            // What PATH names is the caller's choice.
+            // PATH is the caller's choice.
             let ended = run(&mut on_path(&person, person.home().join(".npm-global/bin")).command);
             assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
         })
@@ -311,7 +311,7 @@ pub fn settings() -> Vec<Case> {
                 fs::create_dir(&named).unwrap();
                 let named = named.join("codex");
                 lay(&person, &named);
-                // The person chose that script: what it does is known to them, and the recursion guard ends a loop.
+                // The person chose that script and knows what it does; the recursion guard ends a loop.
                 if said.is_some_and(|said| said.contains("starts this launcher")) {
                     continue;
                 }
@@ -343,7 +343,7 @@ pub fn settings() -> Vec<Case> {
         }),
         case("a program that the system refuses to execute is 126, and why is said", || {
             let person = Fixture::new();
-            // An interpreter that is a script, whose interpreter is a directory.
+            // The interpreter is a script, and its interpreter is a directory.
             let between = person.write_program(&person.root().join("between"), "#!/usr/bin\n");
             let script = format!("#!{}\n", between.display());
             let script = person.write_program(&person.root().join("first/codex"), &script);

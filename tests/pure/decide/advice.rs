@@ -1,4 +1,4 @@
-//! The help of a refusal, followed for real: the facts change as the words say, and the next start is no refusal.
+//! The help of a refusal is followed: the facts change as the words say, and the next start is not refused.
 
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ pub fn cases() -> Vec<Case> {
             assert!(count > 500, "{count} refusals");
         }),
         case("a refusal by one fact or two of the person's own never sends the person to the doctor", || {
-            // What nothing of the person's can change: what is unknown, files of the administrator, a project.
+            // A person cannot change what is unknown, the files of the administrator, or a project.
             let of_others = [
                 Axis::SystemConfig,
                 Axis::ManagedConfig,
@@ -53,7 +53,7 @@ pub fn cases() -> Vec<Case> {
     ]
 }
 
-/// Returns whether nothing is behind what could not be read that no advice could know of.
+/// Returns whether unreadable files hide no problem that no advice could know of.
 fn hides_nothing(world: &World) -> bool {
     use Axis::*;
     let is_closed = |directory: &str| matches!(directory, "absent" | "no home" | "unusable" | "unknown");
@@ -94,7 +94,7 @@ fn follow(world: World, advice: &str) -> Result<World, ()> {
             false => world,
         })
     };
-    // What a file says that could not be read shows only now; here it is the right login.
+    // A file that could not be read shows its content only now. Here it is the right login.
     let login = login_of(&world);
     let world_read = match world[PersonalDirectory] {
         "unusable" | "unknown" => world.with(PersonalAuth, login),
@@ -145,7 +145,7 @@ fn follow(world: World, advice: &str) -> Result<World, ()> {
             repaired(world, &[(axis, &["open"], good)])
         }),
         "chmod -R u+rwX ~/.codex" => repaired(world_read, &readable),
-        // What is in a directory that could not be entered shows only now; here a bridge of openclaw#70511.
+        // A directory that could not be entered shows its content only now. Here it is a bridge of openclaw#70511.
         _ if command.starts_with("chmod -R u+rwX ") && is_about_bridge && world[InjectedDirectory] == "unusable" => {
             world.with(InjectedDirectory, "seen").with(InjectedConfig, "absent").with(InjectedAuth, "broken")
         }

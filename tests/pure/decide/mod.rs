@@ -1,4 +1,4 @@
-//! The policy as a pure function: what [`decide`] makes of thousands of combinations of facts, none of which comes from a disk.
+//! The policy as a pure function: [`decide`] is asked about thousands of combinations of facts, without a disk.
 
 mod advice;
 mod table;
@@ -20,11 +20,11 @@ use crate::support::{Case, case, harness};
 use table::{Expected, expected};
 use world::{AXES, Axis, INJECTED, PERSONAL, PERSONAL_REAL, World};
 
-/// How many worlds are drawn at random, and how many by the deep checks.
+/// The number of random worlds, and that of the deep checks.
 const RANDOM: usize = 2_000;
 const RANDOM_DEEP: usize = 50_000;
 
-/// A world, and what is decided about it.
+/// A world, and the decision about it.
 struct Decided {
     world: World,
     decision: Decision,
@@ -91,7 +91,7 @@ fn is_any(world: &World, axis: Axis, values: &[&str]) -> bool {
     values.contains(&world[axis])
 }
 
-/// The axes of the injected home and of what lies around both.
+/// The axes of the injected home and of the configuration around both.
 const FOR_REPAIR: [Axis; 8] = [
     Axis::Identity,
     Axis::InjectedDirectory,
@@ -179,7 +179,7 @@ fn invariants() -> Vec<Case> {
             |world| {
                 let a = is_any(world, Axis::InjectedAuth, &["broken", "broken, ended", "opaque, account", "healthy"]);
                 let is_read = is_there(world, Axis::InjectedAuth) && is_there(world, Axis::PersonalAuth);
-                // A login in the keyring hides what auth.json once held.
+                // With a login in the keyring codex ignores auth.json.
                 let in_keyring = [Axis::PersonalConfig, Axis::SystemConfig, Axis::ManagedConfig]
                     .iter()
                     .any(|axis| world[*axis] == "keyring");
@@ -351,7 +351,7 @@ fn others() -> Vec<Case> {
     ]
 }
 
-/// Whether the fact was looked for: in a directory that is closed or absent nothing is.
+/// Whether the fact was looked for. In a closed or absent directory nothing is.
 fn is_there(world: &World, axis: Axis) -> bool {
     let directory = match axis {
         Axis::InjectedConfig | Axis::InjectedAuth => world[Axis::InjectedDirectory],

@@ -1,9 +1,9 @@
-//! The decision table of issue 11 once more, in the words of [`World`]: what must be decided, written without looking at how.
+//! The decision table once more, in terms of [`World`]: the decisions that must come out, written independently of the code.
 
 use super::world::{Axis, World};
 use Axis::*;
 
-/// What must be decided.
+/// The decision that must come out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expected {
     Keep,
@@ -33,7 +33,7 @@ pub fn expected(world: &World) -> Expected {
     if world[Identity] == "unknown" || is_same_file(world) {
         return KeepWithWarning;
     }
-    // A machine-wide provider or store may need no login of the home's.
+    // A machine-wide provider or store may need no login in the home.
     let is_loaded = !is_there(world[InjectedDirectory]) || is_known(world, InjectedConfig);
     if layers_are_known(world)
         && is_loaded
@@ -85,7 +85,7 @@ fn can_log_in(world: &World) -> Option<bool> {
     match (world[InjectedAuth], world[InjectedConfig]) {
         ("unknown" | "other mode" | "array", _) => None,
         ("healthy", "forces another" | "forces an API key") => Some(false),
-        // A workspace is demanded of ChatGPT logins only.
+        // Only a ChatGPT login has a workspace.
         ("healthy" | "API key", _) => Some(true),
         _ => Some(false),
     }
@@ -115,7 +115,7 @@ fn layers_are_known(world: &World) -> bool {
     [SystemConfig, ManagedConfig, Requirements, Preferences].into_iter().all(|layer| is_known(world, layer))
 }
 
-/// Everything but whose login it is.
+/// Everything except the owner of the login.
 fn is_certain(world: &World) -> bool {
     let starts = matches!(world[Start], "app-server" | "login status")
         || (world[Strategy] == "redirect" && world[Project] == "silent");
@@ -137,7 +137,7 @@ fn is_certain(world: &World) -> bool {
                 && !matches!(world[InjectedConfig], "profile" | "base URL")
                 && !ELSEWHERE.contains(&world[InjectedConfig])
         }
-        // Nothing is known of what is in a directory that cannot be entered.
+        // The content of a directory that cannot be entered is unknown.
         false => world[InjectedDirectory] == "absent",
     };
     world[Strategy] != "repair" && starts && can_work && goes_to_openai && bridge_is_plain
@@ -161,7 +161,7 @@ fn names(auth: &str) -> (Option<char>, Option<char>) {
     }
 }
 
-/// Whether the bot's work may be done with the personal login, for what is known of their owners.
+/// Whether the bot's work may be done with the personal login, by the known owners of both.
 fn whose(world: &World) -> Whose {
     let is_bridge = world[Kind] == "bridge";
     let is_trusted = is_bridge && (world[Strategy] == "redirect" || world[Listed] == "yes");
@@ -185,7 +185,7 @@ fn whose(world: &World) -> Whose {
         && world[Requirements] == "absent";
     match store {
         Some("keyring") if is_trusted && is_free => return Whose::Excepted,
-        // The file is what codex falls back to.
+        // codex falls back to the file.
         Some("auto")
             if is_trusted
                 && is_free
@@ -247,7 +247,7 @@ fn is_repairable(world: &World) -> bool {
         "admits API keys" => false,
         _ => true,
     };
-    // The rule of the bridge itself holds also if a layer above it has another one.
+    // The bridge's own rule applies even if a higher layer has another one.
     let own = match world[InjectedConfig] {
         "forces the account" => account == 'a',
         "forces another" => account == 'b',

@@ -1,5 +1,5 @@
-//! A start as a point in a space of facts: every axis has a few values, the first of which belongs to the plain redirect of
-//! openclaw#70511. The point is made into an [`Observed`] without any disk.
+//! A start as a point in a space of facts. Every axis has a few values; the first is that of the plain redirect of openclaw#70511.
+//! A point becomes an [`Observed`] without any disk.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -27,7 +27,7 @@ pub const ME: u32 = 1000;
 const MALLORY: u32 = 1001;
 /// The bridge.
 pub const INJECTED: &str = "/home/me/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241";
-/// The person's home, and what it is without symlinks.
+/// The person's home, and its path without symlinks.
 pub const PERSONAL: &str = "/home/me/.codex";
 pub const PERSONAL_REAL: &str = "/data/codex";
 
@@ -90,7 +90,7 @@ impl Index<Axis> for World {
 }
 
 impl std::fmt::Debug for World {
-    /// What is not as in the plain redirect.
+    /// The values that differ from the plain redirect.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut map = f.debug_map();
         for ((axis, values), value) in AXES.iter().zip(self.0) {
@@ -118,7 +118,7 @@ impl World {
         self
     }
 
-    /// A world in which an axis is as in the plain one three times of five.
+    /// A random world. Each axis has the plain value with a probability of three fifths.
     pub fn random(rng: &mut fastrand::Rng) -> World {
         AXES.iter().fold(World::plain(), |world, (axis, values)| match rng.u32(..5) {
             0..3 => world,
@@ -126,7 +126,7 @@ impl World {
         })
     }
 
-    /// What the launcher would have observed.
+    /// The launcher's observation.
     pub fn observed(&self) -> Observed {
         use Axis::*;
         let mut observed = BASE.clone();
@@ -228,7 +228,7 @@ impl World {
     }
 }
 
-/// What does not vary: a codex that can be started, the settings' defaults, the clock.
+/// The constant part: a codex that can be started, default settings, the clock.
 static BASE: LazyLock<Observed> = LazyLock::new(|| {
     let env = [("HOME", "/home/me"), ("CODEX_HOME_SHIM_CODEX", "/bin/sh"), ("CODEX_HOME", INJECTED)];
     let mut observed = observe(&crate::invocation(&env, &["logout"]));
@@ -237,7 +237,7 @@ static BASE: LazyLock<Observed> = LazyLock::new(|| {
     observed
 });
 
-/// When all this is observed.
+/// The time of the observation.
 pub fn now() -> DateTime<Utc> {
     BASE.now
 }
