@@ -10,7 +10,6 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
-use std::thread;
 
 use chrono::Utc;
 use codex_home::home::Home;
@@ -24,8 +23,7 @@ use serde_json::{Value, json};
 use crate::mutants::redacted;
 use crate::support::app_server::AppServer;
 use crate::support::backend::{Backend, RENEWED};
-use crate::support::versions::CODEX_JUDGES;
-use crate::support::{Fixture, npm};
+use crate::support::{Fixture, npm, versions};
 
 /// One release.
 #[derive(Clone, Debug)]
@@ -34,12 +32,12 @@ pub struct Codex {
     pub binary: PathBuf,
 }
 
-/// Every release that judges, fetched at once.
+/// Every release that judges.
 pub fn codexes() -> &'static [Codex] {
     static CODEXES: OnceLock<Vec<Codex>> = OnceLock::new();
     CODEXES.get_or_init(|| {
-        let fetching = CODEX_JUDGES.map(|version| (version, thread::spawn(move || npm::codex(version))));
-        fetching.map(|(version, fetched)| Codex { version, binary: fetched.join().unwrap().unwrap() }).to_vec()
+        let fetched = |version| Codex { version, binary: npm::codex(version).unwrap() };
+        versions::judges().into_iter().map(fetched).collect()
     })
 }
 
@@ -50,13 +48,16 @@ impl Codex {
 
     /// Whether this release is given everything: the oldest and the newest are; for all of them it would take too long.
     pub fn sees_all(&self) -> bool {
-        self.version == CODEX_JUDGES[0] || self.version == CODEX_JUDGES[4]
+        let judges = versions::judges();
+        judges.first() == Some(&self.version) || judges.last() == Some(&self.version)
     }
 
-    /// Returns the items that this release is given of those that are divided among all.
+    /// Returns the items that this release is given of those that are divided among all. One that is not known yet is given all.
     pub fn share<T>(&self, items: impl IntoIterator<Item = T>) -> impl Iterator<Item = T> {
-        let first = CODEX_JUDGES.iter().position(|version| *version == self.version).unwrap();
-        items.into_iter().skip(first).step_by(CODEX_JUDGES.len())
+        let judges = versions::judges();
+        let first = judges.iter().position(|version| *version == self.version).unwrap();
+        let (first, step) = if versions::is_tried(self.version) { (0, 1) } else { (first, judges.len()) };
+        items.into_iter().skip(first).step_by(step)
     }
 }
 

@@ -9,8 +9,7 @@ use serde_json::Value;
 use crate::support::app_server::{AppServer, Turn};
 use crate::support::backend::Backend;
 use crate::support::tokens::{self, ACCOUNT};
-use crate::support::versions::CODEX;
-use crate::support::{Case, Finished, Fixture, Need, case, npm, run};
+use crate::support::{Case, Finished, Fixture, Need, case, npm, run, versions};
 
 /// A check of the launcher, or of our judge, with one codex.
 pub type Check = (&'static str, fn(&Lab));
@@ -24,9 +23,9 @@ pub struct Lab {
     codex: PathBuf,
 }
 
-/// Makes a case of each check for each of [`CODEX`].
+/// Makes a case of each check for each of [`versions::codex`].
 pub fn cases(checks: &'static [Check], needs: &'static [Need]) -> impl Iterator<Item = Case> {
-    CODEX.into_iter().flat_map(move |version| {
+    versions::codex().into_iter().flat_map(move |version| {
         checks.iter().map(move |(name, check)| {
             let case = case(format!("codex {version}: {name}"), move || check(&Lab::new(version)));
             needs.iter().fold(case, |case, need| case.needs(*need))
@@ -57,7 +56,7 @@ impl Lab {
 
     /// Whether this is the newest codex known.
     pub fn is_newest(&self) -> bool {
-        CODEX.last() == Some(&self.version)
+        versions::codex()[1] == self.version
     }
 
     /// The launcher, as OpenClaw starts it in a home.

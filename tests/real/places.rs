@@ -21,8 +21,7 @@ use tempfile::TempDir;
 use crate::judge::{Agreement, Codex, Probe, answered, token};
 use crate::support::fixture::{UNPRIVILEGED, place as link};
 use crate::support::tokens::ACCOUNT;
-use crate::support::versions::CODEX_JUDGES;
-use crate::support::{Case, Need, auth, case, run};
+use crate::support::{Case, Need, auth, case, run, versions};
 
 /// A home that is spelled, laid out or closed in some way, as a user without privileges finds it.
 struct Place {
@@ -226,7 +225,7 @@ pub fn judge_here() -> bool {
 }
 
 pub fn cases() -> Vec<Case> {
-    CODEX_JUDGES
+    versions::judges()
         .into_iter()
         .map(|version| {
             let name = format!("codex {version}: every CODEX_HOME is taken for what codex takes it for");

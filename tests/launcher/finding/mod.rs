@@ -26,7 +26,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
 use crate::support::stand_in::{Bytes, Report};
-use crate::support::{Case, Fixture, Need, Start, case, forking, npm, run};
+use crate::support::{Case, Fixture, Need, Start, case, forking, npm, run, versions};
 
 /// What npm's script may set to say who installed codex.
 const MANAGERS: [&str; 4] =
