@@ -7,6 +7,8 @@
 
 use std::fmt;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
@@ -19,10 +21,12 @@ use codex_home::reason::ReasonCode;
 use codex_home::request::Overrides;
 use nix::unistd::geteuid;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::mutants::redacted;
 use crate::support::app_server::AppServer;
 use crate::support::backend::{Backend, RENEWED};
+use crate::support::fixture::{UNPRIVILEGED, place};
 use crate::support::{Fixture, npm, versions};
 
 /// One release.
@@ -44,6 +48,15 @@ pub fn codexes() -> &'static [Codex] {
 impl Codex {
     pub fn of(version: &'static str) -> Codex {
         codexes().iter().find(|codex| codex.version == version).unwrap().clone()
+    }
+
+    /// The same at a place where every user may execute it, for as long as the place is kept.
+    pub fn for_everyone(&self) -> (Codex, TempDir) {
+        let directory = TempDir::with_prefix("codex-home-codex-").unwrap();
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let binary = directory.path().join("codex");
+        place(&self.binary, &binary);
+        (Codex { version: self.version, binary }, directory)
     }
 
     /// Whether this release is given everything: the oldest and the newest are; for all of them it would take too long.
@@ -93,12 +106,19 @@ impl Probe {
 
     /// Starts app-server in the home, or in what `prepare` makes of it.
     pub fn serve(&self, codex: &Codex, prepare: impl FnOnce(&mut Command)) -> AppServer {
+        let mut command = self.command(codex, prepare);
+        command.args(["app-server", "--listen", "stdio://"]);
+        AppServer::spawn(command)
+    }
+
+    /// A start of codex likewise, to be given arguments.
+    pub fn command(&self, codex: &Codex, prepare: impl FnOnce(&mut Command)) -> Command {
         let mut command = self.person.command(&codex.binary);
         command.env("CODEX_HOME", self.home()).env("TMPDIR", self.person.root().join("tmp"));
         prepare(&mut command);
         self.backend.fence(&mut command);
-        command.args(self.backend.args()).args(["app-server", "--listen", "stdio://"]);
-        AppServer::spawn(command)
+        command.args(self.backend.args());
+        command
     }
 
     /// What codex says that it would send. Costs a fifth of a second; a turn that fails costs ten.
@@ -121,6 +141,13 @@ impl Probe {
         let mut server = self.serve(codex, |_| ());
         answered(server.initialize())?;
         answered(server.start_thread()).map(drop)
+    }
+}
+
+/// Has a command run by a user without privileges, also if root starts it.
+pub fn unprivileged(command: &mut Command) {
+    if geteuid().is_root() {
+        command.uid(UNPRIVILEGED).gid(UNPRIVILEGED);
     }
 }
 

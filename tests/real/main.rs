@@ -27,6 +27,7 @@ mod lab;
 mod logins;
 mod openclaw;
 mod places;
+mod recorder;
 mod turns;
 mod verify;
 
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         ("hosts", hosts::cases()),
         ("openclaw", openclaw::cases()),
         ("verify", verify::cases()),
+        ("recorder", recorder::cases()),
     ];
     let code = harness::main(cases);
     fixture::remove_programs();

@@ -4,7 +4,6 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -16,9 +15,8 @@ use codex_home::observe;
 use codex_home::request::Overrides;
 use nix::unistd::geteuid;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-use crate::judge::{Agreement, Codex, Probe, answered, token};
+use crate::judge::{Agreement, Codex, Probe, answered, token, unprivileged};
 use crate::support::fixture::{UNPRIVILEGED, place as link};
 use crate::support::tokens::ACCOUNT;
 use crate::support::{Case, Need, auth, case, run, versions};
@@ -184,9 +182,7 @@ impl Place {
                 None => command.env_remove(name),
             };
         }
-        if geteuid().is_root() {
-            command.uid(UNPRIVILEGED).gid(UNPRIVILEGED);
-        }
+        unprivileged(command);
     }
 
     fn lay(&self) -> Probe {
@@ -235,13 +231,9 @@ pub fn cases() -> Vec<Case> {
 }
 
 fn every_place(codex: &Codex) {
-    // Programs that every user may execute.
-    let programs = TempDir::with_prefix("codex-home-places-").unwrap();
-    chmod(programs.path().to_owned(), 0o755);
-    let [judge, binary] = ["judge", "codex"].map(|name| programs.path().join(name));
+    let (codex, programs) = &codex.for_everyone();
+    let judge = programs.path().join("judge");
     link(&std::env::current_exe().unwrap(), &judge);
-    link(&codex.binary, &binary);
-    let codex = &Codex { version: codex.version, binary };
     let mut agreement = Agreement::of(codex);
     let places: Vec<_> = if codex.sees_all() { PLACES.iter().collect() } else { codex.share(PLACES).collect() };
     for place in places {
