@@ -29,6 +29,10 @@ use crate::support::backend::{Backend, RENEWED};
 use crate::support::fixture::{UNPRIVILEGED, place};
 use crate::support::{Fixture, npm, versions};
 
+/// Begins every message about what could end a login, or have a home called usable that codex does not use. `tests/drift` looks
+/// for these words.
+pub const UNSAFE: &str = "unsafe: ";
+
 /// One release.
 #[derive(Clone, Debug)]
 pub struct Codex {
@@ -241,7 +245,7 @@ impl Agreement<'_> {
         match (ours, ask(self.codex)) {
             (Ours::NotJudged, _) => self.not_judged.push(what.to_owned()),
             (Ours::Usable, true) | (Ours::Broken, false) => self.agreed += 1,
-            (Ours::Usable, false) => return Some(format!("judged usable, and codex {version} cannot use it")),
+            (Ours::Usable, false) => return Some(format!("{UNSAFE}judged usable, and codex {version} cannot use it")),
             (Ours::Broken, true) => {
                 if codexes().iter().filter(|other| other.version != version).all(ask) {
                     return Some("judged broken, and every codex uses it".to_owned());

@@ -21,6 +21,7 @@ mod vectors;
 
 mod conformance;
 mod examples;
+mod help;
 mod hosts;
 mod judge;
 mod lab;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         ("openclaw", openclaw::cases()),
         ("verify", verify::cases()),
         ("recorder", recorder::cases()),
+        ("help", help::cases()),
     ];
     let code = harness::main(cases);
     fixture::remove_programs();
