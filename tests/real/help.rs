@@ -67,7 +67,8 @@ fn walk(probe: &Probe, codex: &Codex, words: &[String], found: &mut Found) {
             continue;
         }
         let ours = reads(name);
-        let is_read = is_judged && ours != "unknown";
+        let value = (takes != "no value").then(|| "key=value".to_owned());
+        let is_read = self::is_judged(&[words, &[name.to_owned()], value.as_slice()].concat());
         let what = if is_read { "judged" } else { "passed through" };
         found.lines.push(format!("{} ({takes}): {what}", named(name)));
         if !is_judged {

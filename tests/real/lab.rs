@@ -6,6 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::judge::UNSAFE;
 use crate::support::app_server::{AppServer, Turn};
 use crate::support::backend::Backend;
 use crate::support::tokens::{self, ACCOUNT};
@@ -107,7 +108,8 @@ impl Lab {
     #[track_caller]
     pub fn assert_sent(&self, turns: usize, bearer: &str) {
         let requests = self.backend.requests();
-        assert_eq!(self.backend.bearers(), vec![Some(bearer.to_owned()); turns], "{requests:?}");
+        let expected = vec![Some(bearer.to_owned()); turns];
+        assert_eq!(self.backend.bearers(), expected, "{UNSAFE}another login was used, or none: {requests:?}");
         for request in &requests {
             assert!(request.bearer().is_none_or(|sent| sent == bearer), "{request:?}");
             assert!(request.account.as_deref().is_none_or(|account| account == ACCOUNT), "{request:?}");

@@ -25,6 +25,7 @@ mod help;
 mod hosts;
 mod judge;
 mod lab;
+mod layers;
 mod logins;
 mod openclaw;
 mod places;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
     let cases = [
         ("turns", turns::cases()),
         ("logins", logins::cases()),
+        ("layers", layers::cases()),
         ("conformance", conformance::cases()),
         ("places", places::cases()),
         ("examples", examples::cases()),

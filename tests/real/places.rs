@@ -16,7 +16,7 @@ use codex_home::request::Overrides;
 use nix::unistd::geteuid;
 use serde_json::{Value, json};
 
-use crate::judge::{Agreement, Codex, Probe, answered, token, unprivileged};
+use crate::judge::{Agreement, Codex, Probe, UNSAFE, answered, token, unprivileged};
 use crate::support::fixture::{UNPRIVILEGED, place as link};
 use crate::support::tokens::ACCOUNT;
 use crate::support::{Case, Need, auth, case, run, versions};
@@ -286,6 +286,8 @@ fn differences(place: &Place, codex: &Codex, judge: &Path) -> Option<String> {
         differ.push("whether it logs in");
     }
     let said = answer.as_ref().err().map_or("", String::as_str);
+    let is_usable = ["directory", "config", "auth"].iter().all(|what| ours[what] == true);
+    let danger = if is_usable && !(starts && thread && token) { UNSAFE } else { "" };
     (!differ.is_empty())
-        .then(|| format!("{}: {}\n  ours {ours}\n  codex {theirs} {said}", place.what, differ.join(", ")))
+        .then(|| format!("{}: {danger}{}\n  ours {ours}\n  codex {theirs} {said}", place.what, differ.join(", ")))
 }
