@@ -222,7 +222,7 @@ impl Bench {
     fn npm(&mut self) -> Result<(), String> {
         let path = env::var_os("PATH").unwrap_or_default();
         let node = env::split_paths(&path).find(|bin| bin.join("node").is_file()).ok_or("there is no node")?;
-        let native = npm::codex(versions::CODEX[1])?;
+        let native = npm::codex(versions::codex()[1])?;
         let installed = native.ancestors().map(|path| path.join("node_modules/.bin/codex")).find(|path| path.exists());
         let script = installed.ok_or("npm made no `.bin/codex`")?;
         let at = self.person(|_| ());

@@ -172,8 +172,8 @@ fn kept(observed: &Observed) -> Result<Decision, Broken<'_>> {
         Some(Kind::Bridge | Kind::Other) => {}
         None => return Ok(Decision::keep(ReasonCode::NotJudged)),
     }
-    if observed.has_access_token {
-        return Ok(Decision::keep(ReasonCode::AccessTokenInEnvironment));
+    if let Some(login) = observed.login_in_environment {
+        return Ok(Decision::keep(login));
     }
     // `review` too, in 0.123.0 and 0.169.0.
     if observed.has_api_key && matches!(judged.subcommand, Subcommand::Exec | Subcommand::Review) {

@@ -19,7 +19,7 @@ use crate::home::auth::Login;
 use crate::home::{Home, Kind};
 use crate::invocation::Invocation;
 use crate::launch;
-use crate::reason::Reason;
+use crate::reason::{Reason, ReasonCode};
 use crate::request::{Judged, Overrides, Request};
 use crate::settings::{Settings, Strategy, lexically_normal};
 
@@ -57,8 +57,8 @@ pub struct Observed {
     pub personal: Option<Personal>,
     /// The configuration around the homes, if the injected one cannot log in.
     pub layers: Option<Layers>,
-    /// Whether `CODEX_ACCESS_TOKEN` is not blank. From codex 0.136 on it overrides any home.
-    pub has_access_token: bool,
+    /// The login in the environment that overrides any home.
+    pub login_in_environment: Option<ReasonCode>,
     /// Whether `CODEX_API_KEY` is not blank. `codex exec` prefers it to any home.
     pub has_api_key: bool,
     /// The effective user id.
@@ -68,6 +68,9 @@ pub struct Observed {
     /// The open directories of the homes. A start leaves them open until exec closes them.
     handles: Arc<[Directory]>,
 }
+
+/// The variables of a workload identity: if one is set, codex reads no `auth.json`.
+pub const WORKLOAD_IDENTITY: [&str; 2] = ["OPENAI_FEDERATION_RULE_ID", "OPENAI_IDENTITY_TOKEN_FILE"];
 
 /// Reads everything that this start depends on.
 #[must_use]
@@ -92,7 +95,7 @@ pub fn observe_with(invocation: &Invocation, settings: Settings, problems: Vec<F
         injected: None,
         personal: None,
         layers: None,
-        has_access_token: invocation.is_not_blank("CODEX_ACCESS_TOKEN"),
+        login_in_environment: login_in_environment(invocation),
         has_api_key: invocation.is_not_blank("CODEX_API_KEY"),
         uid: invocation.uid,
         now: invocation.now,
@@ -108,6 +111,16 @@ pub fn observe_with(invocation: &Invocation, settings: Settings, problems: Vec<F
         observed.read_homes(invocation, &judged);
     }
     observed
+}
+
+/// Returns the login in the environment that overrides any home.
+fn login_in_environment(invocation: &Invocation) -> Option<ReasonCode> {
+    // codex 0.150.1–0.171: also if it is empty, which is an error then.
+    if invocation.env().iter().any(|(name, _)| WORKLOAD_IDENTITY.iter().any(|other| name == other)) {
+        return Some(ReasonCode::WorkloadIdentityInEnvironment);
+    }
+    // codex 0.136–0.171.
+    invocation.is_not_blank("CODEX_ACCESS_TOKEN").then_some(ReasonCode::AccessTokenInEnvironment)
 }
 
 impl Observed {
@@ -130,7 +143,7 @@ impl Observed {
         let (kind, unknown) = kind_of(&injected, personal.as_ref(), &self.settings, &judged.overrides);
         (self.kind, self.identity_unknown) = (Some(kind), unknown);
         self.is_listed_bridge = kind == Kind::Bridge && injected.is_one_of(&self.settings.bridges) == Ok(true);
-        if matches!(kind, Kind::Bridge | Kind::Other) && !self.has_access_token {
+        if matches!(kind, Kind::Bridge | Kind::Other) && self.login_in_environment.is_none() {
             let mut home = injected.read(self.now, self.uid);
             if kind == Kind::Bridge && home.holds_nothing() {
                 home = injected.look_again(home, self.now, self.uid);

@@ -95,6 +95,7 @@ reasons! {
     LinkedToPersonal "linked-to-personal" "its auth.json is the personal auth.json",
     HostLogsIn "host-logs-in" "the host logs in after the start",
     AccessTokenInEnvironment "access-token-in-environment" "`CODEX_ACCESS_TOKEN` is set",
+    WorkloadIdentityInEnvironment "workload-identity-in-environment" "`OPENAI_FEDERATION_RULE_ID` or `OPENAI_IDENTITY_TOKEN_FILE` is set",
     ApiKeyInEnvironment "api-key-in-environment" "`CODEX_API_KEY` is set",
     // Redirects that rest on less than the same account on both sides.
     UnnamedBridge "unnamed-bridge" "the bridge holds no login at all, so that nothing in it names another account",

@@ -293,6 +293,8 @@ impl<'a> Parser<'a> {
                 self.overrides.values.push((key.trim().to_owned(), toml_value(value)));
             }
             "profile" => self.profile = true,
+            // The login of another app server is used (`exec` of 0.171.0; the interactive program by `--help` of 0.123.0 and later).
+            "remote" => return Err(not_judged()),
             "cd" => self.directory = Some(value.into()),
             "listen" => self.listens_elsewhere = value != "stdio://",
             _ => {}

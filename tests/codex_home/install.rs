@@ -20,7 +20,7 @@ use crate::openclaw_stand_in::{CALLS, KEY, MOOD};
 use crate::support::fixture::{UNPRIVILEGED, place, programs};
 use crate::support::openclaw::{OpenClaw, Release, lay_codex, lay_package};
 use crate::support::{
-    Case, Content, Entry, Finished, Fixture, Need, case, entry, forking, npm, run, run_within, snapshot,
+    Case, Content, Entry, Finished, Fixture, Need, case, entry, forking, npm, run, run_within, snapshot, versions,
     write_executable,
 };
 
@@ -503,22 +503,25 @@ fn paths() -> Vec<Case> {
     ]
 }
 
-/// The releases that are run: each with the day whose dependencies it gets, and what it says about a restart.
-const REAL: [(&str, &str, &str); 3] = [
-    ("2026.4.21", "2026-05-01", "restart the gateway: run `openclaw gateway restart`"),
-    ("2026.5.12", "2026-08-26", "restart the gateway: run `openclaw gateway restart`"),
-    ("2026.9.6", "", "the gateway applies it without a restart"),
-];
+/// The releases that are run, with what each says about a restart.
+fn releases() -> [(&'static str, &'static str); 3] {
+    let openclaw = versions::openclaw();
+    [
+        (openclaw.reported, "restart the gateway: run `openclaw gateway restart`"),
+        ("2026.5.12", "restart the gateway: run `openclaw gateway restart`"),
+        (openclaw.newest, "the gateway applies it without a restart"),
+    ]
+}
 
 fn real() -> Vec<Case> {
-    let of = |(version, before, hint)| {
+    let of = |(version, hint)| {
         case(format!("the real OpenClaw {version} takes the launcher, and gives it up again"), move || {
-            takes_and_gives_up(&npm::openclaw(version, before).unwrap(), hint);
+            takes_and_gives_up(&npm::openclaw(version).unwrap(), hint);
         })
         .needs(Need::Deep)
         .needs(Need::Npm)
     };
-    REAL.map(of).into()
+    releases().map(of).into()
 }
 
 fn takes_and_gives_up(openclaw: &npm::OpenClaw, hint: &str) {

@@ -73,6 +73,12 @@ fn kept() -> Vec<Case> {
             person.serve().env("CODEX_ACCESS_TOKEN", "at-canary").is_kept("access-token-in-environment");
             person.serve().env("CODEX_ACCESS_TOKEN", "  ").is_redirected("missing-id-token");
         }),
+        case("a workload identity is stronger than any home, also if one of its variables is empty", || {
+            let person = Fixture::issue_70511();
+            for (name, value) in [("OPENAI_FEDERATION_RULE_ID", "rule"), ("OPENAI_IDENTITY_TOKEN_FILE", "")] {
+                person.serve().env(name, value).is_kept("workload-identity-in-environment");
+            }
+        }),
         case("`CODEX_API_KEY` is stronger than any home for `exec`, and nothing to `app-server`", || {
             let person = Fixture::issue_70511();
             person

@@ -12,6 +12,9 @@ from pathlib import Path
 # `@openclaw/codex`, the plugin of these releases, is a package of its own, which npm has only for some of them.
 PLUGIN = "@openclaw/codex"
 
+# The releases that the tests know.
+VERSIONS = json.loads((Path(__file__).resolve().parents[1] / "versions.json").read_text())
+
 
 class CannotRun(Exception):
     """Why a release cannot be shown here, in one line."""
@@ -51,12 +54,13 @@ class Release:
     @property
     def before(self):
         """The day after which nothing that this release depends on is taken: some of it has moved on."""
-        return "2026-05-01" if self.number < (2026, 5, 1) else None
+        days = sorted((number(last), day) for last, day in VERSIONS["openclaw"]["dependencies"].items())
+        return next((day for last, day in days if self.number <= last), None)
 
     @property
     def codex(self):
         """A codex that passes this release's gate: the bug report's, else the newest known."""
-        return "0.123.0" if self.number < (2026, 4, 25) else "0.169.0"
+        return VERSIONS["codex"]["reported" if self.number < (2026, 4, 25) else "newest"]
 
     # ---- What the settings are called ----
 

@@ -199,6 +199,10 @@ const PASSED_THROUGH: &[(&str, ReasonCode)] = &[
     ("mcp list", ReasonCode::NotJudged),
     ("mcp-server", ReasonCode::NotJudged),
     ("doctor", ReasonCode::NotJudged),
+    // The login of the other server is used.
+    ("exec --remote ws://127.0.0.1:1 hi", ReasonCode::NotJudged),
+    ("--remote=unix://", ReasonCode::NotJudged),
+    ("resume --remote unix:// --last", ReasonCode::NotJudged),
     ("app-server proxy", ReasonCode::NotJudged),
     ("app-server daemon start", ReasonCode::NotJudged),
     ("app-server generate-ts --out x", ReasonCode::NotUnderstood),

@@ -1,4 +1,4 @@
-//! Five releases of codex judge our judge, on the files of `tests/vectors` and on as many made at random.
+//! Releases of codex judge our judge, on the files of `tests/vectors` and on as many made at random.
 //!
 //! Two questions, each asked of the program and of us about the same bytes: does a turn carry a bearer (`auth.json`), and does
 //! `thread/start` succeed (`config.toml`)? The rule is in [`crate::judge`]. Not asked: a `config.toml` that is wrong where no
@@ -21,8 +21,7 @@ use codex_home::request::Overrides;
 
 use crate::judge::{Agreement, Codex, Ours, Probe, about, uses};
 use crate::mutants::{self, Mutant};
-use crate::support::versions::CODEX_JUDGES;
-use crate::support::{Case, Need, case};
+use crate::support::{Case, Need, case, versions};
 use crate::vectors::{self, vectors};
 
 type Question = (&'static str, fn(&Codex));
@@ -35,7 +34,7 @@ const QUESTIONS: &[Question] = &[
 ];
 
 pub fn cases() -> Vec<Case> {
-    CODEX_JUDGES
+    versions::judges()
         .into_iter()
         .flat_map(|version| {
             QUESTIONS.iter().map(move |(question, ask)| {

@@ -8,8 +8,7 @@ use std::time::Duration;
 use crate::examples::with_launcher;
 use crate::lab::{Lab, bridge_bearer, personal_bearer};
 use crate::support::tokens::ACCOUNT;
-use crate::support::versions::CODEX;
-use crate::support::{Case, Fixture, Need, case, entry, npm, run, run_within};
+use crate::support::{Case, Fixture, Need, case, entry, npm, run, run_within, versions};
 
 /// One host: its name and version, what fetches it, and how it is started with the launcher.
 struct Host {
@@ -105,7 +104,7 @@ impl Host {
             Source::PyPi(spec) => pypi(spec).unwrap(),
         };
         let node = npm::node().unwrap();
-        let lab = Lab::new(CODEX[1]);
+        let lab = Lab::new(versions::codex()[1]);
         let (bridge, personal) = (lab.person.break_bridge(ACCOUNT), lab.person.log_in(ACCOUNT));
         let before = entry(&personal.join("auth.json"));
         let mut command = (self.start)(&lab, &prefix, &node);

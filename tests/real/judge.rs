@@ -7,10 +7,11 @@
 
 use std::fmt;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
-use std::thread;
 
 use chrono::Utc;
 use codex_home::home::Home;
@@ -20,12 +21,17 @@ use codex_home::reason::ReasonCode;
 use codex_home::request::Overrides;
 use nix::unistd::geteuid;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::mutants::redacted;
 use crate::support::app_server::AppServer;
 use crate::support::backend::{Backend, RENEWED};
-use crate::support::versions::CODEX_JUDGES;
-use crate::support::{Fixture, npm};
+use crate::support::fixture::{UNPRIVILEGED, place};
+use crate::support::{Fixture, npm, versions};
+
+/// Begins every message about what could end a login, or have a home called usable that codex does not use. `tests/drift` looks
+/// for these words.
+pub const UNSAFE: &str = "unsafe: ";
 
 /// One release.
 #[derive(Clone, Debug)]
@@ -34,12 +40,12 @@ pub struct Codex {
     pub binary: PathBuf,
 }
 
-/// Every release that judges, fetched at once.
+/// Every release that judges.
 pub fn codexes() -> &'static [Codex] {
     static CODEXES: OnceLock<Vec<Codex>> = OnceLock::new();
     CODEXES.get_or_init(|| {
-        let fetching = CODEX_JUDGES.map(|version| (version, thread::spawn(move || npm::codex(version))));
-        fetching.map(|(version, fetched)| Codex { version, binary: fetched.join().unwrap().unwrap() }).to_vec()
+        let fetched = |version| Codex { version, binary: npm::codex(version).unwrap() };
+        versions::judges().into_iter().map(fetched).collect()
     })
 }
 
@@ -48,15 +54,27 @@ impl Codex {
         codexes().iter().find(|codex| codex.version == version).unwrap().clone()
     }
 
-    /// Whether this release is given everything: the oldest and the newest are; for all of them it would take too long.
-    pub fn sees_all(&self) -> bool {
-        self.version == CODEX_JUDGES[0] || self.version == CODEX_JUDGES[4]
+    /// The same at a place where every user may execute it, for as long as the place is kept.
+    pub fn for_everyone(&self) -> (Codex, TempDir) {
+        let directory = TempDir::with_prefix("codex-home-codex-").unwrap();
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let binary = directory.path().join("codex");
+        place(&self.binary, &binary);
+        (Codex { version: self.version, binary }, directory)
     }
 
-    /// Returns the items that this release is given of those that are divided among all.
+    /// Whether this release is given everything: the oldest and the newest are; for all of them it would take too long.
+    pub fn sees_all(&self) -> bool {
+        let judges = versions::judges();
+        judges.first() == Some(&self.version) || judges.last() == Some(&self.version)
+    }
+
+    /// Returns the items that this release is given of those that are divided among all. One that is not known yet is given all.
     pub fn share<T>(&self, items: impl IntoIterator<Item = T>) -> impl Iterator<Item = T> {
-        let first = CODEX_JUDGES.iter().position(|version| *version == self.version).unwrap();
-        items.into_iter().skip(first).step_by(CODEX_JUDGES.len())
+        let judges = versions::judges();
+        let first = judges.iter().position(|version| *version == self.version).unwrap();
+        let (first, step) = if versions::is_tried(self.version) { (0, 1) } else { (first, judges.len()) };
+        items.into_iter().skip(first).step_by(step)
     }
 }
 
@@ -92,12 +110,19 @@ impl Probe {
 
     /// Starts app-server in the home, or in what `prepare` makes of it.
     pub fn serve(&self, codex: &Codex, prepare: impl FnOnce(&mut Command)) -> AppServer {
+        let mut command = self.command(codex, prepare);
+        command.args(["app-server", "--listen", "stdio://"]);
+        AppServer::spawn(command)
+    }
+
+    /// A start of codex likewise, to be given arguments.
+    pub fn command(&self, codex: &Codex, prepare: impl FnOnce(&mut Command)) -> Command {
         let mut command = self.person.command(&codex.binary);
         command.env("CODEX_HOME", self.home()).env("TMPDIR", self.person.root().join("tmp"));
         prepare(&mut command);
         self.backend.fence(&mut command);
-        command.args(self.backend.args()).args(["app-server", "--listen", "stdio://"]);
-        AppServer::spawn(command)
+        command.args(self.backend.args());
+        command
     }
 
     /// What codex says that it would send. Costs a fifth of a second; a turn that fails costs ten.
@@ -120,6 +145,13 @@ impl Probe {
         let mut server = self.serve(codex, |_| ());
         answered(server.initialize())?;
         answered(server.start_thread()).map(drop)
+    }
+}
+
+/// Has a command run by a user without privileges, also if root starts it.
+pub fn unprivileged(command: &mut Command) {
+    if geteuid().is_root() {
+        command.uid(UNPRIVILEGED).gid(UNPRIVILEGED);
     }
 }
 
@@ -213,7 +245,7 @@ impl Agreement<'_> {
         match (ours, ask(self.codex)) {
             (Ours::NotJudged, _) => self.not_judged.push(what.to_owned()),
             (Ours::Usable, true) | (Ours::Broken, false) => self.agreed += 1,
-            (Ours::Usable, false) => return Some(format!("judged usable, and codex {version} cannot use it")),
+            (Ours::Usable, false) => return Some(format!("{UNSAFE}judged usable, and codex {version} cannot use it")),
             (Ours::Broken, true) => {
                 if codexes().iter().filter(|other| other.version != version).all(ask) {
                     return Some("judged broken, and every codex uses it".to_owned());

@@ -6,11 +6,11 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::judge::UNSAFE;
 use crate::support::app_server::{AppServer, Turn};
 use crate::support::backend::Backend;
 use crate::support::tokens::{self, ACCOUNT};
-use crate::support::versions::CODEX;
-use crate::support::{Case, Finished, Fixture, Need, case, npm, run};
+use crate::support::{Case, Finished, Fixture, Need, case, npm, run, versions};
 
 /// A check of the launcher, or of our judge, with one codex.
 pub type Check = (&'static str, fn(&Lab));
@@ -24,9 +24,9 @@ pub struct Lab {
     codex: PathBuf,
 }
 
-/// Makes a case of each check for each of [`CODEX`].
+/// Makes a case of each check for each of [`versions::codex`].
 pub fn cases(checks: &'static [Check], needs: &'static [Need]) -> impl Iterator<Item = Case> {
-    CODEX.into_iter().flat_map(move |version| {
+    versions::codex().into_iter().flat_map(move |version| {
         checks.iter().map(move |(name, check)| {
             let case = case(format!("codex {version}: {name}"), move || check(&Lab::new(version)));
             needs.iter().fold(case, |case, need| case.needs(*need))
@@ -57,7 +57,7 @@ impl Lab {
 
     /// Whether this is the newest codex known.
     pub fn is_newest(&self) -> bool {
-        CODEX.last() == Some(&self.version)
+        versions::codex()[1] == self.version
     }
 
     /// The launcher, as OpenClaw starts it in a home.
@@ -108,7 +108,8 @@ impl Lab {
     #[track_caller]
     pub fn assert_sent(&self, turns: usize, bearer: &str) {
         let requests = self.backend.requests();
-        assert_eq!(self.backend.bearers(), vec![Some(bearer.to_owned()); turns], "{requests:?}");
+        let expected = vec![Some(bearer.to_owned()); turns];
+        assert_eq!(self.backend.bearers(), expected, "{UNSAFE}another login was used, or none: {requests:?}");
         for request in &requests {
             assert!(request.bearer().is_none_or(|sent| sent == bearer), "{request:?}");
             assert!(request.account.as_deref().is_none_or(|account| account == ACCOUNT), "{request:?}");

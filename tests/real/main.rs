@@ -21,12 +21,15 @@ mod vectors;
 
 mod conformance;
 mod examples;
+mod help;
 mod hosts;
 mod judge;
 mod lab;
+mod layers;
 mod logins;
 mod openclaw;
 mod places;
+mod recorder;
 mod turns;
 mod verify;
 
@@ -44,12 +47,15 @@ fn main() -> ExitCode {
     let cases = [
         ("turns", turns::cases()),
         ("logins", logins::cases()),
+        ("layers", layers::cases()),
         ("conformance", conformance::cases()),
         ("places", places::cases()),
         ("examples", examples::cases()),
         ("hosts", hosts::cases()),
         ("openclaw", openclaw::cases()),
         ("verify", verify::cases()),
+        ("recorder", recorder::cases()),
+        ("help", help::cases()),
     ];
     let code = harness::main(cases);
     fixture::remove_programs();

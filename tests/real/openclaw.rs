@@ -9,16 +9,20 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::examples::{app_server, example, root};
-use crate::support::{Case, Finished, Need, case, npm, run_within};
+use crate::support::{Case, Finished, Need, case, npm, run_within, versions};
 
 const VARIABLE: &str = "CODEX_HOME_SHIM_OPENCLAW";
-/// The release of openclaw#70511.
-const REPORTED: &str = "2026.4.21";
 /// npm's share included.
 const PATIENCE: Duration = Duration::from_secs(900);
 
+/// The release of openclaw#70511.
+fn reported() -> &'static str {
+    versions::openclaw().reported
+}
+
 pub fn cases() -> Vec<Case> {
-    let named = env::var(VARIABLE).ok().filter(|named| !named.trim().is_empty()).unwrap_or_else(|| REPORTED.to_owned());
+    let named =
+        env::var(VARIABLE).ok().filter(|named| !named.trim().is_empty()).unwrap_or_else(|| reported().to_owned());
     let turns = named.split_whitespace().map(|version| {
         let version = version.to_owned();
         let name = format!("OpenClaw {version}: a turn without and a turn with the launcher end as they should");
@@ -27,10 +31,10 @@ pub fn cases() -> Vec<Case> {
     let turns = turns.collect::<Vec<_>>().into_iter();
     let rest = [
         case("OpenClaw 2026.4.21 without a personal login: the bridge is repaired, and the turn answered", || {
-            shown(&[REPORTED, "--personal", "none"]);
+            shown(&[reported(), "--personal", "none"]);
         }),
         case("OpenClaw 2026.4.21 with strategy `repair`: the turn is answered, and ~/.codex is not touched", || {
-            shown(&[REPORTED, "--only", "with", "--strategy", "repair"]);
+            shown(&[reported(), "--only", "with", "--strategy", "repair"]);
         }),
         case("OpenClaw 2026.4.21 accepts openclaw.json, and the turn is answered", || accepts("openclaw.json")),
         case("OpenClaw 2026.4.21 accepts openclaw-with-args.json, and the turn is answered", || {
@@ -39,7 +43,7 @@ pub fn cases() -> Vec<Case> {
         case("OpenClaw 2026.4.21 reads openclaw-by-variable.env, and the turn is answered", reads_the_variable),
         case("codex-home doctor sees two running gateways of OpenClaw 2026.4.21 as they are", || {
             let programs = Path::new(env!("CARGO_BIN_EXE_codex-home")).parent().unwrap();
-            let said = run_alone("tests/openclaw/seen", &[REPORTED, "--programs", programs.to_str().unwrap()]);
+            let said = run_alone("tests/openclaw/seen", &[reported(), "--programs", programs.to_str().unwrap()]);
             // There may be no namespaces here.
             assert!(matches!(said.code, Some(0 | 77)), "{}{}", said.stdout, said.stderr);
         }),
@@ -67,7 +71,7 @@ fn run_alone(script: &str, args: &[&str]) -> Finished {
 fn accepts(path: &str) {
     let mut app_server = app_server(path);
     app_server["command"] = env!("CARGO_BIN_EXE_codex-home-shim").into();
-    let said = shown(&[REPORTED, "--only", "with", "--check-config", "--app-server", &app_server.to_string()]);
+    let said = shown(&[reported(), "--only", "with", "--check-config", "--app-server", &app_server.to_string()]);
     assert!(said.contains("Config valid"), "{said}");
 }
 
@@ -75,5 +79,5 @@ fn reads_the_variable() {
     let text = example("openclaw-by-variable.env");
     let line = text.lines().find(|line| !line.starts_with('#')).unwrap();
     let variable = line.replace("/usr/local/bin/codex-home-shim", "{launcher}");
-    shown(&[REPORTED, "--only", "with", "--app-server", "null", "--env", &variable]);
+    shown(&[reported(), "--only", "with", "--app-server", "null", "--env", &variable]);
 }

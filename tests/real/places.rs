@@ -4,7 +4,6 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -16,13 +15,11 @@ use codex_home::observe;
 use codex_home::request::Overrides;
 use nix::unistd::geteuid;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-use crate::judge::{Agreement, Codex, Probe, answered, token};
+use crate::judge::{Agreement, Codex, Probe, UNSAFE, answered, token, unprivileged};
 use crate::support::fixture::{UNPRIVILEGED, place as link};
 use crate::support::tokens::ACCOUNT;
-use crate::support::versions::CODEX_JUDGES;
-use crate::support::{Case, Need, auth, case, run};
+use crate::support::{Case, Need, auth, case, run, versions};
 
 /// A home that is spelled, laid out or closed in some way, as a user without privileges finds it.
 struct Place {
@@ -185,9 +182,7 @@ impl Place {
                 None => command.env_remove(name),
             };
         }
-        if geteuid().is_root() {
-            command.uid(UNPRIVILEGED).gid(UNPRIVILEGED);
-        }
+        unprivileged(command);
     }
 
     fn lay(&self) -> Probe {
@@ -226,7 +221,7 @@ pub fn judge_here() -> bool {
 }
 
 pub fn cases() -> Vec<Case> {
-    CODEX_JUDGES
+    versions::judges()
         .into_iter()
         .map(|version| {
             let name = format!("codex {version}: every CODEX_HOME is taken for what codex takes it for");
@@ -236,13 +231,9 @@ pub fn cases() -> Vec<Case> {
 }
 
 fn every_place(codex: &Codex) {
-    // Programs that every user may execute.
-    let programs = TempDir::with_prefix("codex-home-places-").unwrap();
-    chmod(programs.path().to_owned(), 0o755);
-    let [judge, binary] = ["judge", "codex"].map(|name| programs.path().join(name));
+    let (codex, programs) = &codex.for_everyone();
+    let judge = programs.path().join("judge");
     link(&std::env::current_exe().unwrap(), &judge);
-    link(&codex.binary, &binary);
-    let codex = &Codex { version: codex.version, binary };
     let mut agreement = Agreement::of(codex);
     let places: Vec<_> = if codex.sees_all() { PLACES.iter().collect() } else { codex.share(PLACES).collect() };
     for place in places {
@@ -295,6 +286,8 @@ fn differences(place: &Place, codex: &Codex, judge: &Path) -> Option<String> {
         differ.push("whether it logs in");
     }
     let said = answer.as_ref().err().map_or("", String::as_str);
+    let is_usable = ["directory", "config", "auth"].iter().all(|what| ours[what] == true);
+    let danger = if is_usable && !(starts && thread && token) { UNSAFE } else { "" };
     (!differ.is_empty())
-        .then(|| format!("{}: {}\n  ours {ours}\n  codex {theirs} {said}", place.what, differ.join(", ")))
+        .then(|| format!("{}: {danger}{}\n  ours {ours}\n  codex {theirs} {said}", place.what, differ.join(", ")))
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::judge::UNSAFE;
 use crate::lab::{Check, Lab, assert_logged_in, assert_pong, bridge_bearer, cases as of_each_codex, personal_bearer};
 use crate::support::fixture::BRIDGE_REFRESH;
 use crate::support::tokens::ACCOUNT;
@@ -44,7 +45,7 @@ fn redirected(lab: &Lab) {
     assert_eq!(home, personal);
     lab.assert_sent(1, &personal_bearer());
     lab.assert_decision("redirect");
-    assert_eq!((entry(&personal.join("auth.json")), snapshot(&bridge)), before);
+    assert_eq!((entry(&personal.join("auth.json")), snapshot(&bridge)), before, "{UNSAFE}a login is changed");
 }
 
 fn repaired(lab: &Lab) {
@@ -117,7 +118,7 @@ fn kept(lab: &Lab) {
     assert_pong(&turn);
     assert_eq!(home, bridge);
     lab.assert_sent(1, &bridge_bearer());
-    assert_eq!((entry(&bridge.join("auth.json")), snapshot(&personal)), before);
+    assert_eq!((entry(&bridge.join("auth.json")), snapshot(&personal)), before, "{UNSAFE}a login is changed");
 }
 
 fn two_starts(lab: &Lab) {
@@ -156,7 +157,7 @@ fn exec(lab: &Lab) {
     let mut launcher = lab.launcher(&bridge);
     launcher.env("CODEX_HOME_SHIM_STRATEGY", "redirect");
     let redirected = lab.run(launcher, &EXEC);
-    assert_eq!((entry(&personal.join("auth.json")), snapshot(&bridge)), before);
+    assert_eq!((entry(&personal.join("auth.json")), snapshot(&bridge)), before, "{UNSAFE}a login is changed");
     let repaired = lab.run(lab.launcher(&bridge), &EXEC);
 
     for finished in [redirected, repaired] {
@@ -194,7 +195,7 @@ fn never_signed_out(lab: &Lab) {
         launcher.env("CODEX_HOME_SHIM_STRATEGY", "redirect");
 
         let with = lab.run(launcher, &args);
-        assert_eq!(entry(&personal.join("auth.json")), before, "{with:?}");
+        assert_eq!(entry(&personal.join("auth.json")), before, "{UNSAFE}the login is gone: {with:?}");
         // The danger is real: in that home codex deletes the login.
         let without = lab.run(lab.codex(&personal), &args);
         assert_eq!(entry(&personal.join("auth.json")).is_none(), is_dangerous, "{without:?}");

@@ -109,7 +109,9 @@ impl Backend {
     /// The environment that keeps codex on this machine.
     pub fn fence(&self, command: &mut Command) {
         let here = format!("http://{}", self.address);
-        command.env("CODEX_REFRESH_TOKEN_URL_OVERRIDE", format!("{here}/oauth/token"));
+        command
+            .env("CODEX_REFRESH_TOKEN_URL_OVERRIDE", format!("{here}/oauth/token"))
+            .env("CODEX_AUTHAPI_BASE_URL", &here);
         for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
             command.env(name, &here).env(name.to_lowercase(), &here);
         }

@@ -47,7 +47,7 @@ pub enum Need {
     Compiler,
     /// `strace`, with the right to trace.
     Strace,
-    /// The real codex of both [`versions::CODEX`], which npm brings.
+    /// The real codex of both [`versions::codex`], which npm brings.
     Codex,
     /// `npm` and the registry.
     Npm,
@@ -156,7 +156,7 @@ impl Need {
             Self::MountNamespace => MOUNTS.get_or_init(can_mount).clone(),
             Self::Strace => STRACE.get_or_init(|| strace::program().map(drop)).clone(),
             Self::Codex => CODEX
-                .get_or_init(|| versions::CODEX.iter().try_for_each(|version| npm::codex(version).map(drop)))
+                .get_or_init(|| versions::codex().iter().try_for_each(|version| npm::codex(version).map(drop)))
                 .clone(),
             Self::Npm => {
                 match Command::new("npm").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status() {

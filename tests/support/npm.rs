@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use tempfile::Builder;
 
+use super::versions;
+
 /// How long npm may take: two hundred megabytes over a slow line.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -54,14 +56,16 @@ pub fn packages(specs: &[&str]) -> Result<PathBuf, String> {
     fetch(&name, specs, there)?.ok_or_else(|| format!("{} brought nothing", specs.join(" ")))
 }
 
-/// Returns `openclaw@<version>`, with its dependencies as they were before a day, if one is given.
-pub fn openclaw(version: &str, before: &str) -> Result<OpenClaw, String> {
+/// Returns `openclaw@<version>`, with its dependencies as they were when it worked.
+pub fn openclaw(version: &str) -> Result<OpenClaw, String> {
     let node = node()?;
     let there = |path: PathBuf| path.is_file().then_some(path);
-    let (spec, before) = (format!("openclaw@{version}"), format!("--before={before}"));
-    let specs: &[&str] = if before.ends_with('=') { &[&spec] } else { &[&spec, &before] };
-    let command =
-        fetch(&format!("openclaw-{version}"), specs, |prefix| there(prefix.join("node_modules/openclaw/openclaw.mjs")));
+    let before = versions::openclaw().dependencies_before(version).map(|day| format!("--before={day}"));
+    let specs: Vec<_> = [format!("openclaw@{version}")].into_iter().chain(before).collect();
+    let specs: Vec<_> = specs.iter().map(String::as_str).collect();
+    let command = fetch(&format!("openclaw-{version}"), &specs, |prefix| {
+        there(prefix.join("node_modules/openclaw/openclaw.mjs"))
+    });
     let command = command?.ok_or_else(|| format!("openclaw@{version} brought no command"))?;
     Ok(OpenClaw { command, node })
 }
@@ -122,9 +126,10 @@ const fn pnpm_of(spec: &'static str, bin: &'static str) -> Installer {
 
 impl Installer {
     /// Returns the versions of codex that it can install: yarn wants the packages of all platforms, of which the registry has those
-    /// of 0.123.0 no more.
-    pub fn versions(&self) -> &'static [&'static str] {
-        if self.id == "yarn" { &["0.169.0"] } else { &["0.123.0", "0.169.0"] }
+    /// of the older one no more.
+    pub fn versions(&self) -> Vec<&'static str> {
+        let [reported, newest] = versions::codex();
+        if self.id == "yarn" { vec![newest] } else { vec![reported, newest] }
     }
 
     /// Returns a home in which this installer installed `@openai/codex@<version>`.

@@ -108,27 +108,16 @@ impl<'a> Start<'a> {
         self
     }
 
-    /// Starts in a mount namespace of its own, behind a shell that runs `script` first.
+    /// Starts it as [`in_namespace`] does.
     pub fn in_namespace(mut self, script: &str) -> Self {
-        let mut command = Command::new("unshare");
-        let script = format!("{{ {script}; }} >&2 && exec \"$@\"");
-        command.args(["-m", "--propagation", "private", "sh", "-c", &script, "sh"]);
-        command.arg(self.command.get_program()).args(self.command.get_args()).env_clear();
-        command.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        command.current_dir(self.command.get_current_dir().unwrap());
-        self.command = command;
+        self.command = in_namespace(&self.command, script);
         self
     }
 
-    /// Starts with these files in `/etc/codex` and nothing else: in a mount namespace, with another `/etc`.
-    pub fn with_etc_codex(self, files: &[(&str, &str)]) -> Self {
-        let etc = self.fixture.root().join("etc-codex");
-        fs::create_dir_all(&etc).unwrap();
-        for (name, text) in files {
-            fs::write(etc.join(name), text).unwrap();
-        }
-        let etc = etc.display();
-        self.in_namespace(&format!("mount -t tmpfs -o mode=755 none /etc && cp -a {etc} /etc/codex"))
+    /// Starts it as [`with_etc_codex`] does.
+    pub fn with_etc_codex(mut self, files: &[(&str, &str)]) -> Self {
+        self.command = with_etc_codex(&self.command, self.fixture, files);
+        self
     }
 
     /// Starts behind a shell that runs `script`, in which `"$@"` is the launcher with its arguments.
@@ -336,6 +325,29 @@ impl<'a> Start<'a> {
     fn given(&self, name: &str) -> Option<OsString> {
         self.command.get_envs().find(|(key, _)| *key == name).and_then(|(_, value)| value.map(OsStr::to_owned))
     }
+}
+
+/// Returns a command in a mount namespace of its own, behind a shell that runs `script` first.
+pub fn in_namespace(inner: &Command, script: &str) -> Command {
+    let mut command = Command::new("unshare");
+    let script = format!("{{ {script}; }} >&2 && exec \"$@\"");
+    command.args(["-m", "--propagation", "private", "sh", "-c", &script, "sh"]);
+    command.arg(inner.get_program()).args(inner.get_args()).env_clear();
+    command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.current_dir(inner.get_current_dir().unwrap());
+    command
+}
+
+/// Returns a command with these files in `/etc/codex` and nothing else: in a mount namespace, with another `/etc`.
+pub fn with_etc_codex(inner: &Command, fixture: &Fixture, files: &[(&str, impl AsRef<[u8]>)]) -> Command {
+    let etc = fixture.root().join("etc-codex");
+    let _ = fs::remove_dir_all(&etc);
+    fs::create_dir(&etc).unwrap();
+    for (name, text) in files {
+        fs::write(etc.join(name), text).unwrap();
+    }
+    let etc = etc.display();
+    in_namespace(inner, &format!("mount -t tmpfs -o mode=755 none /etc && cp -a {etc} /etc/codex"))
 }
 
 /// Checks that one `auth.json` is the repair of the other: everything that codex needs, no refresh token, and the rest unchanged.

@@ -10,35 +10,48 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-#[derive(Deserialize)]
-struct Vectors {
-    vectors: Vec<Vector>,
+/// The whole file, its members in the order in which they stand in it.
+#[derive(Deserialize, Serialize)]
+pub struct Vectors {
+    meta: Box<RawValue>,
+    /// Every file.
+    pub vectors: Vec<Vector>,
 }
 
-/// One file, and the verdict that follows from what nine codex versions did with it.
-#[derive(Deserialize)]
+/// One file, and the verdict that follows from what several codex versions did with it.
+#[derive(Deserialize, Serialize)]
 pub struct Vector {
     /// What it is called.
     pub name: String,
+    note: String,
     /// How it lay in its home.
     pub setup: String,
     /// Its permission bits.
     pub mode: String,
     /// `usable`, `unusable` or `other-auth`.
     pub verdict: String,
-    observed: BTreeMap<String, Observed>,
+    why: String,
+    /// What each version did with it.
+    pub observed: BTreeMap<String, Observed>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     content_base64: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     content_generator: Option<String>,
 }
 
 /// What one codex version did with it.
-#[derive(Deserialize)]
-struct Observed {
+#[derive(Deserialize, Serialize)]
+pub struct Observed {
+    /// The exit code of `login status`, or `timeout`.
+    pub login_status_exit: Value,
+    /// What it said.
+    pub login_status: String,
     /// `bearer-sent`, or how else the turn went.
-    outcome: String,
+    pub outcome: String,
 }
 
 /// Every file.

@@ -26,7 +26,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
 use crate::support::stand_in::{Bytes, Report};
-use crate::support::{Case, Fixture, Need, Start, case, forking, npm, run};
+use crate::support::{Case, Fixture, Need, Start, case, forking, npm, run, versions};
 
 /// The variables by which npm's script names the installer of codex.
 const MANAGERS: [&str; 4] =

@@ -36,10 +36,10 @@ pub fn cases() -> Vec<Case> {
             },
         ),
     ];
-    let cases = layouts.into_iter().flat_map(|layout| ["0.123.0", "0.169.0"].map(|version| (layout, version)));
+    let cases = layouts.into_iter().flat_map(|layout| versions::codex().map(|version| (layout, version)));
     let installers = npm::INSTALLERS
         .iter()
-        .flat_map(|installer| installer.versions().iter().map(move |version| (installer, *version)));
+        .flat_map(|installer| installer.versions().into_iter().map(move |version| (installer, version)));
     let installed = installers.map(|(installer, version)| {
         let name = format!("{}, {version}: codex is found, and starts as the command starts it", installer.spec);
         case(name, move || as_the_command(installer, version))

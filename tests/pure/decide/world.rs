@@ -141,7 +141,7 @@ impl World {
             "personal" => home::Kind::Personal,
             _ => home::Kind::HostLogin,
         });
-        observed.has_access_token = self[AccessToken] == "set";
+        observed.login_in_environment = (self[AccessToken] == "set").then_some(ReasonCode::AccessTokenInEnvironment);
         observed.has_api_key = self[ApiKey] == "set";
         observed.is_listed_bridge = self[Listed] == "yes";
         observed.identity_unknown = (self[Identity] == "unknown").then(|| ReasonCode::HomeReadFailed.into());

@@ -8,6 +8,7 @@ use codex_home::codex::{self, Codex};
 use codex_home::failure::Failure;
 use codex_home::fs;
 use codex_home::invocation::Invocation;
+use codex_home::observe::WORKLOAD_IDENTITY;
 use codex_home::request::Request;
 use codex_home::settings::{Key, Settings};
 
@@ -21,7 +22,7 @@ use crate::openclaw::OpenClaw;
 use crate::openclaw::version::{DEFAULT_ARGUMENTS, Version};
 
 /// Variables that codex takes a login from: any of its programs, and `codex exec`.
-const LOGIN_VARIABLES: [&str; 2] = ["CODEX_ACCESS_TOKEN", "CODEX_API_KEY"];
+const LOGIN_VARIABLES: [&str; 4] = ["CODEX_ACCESS_TOKEN", WORKLOAD_IDENTITY[0], WORKLOAD_IDENTITY[1], "CODEX_API_KEY"];
 /// How many of the last starts are examined.
 const STARTS: usize = 20;
 

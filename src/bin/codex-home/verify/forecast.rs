@@ -102,7 +102,7 @@ fn logged_in(start: &DryRun, invocation: &Invocation) -> Option<bool> {
         Decision::Refuse(Failure::NoUsableHome(_)) => Some(false),
         Decision::Refuse(_) => None,
         Decision::Redirect(_) | Decision::Repair(_) => Some(true),
-        Decision::Keep { .. } if start.observed.has_access_token => None,
+        Decision::Keep { .. } if start.observed.login_in_environment.is_some() => None,
         Decision::Keep { .. } => {
             let none = Overrides::default();
             let overrides = match &start.observed.request {

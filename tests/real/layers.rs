@@ -1,0 +1,115 @@
+//! What the layers of codex's configuration outside its home decide about a login.
+//!
+//! The launcher rests on it: the starts that it judges end no login, except by what it reads in these layers.
+
+use std::fs;
+use std::process::Command;
+
+use crate::judge::{UNSAFE, answered, token};
+use crate::lab::{Check, Lab, cases as of_each_codex, personal_bearer};
+use crate::support::app_server::AppServer;
+use crate::support::start::with_etc_codex;
+use crate::support::tokens::ACCOUNT;
+use crate::support::{Case, Need, entry, run};
+
+pub fn cases() -> Vec<Case> {
+    of_each_codex(CHECKS, &[Need::Deep, Need::Codex, Need::MountNamespace]).collect()
+}
+
+const CHECKS: &[Check] = &[
+    ("app-server and login status end no login, whichever layer forbids it", ends_no_login),
+    ("exec deletes a login that a layer forbids", deletes_a_login),
+    ("a keyring in /etc/codex/config.toml hides auth.json", keyring),
+    ("a login that requirements.toml does not admit is not used", not_admitted),
+];
+
+/// A layer, and what lays it; what that returns is for `/etc/codex`.
+type Layer = (&'static str, fn(&Lab, &str) -> Vec<(&'static str, String)>);
+
+/// The layers that can force a login.
+const LAYERS: [Layer; 4] = [
+    ("the home's config.toml", |lab, line| {
+        lab.person.write_config(&lab.person.personal(), line);
+        Vec::new()
+    }),
+    ("/etc/codex/config.toml", |_, line| vec![("config.toml", line.to_owned())]),
+    ("/etc/codex/managed_config.toml", |_, line| vec![("managed_config.toml", line.to_owned())]),
+    ("a trusted project", |lab, line| {
+        let project = lab.person.work();
+        let trust = format!("[projects.\"{}\"]\ntrust_level = \"trusted\"\n", project.display());
+        lab.person.write_config(&lab.person.personal(), &trust);
+        fs::create_dir_all(project.join(".codex")).unwrap();
+        fs::write(project.join(".codex/config.toml"), line).unwrap();
+        Vec::new()
+    }),
+];
+
+const FORCED: [&str; 2] = ["forced_login_method = \"api\"\n", "forced_chatgpt_workspace_id = \"acc-another\"\n"];
+
+/// A start of codex in the person's home, with these files in `/etc/codex`.
+fn start(lab: &Lab, files: &[(&str, String)], args: &[&str]) -> Command {
+    let mut command = lab.codex(&lab.person.personal());
+    command.args(args);
+    with_etc_codex(&command, &lab.person, files)
+}
+
+fn server(lab: &Lab, files: &[(&str, String)]) -> AppServer {
+    AppServer::spawn(start(lab, files, &["app-server", "--listen", "stdio://"]))
+}
+
+fn ends_no_login(lab: &Lab) {
+    for (layer, lay) in LAYERS {
+        for line in FORCED {
+            let personal = lab.person.log_in(ACCOUNT);
+            let before = entry(&personal.join("auth.json"));
+            let files = lay(lab, line);
+            run(&mut start(lab, &files, &["login", "status"]));
+            let mut server = server(lab, &files);
+            let started = answered(server.initialize()).and_then(|_| answered(server.start_thread()));
+            drop(server);
+            assert_eq!(
+                entry(&personal.join("auth.json")),
+                before,
+                "{UNSAFE}{layer}, {line}: the login is gone: {started:?}"
+            );
+            fs::remove_dir_all(&personal).unwrap();
+        }
+    }
+}
+
+fn deletes_a_login(lab: &Lab) {
+    for (layer, lay) in LAYERS {
+        let personal = lab.person.log_in(ACCOUNT);
+        let files = lay(lab, FORCED[0]);
+        let said = run(&mut start(lab, &files, &["exec", "--skip-git-repo-check", "ping"]));
+        assert_eq!(entry(&personal.join("auth.json")), None, "{layer}: {said:?}");
+        fs::remove_dir_all(&personal).unwrap();
+    }
+}
+
+fn keyring(lab: &Lab) {
+    lab.person.log_in(ACCOUNT);
+    for (store, expected) in [("file", Some(personal_bearer())), ("keyring", None)] {
+        let files = [("config.toml", format!("cli_auth_credentials_store = \"{store}\"\n"))];
+        let mut server = server(lab, &files);
+        server.initialize().unwrap();
+        assert_eq!(token(&mut server), expected, "{store}");
+    }
+}
+
+fn not_admitted(lab: &Lab) {
+    lab.person.log_in(ACCOUNT);
+    // Only later releases read the file.
+    let is_read = lab.is_newest();
+    for (line, is_admitted) in [
+        (format!("allowed_chatgpt_workspaces = [\"{ACCOUNT}\"]\n"), true),
+        ("allowed_chatgpt_workspaces = [\"acc-another\"]\n".to_owned(), false),
+        ("allowed_login_methods = [\"chatgpt\"]\n".to_owned(), true),
+        ("allowed_login_methods = [\"api\"]\n".to_owned(), false),
+    ] {
+        let mut server = server(lab, &[("requirements.toml", line.clone())]);
+        server.initialize().unwrap();
+        let expected = (is_admitted || !is_read).then(personal_bearer);
+        assert_eq!(token(&mut server), expected, "{line}");
+    }
+}
