@@ -199,12 +199,11 @@ in        `~/.openclaw/agents/main/agent/cli-auth/codex/5d41402abc4b2a76`
 home-unreadable: this user cannot enter the directory
   what to run: `chmod u+rwx DIR`
 
-Directories and configuration. In your own home, each is a reason not to
-redirect. In a bridge, a row whose id begins with `home-` means that codex
-cannot work there, so that the launcher tries your own home. If the bridge's
-`config.toml` cannot be loaded or read, the start is refused.
+Directories and configuration: in your own home, there is no redirect; in a
+bridge, `home-…` makes the launcher try your own home, and `config-…` makes it
+refuse.
 `DIR` is the home that the message names. If the message is about your own home
-(`personal`), run `codex login` wherever a row says `codex-home install` or
+(`personal`), run `codex login` instead of `codex-home install` and instead of
 `openclaw models auth login`.
 
 https://github.com/codex-home-shim/codex-home-shim/blob/main/docs/failure-modes.md#by-id
