@@ -301,14 +301,14 @@ Usage: codex-home <COMMAND>
 Commands:
   doctor       Show what is wrong, and what repairs it; changes nothing
   install      Configure OpenClaw to run codex through the launcher
-  verify       Start codex as the gateway would, and show which login it says it
-               holds
-  explain      Show what the launcher would do now, and why; changes nothing
+  verify       Start codex as the gateway would, and show which login codex says
+               it has
+  explain      Show what the launcher would do, and why; changes nothing
   log          Show recent starts, newest last
   inspect      Show whether one home can log in
   config       Show the settings, or change one of them
   uninstall    Restore what OpenClaw ran before `install`
-  report       Print what to paste into an issue, without names of yours
+  report       Print what to paste into an issue, without your names
   completions  Print a completion script
   help         Print this message or the help of the given subcommand(s)
 
