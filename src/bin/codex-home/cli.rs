@@ -81,7 +81,7 @@ pub enum Command {
     /// 1 it says that it is not, or does not answer, 3 not known, 78, 126 or 127 the launcher starts nothing.
     #[command(after_help = example!("codex-home verify --turn", "docs/verify.md"))]
     Verify {
-        /// Inject this home instead of OpenClaw's
+        /// Verify a start with this CODEX_HOME [default: the one that OpenClaw would inject]
         #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
         home: Option<PathBuf>,
         /// Which gateway
@@ -123,10 +123,10 @@ pub enum Command {
     /// Show recent starts, newest last
     #[command(after_help = example!("codex-home log --follow", "docs/settings.md#the-journal"))]
     Log {
-        /// How many starts to show
+        /// Show this many starts
         #[arg(short = 'n', long = "lines", value_name = "N", default_value_t = 20)]
         count: usize,
-        /// Keep running and show new starts as they happen
+        /// Keep running, and show new starts as they happen
         #[arg(short, long)]
         follow: bool,
         /// Print the journal's own lines, one JSON object each
