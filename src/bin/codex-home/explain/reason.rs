@@ -40,7 +40,9 @@ pub fn run(id: &str, json: bool, printer: &mut Printer) -> CliResult {
     printer.line("")?;
     printer.sentence("", 0, &format!("{}: {}.", entry.heading, entry.introduction))?;
     // It says what `DIR` is, and which command means which home.
-    printer.sentence("", 0, &section("## By id"))?;
+    if ["DIR", "codex-home install", "openclaw models"].iter().any(|part| entry.run.contains(part)) {
+        printer.sentence("", 0, &section("## By id"))?;
+    }
     printer.line("")?;
     printer.line(ADDRESS)?;
     Ok(0)
