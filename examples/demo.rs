@@ -2,54 +2,59 @@
 //!
 //!     cargo run --example demo
 //!
-//! Makes the homes in a scratch directory, starts codex against a stand-in for OpenAI on the loopback, and cleans up. With
-//! `-- --svg FILE` the redirected start is drawn too, as it is in the README. The real codex is used if there is one
-//! (`CODEX_HOME_SHIM_CODEX`, PATH, or the one that the tests fetched), else a stand-in. Nothing of yours is read, and nothing
-//! leaves the machine.
+//! Builds the launcher, makes homes in scratch directories, and sends one message to codex in each of them. A stand-in for OpenAI
+//! on the loopback answers. codex is the real one if `CODEX_HOME_SHIM_CODEX` or PATH has it or the tests have fetched it; otherwise
+//! this program plays codex as well. Nothing of yours is read or changed, and nothing leaves the machine.
+//!
+//! `-- --svg FILE` also draws the first start, and `-- --architecture FILE` only draws the steps of a start; both as in `docs/`.
 
 #![allow(
     clippy::disallowed_methods,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::print_stderr,
     clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a demonstration that cannot go on says where it stopped"
 )]
 
+#[path = "demo/picture.rs"]
+mod picture;
+#[path = "demo/stand_in.rs"]
+mod stand_in;
 #[path = "../tests/support/mod.rs"]
 mod support;
 
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitCode};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use support::app_server::AppServer;
 use support::backend::Backend;
 use support::tokens::{self, ACCOUNT};
 use support::{Fixture, entry, run};
+use textwrap::WordSplitter;
 
-/// Acts as codex does in these homes if there is no real one: without an `id_token` there is no login.
-const STAND_IN: &str = r#"#!/bin/sh
-if grep -q id_token "$CODEX_HOME/auth.json"; then
-    echo "Logged in using ChatGPT" >&2
-else
-    echo "Error checking login status: missing field \`id_token\`" >&2
-    exit 1
-fi
-"#;
+/// The width of the narrowest terminal that people use.
+const COLUMNS: usize = 80;
+/// How long a codex may take to tell its version.
+const VERSION: Duration = Duration::from_secs(5);
 
 /// One scene: the homes, and the decision that the launcher must take.
 struct Scene {
     decision: &'static str,
-    about: &'static str,
+    title: &'static str,
     homes: fn(&Fixture),
 }
 
 const SCENES: [Scene; 3] = [
     Scene {
         decision: "redirect",
-        about: "the bridge has no `id_token`, and ~/.codex is logged in with the same account",
+        title: "1. Redirected: the home that OpenClaw made (the bridge) has no `id_token`, and ~/.codex is logged in with the \
+                same account.",
         homes: |person| {
             person.break_bridge(ACCOUNT);
             person.log_in(ACCOUNT);
@@ -57,134 +62,199 @@ const SCENES: [Scene; 3] = [
     },
     Scene {
         decision: "repair",
-        about: "the bridge has no `id_token`, and there is no ~/.codex",
+        title: "2. Repaired: the bridge has no `id_token`, and there is no ~/.codex.",
         homes: |person| drop(person.break_bridge(ACCOUNT)),
     },
     Scene {
         decision: "refuse",
-        about: "the bridge has nothing it could be repaired from, and there is no ~/.codex",
+        title: "3. Refused: nothing in the bridge can repair it, and there is no ~/.codex.",
         homes: |person| drop(person.break_bridge_for_good()),
     },
 ];
 
+/// What codex is in this run.
+struct Codex {
+    program: PathBuf,
+    /// `codex-cli 0.123.0`; `None` for the stand-in.
+    version: Option<String>,
+    /// How it was found.
+    found: &'static str,
+}
+
 /// What a start showed, a row each: what it is, and what was seen.
 type Rows = Vec<(&'static str, String)>;
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let launcher = build_launcher()?;
-    println!("launcher: built from this source (`{}`)", launcher.display());
-    let codex = real_codex();
-    match &codex {
-        Some((path, version)) => println!("codex: {version} (`{}`)", path.display()),
-        None => println!("codex: a stand-in, because there is no real one on PATH (`npm i -g @openai/codex`)"),
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    if let Some(code) = stand_in::act() {
+        return Ok(code);
     }
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let svg = match &arguments[..] {
+        [] => None,
+        [option, file] if option == "--svg" => Some(file),
+        [option, file] if option == "--architecture" => {
+            fs::write(file, picture::architecture())?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        _ => return Err("usage: cargo run --example demo [-- --svg FILE | --architecture FILE]".into()),
+    };
+    let started = Instant::now();
+    println!("openclaw/openclaw#70511 in scratch directories; nothing of yours is changed.");
+    println!("\nBuilding the launcher from this source:");
+    let launcher = build_launcher()?;
+    let codex = find_codex()?;
+    match &codex.version {
+        Some(version) => row("codex", &format!("{version}, {}", codex.found)),
+        None => row("codex", "a stand-in, because there is none on PATH (npm i -g @openai/codex)"),
+    }
+    row("OpenAI", "a stand-in on 127.0.0.1");
     let mut wrong = Vec::new();
     for scene in &SCENES {
-        println!("\n{}: {}\n", scene.decision, scene.about);
-        let [without, with] = [None, Some(&*launcher)].map(|launcher| start(scene, codex.as_ref(), launcher));
-        println!("{:<15} {:<52} with the launcher", "", "without the launcher");
-        for (row, (what, with)) in with.iter().enumerate() {
-            let without = without.get(row).map_or("", |(_, said)| said);
-            println!("{what:<15} {:<52} {with}", clip(without));
-        }
-        if with.last().is_none_or(|(_, said)| said != scene.decision) {
+        println!("\n{}\n\n  without the launcher", textwrap::fill(scene.title, COLUMNS));
+        let without = start(scene, &codex, None);
+        println!("\n  with the launcher");
+        let with = start(scene, &codex, Some(&launcher));
+        // codex answers unless the launcher refuses.
+        let is_answered = with.iter().any(|(what, said)| *what == "answer" && said == "pong");
+        if with[0].1 != scene.decision || is_answered == (scene.decision == "refuse") {
             wrong.push(scene.decision);
         }
-        let arguments: Vec<_> = std::env::args_os().skip(1).collect();
-        if let ([option, file], "redirect") = (&arguments[..], scene.decision)
-            && option == "--svg"
-        {
-            let version = codex.as_ref().map_or("a stand-in for codex", |(_, version)| version);
-            fs::write(file, picture(version, &without, &with[..with.len() - 1]))?;
+        if let (Some(file), "redirect") = (svg, scene.decision) {
+            let version = codex.version.as_deref().unwrap_or("a stand-in for codex");
+            fs::write(file, picture::starts(version, &without, &with))?;
         }
     }
     support::fixture::remove_programs();
-    if wrong.is_empty() { Ok(()) } else { Err(format!("the launcher did not {}", wrong.join(", not ")).into()) }
+    if !wrong.is_empty() {
+        return Err(format!("not as expected: {}", wrong.join(", ")).into());
+    }
+    println!("\nThree homes, three decisions, in {:.0?}.", started.elapsed());
+    println!("Next, on a machine with OpenClaw:\n\n    cargo install --path . --locked\n    codex-home install");
+    Ok(ExitCode::SUCCESS)
 }
 
-/// One start in the bridge of a scene: what it says of the login and, with the real codex, what becomes of one message.
-fn start(scene: &Scene, codex: Option<&(PathBuf, String)>, launcher: Option<&Path>) -> Rows {
+/// Makes one start in the bridge of a scene, and prints what it shows: the decision of the launcher, what codex says of its login,
+/// and what becomes of one message.
+fn start(scene: &Scene, codex: &Codex, launcher: Option<&Path>) -> Rows {
     let (person, backend) = (Fixture::new(), Backend::start());
     (scene.homes)(&person);
     fs::create_dir(person.root().join("tmp")).unwrap();
-    let script = codex.map_or_else(|| STAND_IN.to_owned(), |(path, _)| backend.script(path));
-    let program = person.write_program(&person.root().join("demo/codex"), &script);
+    let program = person.write_program(&person.root().join("demo/codex"), &backend.script(&codex.program));
     let bridge = fs::read(person.bridge().join("auth.json")).unwrap();
     let personal = entry(&person.personal().join("auth.json"));
     let command = || {
         let mut command = person.command(launcher.unwrap_or(&program));
         command.env("CODEX_HOME", person.bridge()).env("CODEX_HOME_SHIM_CODEX", &program);
         command.env("XDG_STATE_HOME", person.state()).env("TMPDIR", person.root().join("tmp"));
+        // npm's codex is a script that needs a node.
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        if codex.version.is_none() {
+            command.env(stand_in::VARIABLE, "1");
+        }
         backend.fence(&mut command);
         command
     };
     let shown = |text: &str| text.replace(&*person.home().to_string_lossy(), "~");
+    let mut rows = Rows::new();
+    let mut show = |what, said: String| {
+        row(what, &said);
+        rows.push((what, said));
+    };
 
     let status = run(command().args(["login", "status"]));
+    if launcher.is_some() {
+        let decision =
+            person.journal_lines().pop().map(|line| line["decision"].as_str().unwrap_or_default().to_owned());
+        show("decision", decision.unwrap_or_default());
+    }
     let said = format!("{}{}", status.stdout, status.stderr);
     let said = said.lines().find(|line| ["ogged in", "Error", "no usable"].iter().any(|part| line.contains(part)));
-    let mut rows =
-        vec![("login status", format!("exit {}: {}", status.code.unwrap_or(-1), shown(said.unwrap_or_default())))];
-    let decision = person.journal_lines().pop().map(|line| line["decision"].as_str().unwrap_or_default().to_owned());
-    if codex.is_some() {
-        // The repair of the first start would leave nothing to do for this one.
-        person.write_auth(&person.bridge(), &bridge);
-        rows.extend(message(command(), &backend, shown));
+    show("login status", format!("exit {}: {}", status.code.unwrap_or(-1), shown(said.unwrap_or_default())));
+
+    // The repair of the first start would leave nothing to do for this one.
+    person.write_auth(&person.bridge(), &bridge);
+    let mut command = command();
+    command.args(["app-server", "--listen", "stdio://"]);
+    let mut server = AppServer::spawn(command);
+    match server.initialize() {
+        Ok(answer) => {
+            show("codex's home", shown(answer["codexHome"].as_str().unwrap_or_default()));
+            let thread = server.start_thread().unwrap();
+            let turn = thread::scope(|scope| {
+                let turn = scope.spawn(|| server.say(&thread, "ping").unwrap());
+                let started = Instant::now();
+                let mut shown = 0;
+                while !turn.is_finished() {
+                    thread::sleep(Duration::from_millis(20));
+                    // A real codex tries again and again.
+                    if started.elapsed().as_secs() / 3 > shown {
+                        shown += 1;
+                        row("", &format!("… message sent {} times so far", backend.bearers().len()));
+                    }
+                }
+                turn.join().unwrap()
+            });
+            show("bearer sent", bearer(&backend).to_owned());
+            // The last error is the one that the person reads. The stand-in for OpenAI has an address that says nothing.
+            let error = turn.error.lines().last().unwrap_or_default().split(", url: ").next().unwrap_or_default();
+            show("answer", if error.is_empty() { turn.said } else { error.to_owned() });
+        }
+        Err(refusal) => {
+            show("codex's home", "none: codex was not started".to_owned());
+            show("answer", message_of(&refusal));
+        }
     }
-    if launcher.is_some() {
-        let same = personal.is_none() || personal == entry(&person.personal().join("auth.json"));
-        rows.push(("~/.codex", if same { "not changed" } else { "CHANGED" }.to_owned()));
-        rows.push(("decision", decision.unwrap_or_default()));
+    if launcher.is_some() && personal.is_some() {
+        let is_same = personal == entry(&person.personal().join("auth.json"));
+        show("~/.codex", if is_same { "not changed" } else { "CHANGED" }.to_owned());
     }
     rows
 }
 
-/// Sends one message through `codex app-server`, as OpenClaw does.
-fn message(mut command: Command, backend: &Backend, shown: impl Fn(&str) -> String) -> Rows {
-    command.args(["app-server", "--listen", "stdio://"]);
-    let mut server = AppServer::spawn(command);
-    let answer = match server.initialize().map_err(|error| said_by(&error)) {
-        Ok(answer) => answer,
-        Err(refusal) => {
-            let rows =
-                [("codex's home", "codex was not started"), ("bearer sent", "none"), ("the answer", &shown(&refusal))];
-            return rows.map(|(what, said)| (what, said.to_owned())).to_vec();
-        }
-    };
-    let home = shown(answer["codexHome"].as_str().unwrap_or_default());
-    let thread = server.start_thread().unwrap();
-    let turn = server.say(&thread, "ping").unwrap();
-    let bearer = match backend.bearers().pop().flatten() {
+/// Prints a row in the width of a terminal.
+fn row(what: &str, said: &str) {
+    // The whole path would not fit.
+    let said = said.replace("agents/main/agent/harness-auth", "…");
+    let options = textwrap::Options::new(COLUMNS).break_words(false).word_splitter(WordSplitter::NoHyphenation);
+    let (first, next) = (format!("    {what:<14}"), " ".repeat(18));
+    println!("{}", textwrap::fill(&said, options.initial_indent(&first).subsequent_indent(&next)));
+}
+
+/// Whose token came with the last message.
+fn bearer(backend: &Backend) -> &'static str {
+    match backend.bearers().pop().flatten() {
         None => "none",
         Some(bearer) if bearer == tokens::access_token(ACCOUNT, "personal") => "the one of ~/.codex",
         Some(bearer) if bearer == tokens::access_token(ACCOUNT, "bridge") => "the bridge's own",
         Some(_) => "another",
-    };
-    // The last error is the one that the person reads.
-    let said = if turn.error.is_empty() { &*turn.said } else { turn.error.lines().last().unwrap_or_default() };
-    vec![("codex's home", home), ("bearer sent", bearer.to_owned()), ("the answer", said.to_owned())]
+    }
 }
 
-/// The message of a JSON-RPC error.
-fn said_by(error: &str) -> String {
+/// Returns the message of a JSON-RPC error.
+fn message_of(error: &str) -> String {
     let object = error.split_once(": ").and_then(|(_, object)| serde_json::from_str::<serde_json::Value>(object).ok());
     object.and_then(|object| object["message"].as_str().map(str::to_owned)).unwrap_or_else(|| error.to_owned())
 }
 
-/// Returns a real codex and its version, if there is one that answers.
-fn real_codex() -> Option<(PathBuf, String)> {
+/// Returns a real codex if there is one that answers, else this program.
+fn find_codex() -> Result<Codex, Box<dyn Error>> {
     let named = std::env::var_os("CODEX_HOME_SHIM_CODEX").map(PathBuf::from);
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let on_path: Vec<_> = std::env::split_paths(&path).filter(|directory| directory.is_absolute()).collect();
-    let candidates = named.into_iter().chain(on_path.into_iter().map(|directory| directory.join("codex")));
-    candidates.chain(support::npm::kept()).find_map(|candidate| {
+    let on_path = std::env::split_paths(&path).filter(|directory| directory.is_absolute());
+    let named = named.into_iter().map(|program| (program, "from CODEX_HOME_SHIM_CODEX"));
+    let on_path = on_path.map(|directory| (directory.join("codex"), "from PATH"));
+    let fetched = support::npm::kept().into_iter().map(|program| (program, "which the tests have fetched"));
+    for (program, found) in named.chain(on_path).chain(fetched).filter(|(program, _)| program.is_file()) {
         // Even `--version` writes into the home.
         let person = Fixture::new();
-        let mut command = person.command(&candidate);
+        let mut command = person.command(&program);
         command.env("CODEX_HOME", person.home()).env("PATH", &path).arg("--version");
-        let version = support::run_within(&mut command, support::PATIENCE).ok()?.stdout.trim().to_owned();
-        version.starts_with("codex").then_some((candidate, version))
-    })
+        let version = support::run_within(&mut command, VERSION).map(|answer| answer.stdout.trim().to_owned());
+        if let Some(version) = version.ok().filter(|version| version.starts_with("codex")) {
+            return Ok(Codex { program, version: Some(version), found });
+        }
+    }
+    Ok(Codex { program: std::env::current_exe()?, version: None, found: "" })
 }
 
 /// Builds the launcher beside this example, in the same profile.
@@ -194,7 +264,8 @@ fn build_launcher() -> Result<PathBuf, Box<dyn Error>> {
     let target = built.parent().ok_or("this example was not built by cargo")?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "--bin", "codex-home-shim", "--manifest-path"]);
+    // Together with this example: alone, cargo would choose other features, and build the dependencies again.
+    command.args(["build", "--locked", "--bin", "codex-home-shim", "--example", "demo", "--manifest-path"]);
     command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).arg("--target-dir").arg(target);
     if built.ends_with("release") {
         command.arg("--release");
@@ -203,74 +274,4 @@ fn build_launcher() -> Result<PathBuf, Box<dyn Error>> {
         return Err("the launcher could not be built".into());
     }
     Ok(built.join("codex-home-shim"))
-}
-
-/// The beginning of a text, as wide as its column.
-fn clip(text: &str) -> String {
-    if text.chars().count() <= 50 { text.to_owned() } else { text.chars().take(49).chain(['…']).collect() }
-}
-
-/// Draws both starts: what was seen without the launcher, and with it.
-fn picture(codex: &str, without: &[(&str, String)], with: &[(&str, String)]) -> String {
-    let mut svg = String::from(
-        r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 960 392" role="img" font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, monospace" font-size="14">
-<title>The same start without and with codex-home-shim</title>
-<style>
-  .paper { fill: #f6f8fa; stroke: #d0d7de } .text { fill: #1f2328 } .aside { fill: #59636e } .bad { fill: #cf222e } .good { fill: #1a7f37 }
-  @media (prefers-color-scheme: dark) {
-    .paper { fill: #151b23; stroke: #3d444d } .text { fill: #f0f6fc } .aside { fill: #9198a1 } .bad { fill: #f85149 } .good { fill: #3fb950 }
-  }
-</style>
-"#,
-    );
-    for (at, (title, class, rows)) in
-        [("without the launcher", "bad", without), ("with the launcher", "good", with)].into_iter().enumerate()
-    {
-        let left = 8 + at * 480;
-        svg.push_str(&format!("<rect class=\"paper\" x=\"{left}\" y=\"8\" width=\"464\" height=\"344\" rx=\"8\"/>\n"));
-        let mut y = 36;
-        let mut line = |class: &str, text: &str, step: usize| {
-            let x = left + 18;
-            svg.push_str(&format!("<text class=\"{class}\" x=\"{x}\" y=\"{y}\">{}</text>\n", escaped(text)));
-            y += step;
-        };
-        line(&format!("{class}\" font-weight=\"bold"), title, 30);
-        for (what, said) in rows {
-            line("aside", what, 20);
-            // The stand-in for OpenAI has an address that says nothing.
-            let lines = wrapped(said.split(", url: ").next().unwrap_or_default(), 50);
-            let last = lines.len().saturating_sub(1);
-            for (at, text) in lines.iter().enumerate() {
-                let class = if *what == "bearer sent" || *what == "the answer" { class } else { "text" };
-                line(class, text, if at == last { 28 } else { 19 });
-            }
-        }
-    }
-    svg.push_str(&format!(
-        "<text class=\"aside\" x=\"8\" y=\"380\" font-size=\"12\">{} on the bridge home of openclaw/openclaw#70511, beside a healthy ~/.codex; drawn from a run of the demo</text>\n</svg>\n",
-        escaped(codex)
-    ));
-    svg
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
-}
-
-/// Breaks a text at spaces and slashes into at most three lines of so many characters.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for part in text.split_inclusive([' ', '/']) {
-        let line = lines.last_mut().unwrap();
-        if line.chars().count() + part.trim_end().chars().count() > width && !line.is_empty() {
-            lines.push(part.to_owned());
-        } else {
-            line.push_str(part);
-        }
-    }
-    if lines.len() > 3 {
-        lines.truncate(3);
-        lines[2].push('…');
-    }
-    lines
 }

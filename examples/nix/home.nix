@@ -1,5 +1,5 @@
-# home-manager on a machine that runs OpenClaw's gateway as a user service. `codex-home-shim` is this repository's flake,
-# packaging/nix, passed in by extraSpecialArgs.
+# The launcher by home-manager, on a machine that runs OpenClaw's gateway as a user service. `codex-home-shim` is this
+# repository's flake, packaging/nix, passed in by extraSpecialArgs.
 {
   codex-home-shim,
   config,

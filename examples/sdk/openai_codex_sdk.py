@@ -1,6 +1,6 @@
-# pip install openai-codex-sdk   (run with 0.1.11, which drives `codex exec`)
+# The Python SDK openai-codex-sdk with the launcher as its codex: pip install openai-codex-sdk (run with 0.1.11)
 #
-# Only for a program whose CODEX_HOME a host made. Where CODEX_HOME is yours the SDK needs no launcher.
+# Only for a program whose CODEX_HOME a host made. If CODEX_HOME is yours, the SDK needs no launcher.
 import asyncio
 
 from openai_codex_sdk import Codex

@@ -1,6 +1,6 @@
-// npm i @openai/codex-sdk   (run with 0.163.0)
+// The TypeScript SDK with the launcher as its codex: npm i @openai/codex-sdk (run with 0.163.0)
 //
-// Only for a program whose CODEX_HOME a host made. Where CODEX_HOME is yours the SDK needs no launcher.
+// Only for a program whose CODEX_HOME a host made. If CODEX_HOME is yours, the SDK needs no launcher.
 import { Codex } from "@openai/codex-sdk";
 
 const codex = new Codex({

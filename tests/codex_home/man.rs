@@ -27,9 +27,18 @@ pub fn commands() -> Vec<String> {
     entries.filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
 }
 
+/// Returns the text of a page without its macros.
+fn plain(page: &str) -> String {
+    let without = |line: &str| match line.strip_prefix('.') {
+        Some(_) => line.split(' ').skip(1).collect::<Vec<_>>().join(" "),
+        None => line.to_owned(),
+    };
+    page.lines().map(without).collect::<Vec<_>>().join(" ")
+}
+
 pub fn cases() -> Vec<Case> {
     vec![
-        case("codex-home(1) has every command, with every option and exit code of its help", || {
+        case("codex-home(1) describes every command as its help does, with every option and exit code", || {
             let page = page("codex-home.1");
             let commands = commands();
             assert!(commands.len() >= 9, "{commands:?}");
@@ -39,6 +48,9 @@ pub fn cases() -> Vec<Case> {
             }
             for command in commands.iter().filter(|command| *command != "help") {
                 let text = help(&[command, "--help"]);
+                let about = text.lines().next().unwrap_or_default().replace('`', "");
+                let described = page.split_once(&format!(".It Cm {command}\n")).map(|(_, rest)| plain(rest));
+                assert!(described.is_some_and(|described| described.starts_with(&about)), "`{command}`: {about}");
                 // `--listen` is an argument of codex.
                 for option in text.split_whitespace().filter_map(|word| word.strip_prefix("--")) {
                     let option = option.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());

@@ -199,12 +199,11 @@ in        `~/.openclaw/agents/main/agent/cli-auth/codex/5d41402abc4b2a76`
 home-unreadable: this user cannot enter the directory
   what to run: `chmod u+rwx DIR`
 
-Directories and configuration. In your own home, each is a reason not to
-redirect. In a bridge, a row whose id begins with `home-` means that codex
-cannot work there, so that the launcher tries your own home. If the bridge's
-`config.toml` cannot be loaded or read, the start is refused.
+Directories and configuration: in your own home, there is no redirect; in a
+bridge, `home-…` makes the launcher try your own home, and `config-…` makes it
+refuse.
 `DIR` is the home that the message names. If the message is about your own home
-(`personal`), run `codex login` wherever a row says `codex-home install` or
+(`personal`), run `codex login` instead of `codex-home install` and instead of
 `openclaw models auth login`.
 
 https://github.com/codex-home-shim/codex-home-shim/blob/main/docs/failure-modes.md#by-id
@@ -302,14 +301,14 @@ Usage: codex-home <COMMAND>
 Commands:
   doctor       Show what is wrong, and what repairs it; changes nothing
   install      Configure OpenClaw to run codex through the launcher
-  verify       Start codex as the gateway would, and show which login it says it
-               holds
-  explain      Show what the launcher would do now, and why; changes nothing
+  verify       Start codex as the gateway would, and show which login codex says
+               it has
+  explain      Show what the launcher would do, and why; changes nothing
   log          Show recent starts, newest last
   inspect      Show whether one home can log in
   config       Show the settings, or change one of them
   uninstall    Restore what OpenClaw ran before `install`
-  report       Print what to paste into an issue, without names of yours
+  report       Print what to paste into an issue, without your names
   completions  Print a completion script
   help         Print this message or the help of the given subcommand(s)
 

@@ -112,11 +112,11 @@ fn variable_is_openclaws() {
 
 // ---- The wrapper ----
 
-/// Writes the wrapper as the page has it; `None` without a zsh.
+/// Writes the wrapper as the page has it, but for the line that sets `HOME`, which some copies lack; `None` without a zsh.
 fn wrapper(person: &Fixture, name: &str) -> Option<PathBuf> {
     let page = example("migrate-from-zsh-wrapper.md");
     let script = page.split_once("```zsh\n").unwrap().1.split_once("```").unwrap().0;
-    let lines = script.strip_prefix("#!/bin/zsh\n").unwrap();
+    let lines = script.strip_prefix("#!/bin/zsh\nexport HOME=\"/Users/you\"\n").unwrap();
     assert_eq!(lines.lines().count(), 2, "{script}");
     let zsh = ["/bin/zsh", "/usr/bin/zsh"].into_iter().find(|path| Path::new(path).is_file());
     let Some(zsh) = zsh else {

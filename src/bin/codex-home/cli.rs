@@ -43,14 +43,14 @@ pub struct Cli {
 pub enum Command {
     /// Show what is wrong, and what repairs it; changes nothing
     ///
-    /// Examines every gateway of this user, unless one is picked, and runs nothing but `systemctl show`. Exit codes: 0 if nothing is
-    /// marked ✗, else 1.
+    /// Examines every gateway of this user, or the one that is picked. Runs nothing but `systemctl show`. Exit codes: 0 nothing is
+    /// marked ✗, 1 something is.
     #[command(after_help = example!("codex-home doctor --all", "docs/doctor.md"))]
     Doctor {
         /// Which gateway
         #[command(flatten)]
         pick: Pick,
-        /// Show what is right too, and every line
+        /// Also show what is right
         #[arg(long)]
         all: bool,
         /// Print JSON
@@ -59,48 +59,48 @@ pub enum Command {
     },
     /// Configure OpenClaw to run codex through the launcher
     ///
-    /// Runs `openclaw config set`, and keeps what was there for `uninstall`. Refuses if the launcher does nothing for this release
-    /// of OpenClaw, would start no codex that OpenClaw accepts, or would replace a script that does more. Exit codes: 0 it is
-    /// installed, 1 it is not, 3 OpenClaw did not make the change and what to write by hand was printed.
-    #[command(after_help = example!("codex-home install --dry-run", "README.md#install"))]
+    /// Runs `openclaw config set`, and keeps what was there for `uninstall`. Refuses if the launcher would do nothing for this
+    /// release of OpenClaw, would find no codex that OpenClaw accepts, or would replace a script that does more. Exit codes: 0 the
+    /// launcher is installed, 1 it is not, 3 OpenClaw did not make the change, and what to write by hand was printed.
+    #[command(after_help = example!("codex-home install --dry-run", "README.md#use"))]
     Install {
         /// Which gateway
         #[command(flatten)]
         pick: Pick,
-        /// Print the command, do not run it
+        /// Print the command without running it
         #[arg(long)]
         dry_run: bool,
-        /// Install it whatever speaks against it, and say what does
+        /// Install even if something speaks against it, and say what does
         #[arg(long)]
         force: bool,
     },
-    /// Start codex as the gateway would, and show which login it says it holds
+    /// Start codex as the gateway would, and show which login codex says it has
     ///
-    /// Starts it in the gateway's environment and in the home that OpenClaw would inject, asks it over stdio, and ends it. codex
-    /// writes into its home at any start; what may be written is printed first. Exit codes: 0 codex says that it is logged in, 1 it
-    /// is not, or it does not answer, 3 it cannot be told, 78, 126 or 127 the launcher starts nothing.
+    /// Starts codex in the gateway's environment and in the home that OpenClaw would inject, asks it over stdio, and ends it. codex
+    /// writes into its home at any start; `verify` first prints what may be written. Exit codes: 0 codex says that it is logged in,
+    /// 1 it says that it is not, or does not answer, 3 not known, 78, 126 or 127 the launcher starts nothing.
     #[command(after_help = example!("codex-home verify --turn", "docs/verify.md"))]
     Verify {
-        /// Inject this home instead of OpenClaw's
+        /// Verify a start with this CODEX_HOME [default: the one that OpenClaw would inject]
         #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
         home: Option<PathBuf>,
-        /// Which gateway is meant.
+        /// Which gateway
         #[command(flatten)]
         pick: Pick,
-        /// Ask the model one short question too, and show the answer
+        /// Also ask the model one short question, and show the answer
         #[arg(long)]
         turn: bool,
-        /// End it after this many seconds [default: 30, with --turn 180]
+        /// End codex after this many seconds [default: 30, with --turn 180]
         #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=crate::verify::MOST))]
         limit: Option<u64>,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Show what the launcher would do now, and why; changes nothing
+    /// Show what the launcher would do, and why; changes nothing
     ///
-    /// Without a home, explains each one that a gateway injects. With the id of a reason, such as `missing-id-token`, prints what it
-    /// means. Exit codes: 0 if it would start codex, else the first one that it would end with (78, 126 or 127).
+    /// Without a home, explains each home that a gateway injects. With the id of a reason, such as `missing-id-token`, prints what
+    /// the reason means. Exit codes: 0 the launcher would start codex, 78, 126 or 127 it would not.
     #[command(after_help = example!("codex-home explain missing-id-token", "docs/failure-modes.md"))]
     Explain {
         /// Print what this reason means
@@ -121,12 +121,12 @@ pub enum Command {
         args: Option<Vec<OsString>>,
     },
     /// Show recent starts, newest last
-    #[command(after_help = example!("codex-home log --follow", "docs/failure-modes.md"))]
+    #[command(after_help = example!("codex-home log --follow", "docs/settings.md#the-journal"))]
     Log {
-        /// How many starts to show
+        /// Show this many starts
         #[arg(short = 'n', long = "lines", value_name = "N", default_value_t = 20)]
         count: usize,
-        /// Keep running and show new starts as they happen
+        /// Keep running, and show new starts as they happen
         #[arg(short, long)]
         follow: bool,
         /// Print the journal's own lines, one JSON object each
@@ -135,7 +135,7 @@ pub enum Command {
     },
     /// Show whether one home can log in
     ///
-    /// Exit codes: 0 it can, 1 it cannot, 3 it cannot be judged from its files, 78 the settings are wrong.
+    /// Exit codes: 0 it can log in, 1 it cannot, 3 its files do not tell, 78 the settings are wrong.
     #[command(after_help = example!("codex-home inspect ~/.codex", "docs/failure-modes.md#by-id"))]
     Inspect {
         /// The home [default: $CODEX_HOME, else your own]
@@ -147,8 +147,8 @@ pub enum Command {
     },
     /// Show the settings, or change one of them
     ///
-    /// Exit codes: 0 it was shown or changed, 1 the file cannot be written, 78 the settings or the value are wrong.
-    #[command(after_help = example!("codex-home config set strategy redirect", "README.md#settings"))]
+    /// Exit codes: 0 the settings were shown or changed, 1 the file cannot be written, 78 the settings or the value are wrong.
+    #[command(after_help = example!("codex-home config set strategy redirect", "docs/settings.md"))]
     Config {
         /// What to do [default: show]
         #[command(subcommand)]
@@ -159,24 +159,24 @@ pub enum Command {
     },
     /// Restore what OpenClaw ran before `install`
     ///
-    /// Exit codes: 0 the launcher is no longer installed, 1 it still is or the setting was changed since, 3 OpenClaw did not make
-    /// the change and what to do by hand was printed.
-    #[command(after_help = example!("codex-home uninstall --dry-run", "README.md#install"))]
+    /// Exit codes: 0 the launcher is no longer installed, 1 it still is, or the setting was changed since, 3 OpenClaw did not make
+    /// the change, and what to do by hand was printed.
+    #[command(after_help = example!("codex-home uninstall --dry-run", "README.md#use"))]
     Uninstall {
         /// Which gateway
         #[command(flatten)]
         pick: Pick,
-        /// Print the command, do not run it
+        /// Print the command without running it
         #[arg(long)]
         dry_run: bool,
-        /// Remove the settings and the journal of the launcher too
+        /// Also remove the launcher's settings and journal
         #[arg(long)]
         purge: bool,
     },
-    /// Print what to paste into an issue, without names of yours
+    /// Print what to paste into an issue, without your names
     ///
-    /// Markdown: versions, what `doctor` found, and the last starts. Your home directory, user and host names, account ids, and every
-    /// name in a path that is not one of OpenClaw's, codex's or an installer's are replaced.
+    /// Markdown: versions, what `doctor` found, and the last starts. Replaces your home directory, user and host names, account ids,
+    /// and each name in a path that is not in the documentation.
     #[command(after_help = example!("codex-home report > report.md", "docs/doctor.md#report"))]
     Report {
         /// Which gateway
@@ -184,7 +184,7 @@ pub enum Command {
         pick: Pick,
     },
     /// Print a completion script
-    #[command(after_help = example!("codex-home completions bash", "README.md#install"))]
+    #[command(after_help = example!("codex-home completions bash", "README.md#use"))]
     Completions {
         /// The shell
         shell: Shell,
@@ -240,23 +240,23 @@ impl Cli {
 pub enum ConfigCommand {
     /// Print the path of the settings file, whether it exists or not
     Path,
-    /// Show the values in force, and where each comes from
+    /// Show the settings in force, and the source of each
     #[default]
     Show,
     /// Check the settings; exit code 78 if something is wrong
     Check,
-    /// Set one key in the settings file, and keep the rest of it
+    /// Set one key in the settings file, and keep its comments and order
     Set {
         /// The key
         #[arg(value_parser = PossibleValuesParser::new(Key::ALL.map(Key::name)))]
         key: String,
-        /// Its value; several make a list
+        /// The value; several values make a list
         #[arg(required = true, value_name = "VALUE")]
         values: Vec<String>,
     },
-    /// Remove one key from the settings file, so that its default is in force
+    /// Remove one key from the settings file, so that its default applies
     Unset {
-        /// The key; also one that is not known, which makes the file invalid
+        /// The key; it may be an unknown one, which makes the file invalid
         key: String,
     },
 }

@@ -47,7 +47,7 @@ pub fn run(invocation: &Invocation, pick: &Pick, printer: &mut Printer) -> CliRe
     if lines.is_empty() {
         report.row("none is recorded")?;
     }
-    printer.remark("read it before you post it: names of yours are replaced by `name1`, `name2` and so on");
+    printer.remark("read it before you post it: your names are replaced by `name1`, `name2` and so on");
     Ok(0)
 }
 

@@ -15,9 +15,9 @@ struct Entry {
     meaning: String,
     /// What to run.
     run: String,
-    /// The heading of its table.
+    /// The group of its row.
     heading: String,
-    /// What is said above its table.
+    /// What the launcher does in that group.
     introduction: String,
 }
 
@@ -38,9 +38,11 @@ pub fn run(id: &str, json: bool, printer: &mut Printer) -> CliResult {
     printer.sentence(&format!("{} ", painted(HEAD, &format!("{id}:"))), 2, &entry.meaning)?;
     printer.pasted("  what to run: ", 15, &entry.run)?;
     printer.line("")?;
-    printer.sentence("", 0, &format!("{}. {}", entry.heading, entry.introduction))?;
+    printer.sentence("", 0, &format!("{}: {}.", entry.heading, entry.introduction))?;
     // It says what `DIR` is, and which command means which home.
-    printer.sentence("", 0, &section("## By id"))?;
+    if ["DIR", "codex-home install", "openclaw models"].iter().any(|part| entry.run.contains(part)) {
+        printer.sentence("", 0, &section("## By id"))?;
+    }
     printer.line("")?;
     printer.line(ADDRESS)?;
     Ok(0)
@@ -51,13 +53,9 @@ fn find(id: &str) -> Option<Entry> {
     let row = PAGE.lines().find_map(|line| line.strip_prefix(&format!("| `{id}` | ")))?;
     let (meaning, run) = row.trim_end_matches('|').trim().split_once(" | ")?;
     let before = PAGE.get(..PAGE.find(row)?)?;
-    let heading = before.lines().rev().find(|line| line.starts_with("### "))?;
-    Some(Entry {
-        meaning: plain(meaning),
-        run: plain(run),
-        heading: plain(heading.trim_start_matches("### ")),
-        introduction: section(heading),
-    })
+    let group = before.lines().rev().find_map(|line| line.strip_prefix("| **"))?;
+    let (heading, introduction) = group.trim_end_matches(" | |").split_once("** | ")?;
+    Some(Entry { meaning: plain(meaning), run: plain(run), heading: plain(heading), introduction: plain(introduction) })
 }
 
 /// Returns the paragraphs below a heading, without tables.

@@ -10,13 +10,14 @@ use codex_home::display::plain_text;
 use codex_home::invocation::Invocation;
 
 /// The pages whose words are public.
-const PAGES: [&str; 7] = [
+const PAGES: [&str; 8] = [
     include_str!("../../../../docs/doctor.md"),
     include_str!("../../../../docs/failure-modes.md"),
     include_str!("../../../../docs/finding-codex.md"),
     include_str!("../../../../docs/openclaw-versions.md"),
     include_str!("../../../../docs/verify.md"),
     include_str!("../../../../docs/design.md"),
+    include_str!("../../../../docs/settings.md"),
     include_str!("../../../../packaging/man/codex-home-shim.toml.5"),
 ];
 /// The longest number that stays: a mode, a year, an exit code.
