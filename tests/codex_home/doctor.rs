@@ -453,11 +453,11 @@ fn app_server() -> Vec<Case> {
                 ),
                 (
                     "#!/bin/sh\nexec env CODEX_HOME=/srv/codex codex app-server\n",
-                    "a script for `sh` that sets `CODEX_HOME` to `/srv/codex`, becomes `codex` and gives codex other arguments",
+                    "a script for `sh` that sets `CODEX_HOME` to a directory that is not there, becomes `codex` and gives codex other arguments",
                 ),
                 (
                     "#!/bin/sh\nif [ -d x ]; then\n  export CODEX_HOME=/x\nfi\nexec codex \"$@\"\n",
-                    "a script for `sh` that sets `CODEX_HOME` to `/x`, becomes `codex` and does more that was not understood",
+                    "a script for `sh` that sets `CODEX_HOME` to a directory that is not there, becomes `codex` and does more that was not understood",
                 ),
                 ("#!/usr/bin/python3\nimport os\n", "a script for `python3` that was not understood"),
                 // execvp hands it to sh.
@@ -481,7 +481,7 @@ fn app_server() -> Vec<Case> {
                 ),
                 (
                     "#!/nix/store/0-zsh/bin/zsh\nexec codex \"$@\"\n",
-                    "a script for `zsh` that becomes `codex`; there is no such interpreter, `/nix/store/0-zsh/bin/zsh`",
+                    "a script for `zsh` that becomes `codex`; there is no such interpreter",
                 ),
             ] {
                 let patient = Patient::new(Release::April);
@@ -490,6 +490,55 @@ fn app_server() -> Vec<Case> {
                 let text = format!("OpenClaw runs `{}`, {words}", path.display());
                 let status = if words.contains("no such interpreter") { "fail" } else { "warn" };
                 patient.says("app-server-command", status, &text, "run `codex-home install`");
+            }
+        }),
+        case("doctor: no word of a wrapper or of a command is shown unless it is known what it is", || {
+            const CANARY: &str = "sk-Canary7777";
+            let scripts = [
+                "#!/bin/sh\necho CANARY\nexec codex \"$@\"\n",
+                "#!/bin/sh\nTOKEN=CANARY exec codex --token CANARY \"$@\"\n",
+                "#!/bin/sh\nexport CODEX_HOME=/x/CANARY\nexec codex \"$@\"\n",
+                "#!/bin/sh\nCODEX_HOME=\"$HOME/CANARY\" exec codex \"$@\"\n",
+                "#!/bin/sh\nCODEX_HOME=CANARY exec codex \"$@\"\n",
+                "#!/bin/sh\nexec 'env-CANARY' codex \"$@\"\n",
+                "#!/bin/sh\nexec /x/CANARY/codex \"$@\"\n",
+                "#!/bin/sh\nexec codex-CANARY \"$@\"\n",
+                "#!/bin/sh\nexec \"$CANARY/codex\" \"$@\"\n",
+                "#!/bin/sh\nexport codex-token-CANARY skCanary7777=1\nunset skCanary7777\nexec codex\n",
+                "#!/usr/bin/env -S TOKEN=CANARY sh\nexec codex\n",
+                "#!/x/CANARY\nexec codex\n",
+                "#!/x/CANARY/sh\nexec codex\n",
+                "#!/bin/sh\ncurl -H 'Authorization: CANARY' https://u:CANARY@codex.example\nexec codex\n",
+                "#!/bin/sh\nif CANARY; then 'CANARY' \"un'closed\nfi\n",
+                "exec codex CANARY\n",
+            ];
+            let commands = [
+                "/usr/bin/env codex CANARY",
+                "/x/codex CANARY",
+                "/x/codex /x/CANARY",
+                "codex CANARY",
+                "x/codex CANARY",
+            ];
+            let patient = Patient::new(Release::April);
+            let is_hidden = |what: &str, command: &str| {
+                patient.openclaw.configure_app_server(&json!({"command": command.replace("CANARY", CANARY)}));
+                for args in
+                    [["doctor", "--all"].as_slice(), &["doctor", "--json"], &["report"], &["install", "--dry-run"]]
+                {
+                    let mut asked = patient.person.codex_home(args);
+                    let finished = ask(&patient.person, asked.env("PATH", patient.path()));
+                    let text = [finished.stdout, finished.stderr].concat().to_lowercase();
+                    assert!(text.contains("app") || text.contains("openclaw"), "{args:?}: {text}");
+                    assert!(!text.contains("canary"), "{what}\n{args:?}: {text}");
+                }
+            };
+            for script in scripts {
+                let path = patient.person.home().join("my-codex");
+                patient.person.write_program(&path, &script.replace("CANARY", CANARY));
+                is_hidden(script, path.to_str().unwrap());
+            }
+            for command in commands {
+                is_hidden(command, command);
             }
         }),
         case("doctor: a wrapper for another home and codex is replaced by settings", || {
@@ -567,7 +616,7 @@ fn app_server() -> Vec<Case> {
                 let address = "wss://user:canary@bot.example/x?token=canary";
                 patient.openclaw.configure_app_server(&json!({"transport": "websocket", "url": address}));
                 let connected = patient.json(&mut patient.doctor());
-                assert!(connected.to_string().contains("it connects to `wss://bot.example/x`"), "{connected:#}");
+                assert!(connected.to_string().contains("it connects to `wss://bot.example`"), "{connected:#}");
                 let value = json!([value, odd, connected]);
                 let printed = patient.text(&mut patient.doctor()) + &value.to_string();
                 assert!(!printed.contains("canary"), "{printed}");

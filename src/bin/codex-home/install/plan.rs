@@ -158,23 +158,14 @@ impl Planner<'_> {
 
     fn losses(&self, wrapper: &Wrapper) -> Vec<String> {
         let (settings, _) = Settings::read(&self.context.start);
-        let mut losses: Vec<_> = wrapper.losses().into_iter().map(plain_text).collect();
-        let usual = ["$HOME/.codex", "${HOME}/.codex", "~/.codex", ""];
-        let is_other = |home: &&str| {
-            let personal = settings.personal_home.as_deref();
-            !usual.contains(home)
-                && personal.is_none_or(|personal| personal.to_str() != Some(home.trim_end_matches('/')))
-        };
-        if let Some(home) = wrapper.home.as_deref().filter(is_other) {
-            let home = plain_text(home);
-            losses
-                .push(format!("sets `CODEX_HOME` to `{home}`, for which the launcher has the setting `personal_home`"));
+        let (person, personal) = (settings.person_home.as_deref(), settings.personal_home.as_deref());
+        let mut losses = wrapper.losses();
+        if wrapper.has_other_home(person, personal) {
+            losses.push("sets `CODEX_HOME`, for which the launcher has the setting `personal_home`".to_owned());
         }
-        if let Some(program) =
-            wrapper.program.as_deref().filter(|program| program.contains('$') && wrapper.through.is_none())
-            && wrapper.codex(settings.person_home.as_deref()).is_none()
-        {
-            losses.push(format!("starts `{}`, which was not found", plain_text(program)));
+        let is_variable = wrapper.through.is_none() && wrapper.program.as_deref().is_some_and(|it| it.contains('$'));
+        if is_variable && wrapper.codex(person).is_none() {
+            losses.push("starts a codex that a variable names, which was not found".to_owned());
         }
         losses
     }
