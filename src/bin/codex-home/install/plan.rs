@@ -1,6 +1,6 @@
 //! What `install` would do, and what speaks against it: it does not guess, and takes away nothing that works.
 
-use codex_home::display::plain_text;
+use codex_home::display::{plain_text, shell_word};
 use codex_home::settings::Settings;
 
 use super::carried::Carried;
@@ -37,10 +37,9 @@ impl Plan {
     pub fn new(context: &Context<'_>, printer: &Printer) -> Self {
         let option = context.openclaw.gateway.option();
         let planner = Planner { context, printer, anyway: format!("run `codex-home install{option} --force`") };
-        let mut concerns: Vec<_> = [planner.symlink(), planner.includes(), planner.starts_nothing(), planner.gain()]
-            .into_iter()
-            .flatten()
-            .collect();
+        let concerns =
+            [planner.open_to_all(), planner.symlink(), planner.includes(), planner.starts_nothing(), planner.gain()];
+        let mut concerns: Vec<_> = concerns.into_iter().flatten().collect();
         if !context.openclaw.is_there() {
             return Self { concerns, ..Self::default() };
         }
@@ -73,6 +72,15 @@ struct Planner<'a> {
 }
 
 impl Planner<'_> {
+    /// Whether every user may put another program in the place of the one that is about to be run.
+    fn open_to_all(&self) -> Option<Concern> {
+        let open = disk::open_to_all(self.context.openclaw.command.as_deref()?)?;
+        Some(Concern {
+            message: format!("every user may replace `{}`, and so what is run as `openclaw`", self.printer.path(open)),
+            help: format!("run `chmod o-w {}`", shell_word(open, None)),
+        })
+    }
+
     fn symlink(&self) -> Option<Concern> {
         let context = self.context;
         if !disk::is_symlink(&context.config_file) {
