@@ -81,7 +81,7 @@ fn explanations(invocation: &Invocation, question: Question) -> Result<Vec<Expla
     }
     let gateways = Gateways::find(invocation, &pick).map_err(|names| pick::none(&names))?;
     let mut all = Vec::new();
-    for gateway in gateways.all {
+    for gateway in gateways.all.into_iter().filter(|gateway| gateway.container.is_none()) {
         let name = gateway.name.clone();
         let openclaw = OpenClaw::observe(invocation, gateway);
         let version = openclaw.version();
