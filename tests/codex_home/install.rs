@@ -28,13 +28,13 @@ use crate::support::{
 const PATIENCE: Duration = Duration::from_secs(240);
 
 /// A person with an OpenClaw, whose command is the stand-in.
-struct Clinic {
-    person: Fixture,
-    openclaw: OpenClaw,
+pub struct Clinic {
+    pub person: Fixture,
+    pub openclaw: OpenClaw,
 }
 
 impl Clinic {
-    fn new(release: Release) -> Clinic {
+    pub fn new(release: Release) -> Clinic {
         let person = Fixture::new();
         let openclaw = OpenClaw::lay(&person, release);
         // As Homebrew leaves it.

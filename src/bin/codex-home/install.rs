@@ -62,7 +62,7 @@ pub fn install(invocation: &Invocation, pick: &Pick, options: Options, printer: 
     };
     if let Some(current) = already_set(&context, &value) {
         let current = printer.path(&current);
-        printer.line(format!("already installed: OpenClaw runs `{current}`; nothing was changed"))?;
+        printer.say(format!("already installed: OpenClaw runs `{current}`; nothing was changed"))?;
         return Ok(0);
     }
     context.refuse_if_included(printer)?;
@@ -87,7 +87,7 @@ pub fn install(invocation: &Invocation, pick: &Pick, options: Options, printer: 
     // A container may have the configuration of another user.
     let written = if options.force { &written[..1] } else { &written[..] };
     refuse_if_owned_by_other_user(written, invocation.uid)?;
-    printer.line(format!("running `{}`", change.shown(openclaw)))?;
+    printer.pasted("", 2, &format!("running `{}`", change.shown(openclaw)))?;
     match set(&context, openclaw, &change, &plan.settings, printer)? {
         Outcome::Made(hint) => {
             report(&context, &change, &plan.settings, hint, printer)?;
@@ -185,10 +185,10 @@ fn report(
         Some(command) => format!("was `{}`", plain_text(command)),
     };
     let value = change.value().unwrap_or_default();
-    printer.line(format!("installed: `{KEY}` is `{}`; it {was}", printer.path(Path::new(&value))))?;
+    printer.say(format!("installed: `{KEY}` is `{}`; it {was}", printer.path(Path::new(&value))))?;
     for setting in settings {
         let values: Vec<_> = setting.value.iter().map(|value| printer.path(Path::new(value))).collect();
-        printer.line(format!("set for the launcher: `{}` is `{}`", setting.key, values.join("`, `")))?;
+        printer.say(format!("set for the launcher: `{}` is `{}`", setting.key, values.join("`, `")))?;
     }
     let changed = tree::changed(context.tree.as_ref(), tree::read(&context.config_file).as_ref());
     tell_changes(context, &changed, context.config.has_comments, &value, printer)?;
@@ -207,7 +207,7 @@ fn steps(
     printer: &mut Printer,
 ) -> Result<(), CliError> {
     if hint.applies_itself() {
-        printer.line("the gateway applies it without a restart")?;
+        printer.say("the gateway applies it without a restart")?;
     }
     let restart = hint.step().map(|step| context.openclaw.gateway.addressed(step));
     let steps: Vec<_> = restart.into_iter().chain(last).collect();
@@ -215,7 +215,7 @@ fn steps(
         printer.line("next:")?;
     }
     for (number, step) in steps.iter().enumerate() {
-        printer.line(format!("  {}. {step}", number + 1))?;
+        printer.pasted(&format!("  {}. ", number + 1), 5, step)?;
     }
     Ok(())
 }
@@ -238,7 +238,7 @@ fn tell_changes(
     let file = printer.path(&context.config_file);
     let backup = tree::backup(&context.config_file, installed).map(|path| printer.path(&path));
     let backup = backup.map(|path| format!("; the file as it was is `{path}`")).unwrap_or_default();
-    printer.line(format!("OpenClaw itself {} in `{file}`{backup}", did.join(" and ")))
+    printer.pasted("", 2, &format!("OpenClaw itself {} in `{file}`{backup}", did.join(" and ")))
 }
 
 /// Prints what OpenClaw said when it did not make a change.
@@ -271,9 +271,9 @@ fn by_hand(context: &Context<'_>, change: &Change, settings: &[Carried], printer
         printer.remark(&format!("run `{}`", setting.command()));
     }
     match (change, &context.config.command) {
-        (Change::Unset(key), _) => printer.line(format!("by hand: remove `{key}` in `{file}`"))?,
+        (Change::Unset(key), _) => printer.pasted("", 2, &format!("by hand: remove `{key}` in `{file}`"))?,
         (Change::Set(value), Some(_)) => {
-            printer.line(format!("by hand: set `{KEY}` in `{file}` to {}", Value::from(value.as_str())))?;
+            printer.pasted("", 2, &format!("by hand: set `{KEY}` in `{file}` to {}", Value::from(value.as_str())))?;
         }
         (Change::Set(value), None) => {
             printer.remark(&format!("merge this into `{file}`:"));

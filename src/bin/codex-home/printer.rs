@@ -101,6 +101,11 @@ impl Printer {
         }
     }
 
+    /// Prints a sentence of its own.
+    pub fn say(&mut self, text: impl AsRef<str>) -> Result<(), CliError> {
+        self.sentence("", 2, text.as_ref())
+    }
+
     /// Prints what to do, below a line that is indented by `indent`. Its paths are pasted, and so stay whole.
     pub fn help(&mut self, indent: usize, help: &str) -> Result<(), CliError> {
         let first = format!("{}help: ", " ".repeat(indent));
