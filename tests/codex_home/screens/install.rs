@@ -32,7 +32,11 @@ pub fn cases() -> Vec<Case> {
     vec![
         case("install's screen, and uninstall's", || {
             let clinic = clinic();
-            shows(&clinic.person, &mut command(&clinic, &["install"]), 80, str![[r#"
+            shows(
+                &clinic.person,
+                &mut command(&clinic, &["install"]),
+                80,
+                str![[r#"
 running
   `[ROOT]/home/.npm-global/bin/openclaw config set plugins.entries.codex.config.appServer.command [ROOT]/home/.local/bin/codex-home-shim`
 installed: `plugins.entries.codex.config.appServer.command` is
@@ -43,8 +47,13 @@ next:
   2. run `codex-home verify`: it starts codex as OpenClaw would, and shows which
      login codex holds
 
-"#]]);
-            shows(&clinic.person, &mut command(&clinic, &["uninstall"]), 80, str![[r#"
+"#]],
+            );
+            shows(
+                &clinic.person,
+                &mut command(&clinic, &["uninstall"]),
+                80,
+                str![[r#"
 running
   `[ROOT]/home/.npm-global/bin/openclaw config set plugins.entries.codex.config.appServer.command /opt/wrapper`
 uninstalled: `plugins.entries.codex.config.appServer.command` is `/opt/wrapper`
@@ -53,8 +62,13 @@ OpenClaw itself dropped the comments in `~/.openclaw/openclaw.json`
 next:
   1. restart the gateway: run `openclaw gateway restart`
 
-"#]]);
-            shows(&clinic.person, &mut command(&clinic, &["install"]), 120, str![[r#"
+"#]],
+            );
+            shows(
+                &clinic.person,
+                &mut command(&clinic, &["install"]),
+                120,
+                str![[r#"
 running
   `[ROOT]/home/.npm-global/bin/openclaw config set plugins.entries.codex.config.appServer.command [ROOT]/home/.local/bin/codex-home-shim`
 installed: `plugins.entries.codex.config.appServer.command` is `~/.local/bin/codex-home-shim`; it was `/opt/wrapper`
@@ -62,25 +76,35 @@ next:
   1. restart the gateway: run `openclaw gateway restart`
   2. run `codex-home verify`: it starts codex as OpenClaw would, and shows which login codex holds
 
-"#]]);
-            shows(&clinic.person, &mut command(&clinic, &["uninstall"]), 120, str![[r#"
+"#]],
+            );
+            shows(
+                &clinic.person,
+                &mut command(&clinic, &["uninstall"]),
+                120,
+                str![[r#"
 running
   `[ROOT]/home/.npm-global/bin/openclaw config set plugins.entries.codex.config.appServer.command /opt/wrapper`
 uninstalled: `plugins.entries.codex.config.appServer.command` is `/opt/wrapper` again
 next:
   1. restart the gateway: run `openclaw gateway restart`
 
-"#]]);
+"#]],
+            );
             // In a pipe a sentence is one line.
             let piped = run(&mut command(&clinic, &["install"])).stdout;
-            compare(&clinic.person, &piped, str![[r#"
+            compare(
+                &clinic.person,
+                &piped,
+                str![[r#"
 running `[ROOT]/home/.npm-global/bin/openclaw config set plugins.entries.codex.config.appServer.command [ROOT]/home/.local/bin/codex-home-shim`
 installed: `plugins.entries.codex.config.appServer.command` is `~/.local/bin/codex-home-shim`; it was `/opt/wrapper`
 next:
   1. restart the gateway: run `openclaw gateway restart`
   2. run `codex-home verify`: it starts codex as OpenClaw would, and shows which login codex holds
 
-"#]]);
+"#]],
+            );
         }),
         case("uninstall's screen: by hand, and with --purge", || {
             let clinic = clinic();
@@ -89,16 +113,24 @@ next:
                 let mut refused = command(&clinic, &["uninstall"]);
                 shown(refused.env(MOOD, "fail"), columns)
             };
-            compare(&clinic.person, &mood(80), str![[r#"
+            compare(
+                &clinic.person,
+                &mood(80),
+                str![[r#"
 running
   `[ROOT]/home/.npm-global/bin/openclaw config set plugins.entries.codex.config.appServer.command /opt/wrapper`
 by hand: set `plugins.entries.codex.config.appServer.command` in
   `~/.openclaw/openclaw.json` to "/opt/wrapper"
 
-"#]]);
+"#]],
+            );
             let mut purge = command(&clinic, &["uninstall", "--purge"]);
             clinic.person.write_settings("strategy = \"auto\"\n");
-            shows(&clinic.person, &mut purge, 80, str![[r#"
+            shows(
+                &clinic.person,
+                &mut purge,
+                80,
+                str![[r#"
 running
   `[ROOT]/home/.npm-global/bin/openclaw config set plugins.entries.codex.config.appServer.command /opt/wrapper`
 uninstalled: `plugins.entries.codex.config.appServer.command` is `/opt/wrapper`
@@ -108,7 +140,8 @@ next:
   1. restart the gateway: run `openclaw gateway restart`
 removed `~/.config/codex-home-shim/config.toml`
 
-"#]]);
+"#]],
+            );
         }),
     ]
 }
