@@ -47,7 +47,7 @@ impl Status {
 }
 
 /// The id of what is said about a gateway that is not examined.
-const ELSEWHERE: &str = "service-elsewhere";
+pub const ELSEWHERE: &str = "service-elsewhere";
 
 /// How to find out what rests on an assumption.
 pub const FIND_OUT: &str = "run `codex-home verify`, or `codex-home doctor` again while the gateway runs";
