@@ -27,7 +27,7 @@ use crate::openclaw::config::KEY;
 use crate::printer::Printer;
 use crate::write::refuse_if_owned_by_other_user;
 use carried::Carried;
-use change::{Change, Outcome, RestartHint};
+use change::{Change, Outcome};
 use context::Context;
 use plan::Plan;
 use receipt::{Receipt, Receipts};
@@ -89,8 +89,8 @@ pub fn install(invocation: &Invocation, pick: &Pick, options: Options, printer: 
     refuse_if_owned_by_other_user(written, invocation.uid)?;
     printer.pasted("", 2, &format!("running `{}`", change.shown(openclaw)))?;
     match set(&context, openclaw, &change, &plan.settings, printer)? {
-        Outcome::Made(hint) => {
-            report(&context, &change, &plan.settings, hint, printer)?;
+        Outcome::Made { is_applied } => {
+            report(&context, &change, &plan.settings, is_applied, printer)?;
             Ok(0)
         }
         Outcome::Refused { cause, output } => {
@@ -127,8 +127,8 @@ fn set(
         let changed = tree::changed(context.tree.as_ref(), tree::read(&context.config_file).as_ref());
         context.change_receipts(|receipts| receipts.with(Receipt { changed, ..receipt }), printer)?;
         return result.map(|outcome| match outcome {
-            Outcome::Refused { .. } => Outcome::Made(RestartHint::default()),
-            made @ Outcome::Made(_) => made,
+            Outcome::Refused { .. } => Outcome::Made { is_applied: false },
+            made @ Outcome::Made { .. } => made,
         });
     }
     // Nothing was set, so there is nothing to restore.
@@ -142,7 +142,7 @@ fn set(
     };
     context.change_receipts(restore, printer)?;
     match result? {
-        Outcome::Made(_) => Err(context.had_no_effect(printer)),
+        Outcome::Made { .. } => Err(context.had_no_effect(printer)),
         refused @ Outcome::Refused { .. } => Ok(refused),
     }
 }
@@ -177,7 +177,7 @@ fn report(
     context: &Context<'_>,
     change: &Change,
     settings: &[Carried],
-    hint: RestartHint,
+    is_applied: bool,
     printer: &mut Printer,
 ) -> Result<(), CliError> {
     let was = match &context.config.command {
@@ -196,20 +196,17 @@ fn report(
     let verify = format!(
         "run `codex-home verify{option}`: it starts codex as OpenClaw would, and shows which login codex holds"
     );
-    steps(context, hint, Some(verify), printer)
+    steps(context, is_applied, Some(verify), printer)
 }
 
 /// Prints the next steps, numbered.
-fn steps(
-    context: &Context<'_>,
-    hint: RestartHint,
-    last: Option<String>,
-    printer: &mut Printer,
-) -> Result<(), CliError> {
-    if hint.applies_itself() {
+fn steps(context: &Context<'_>, is_applied: bool, last: Option<String>, printer: &mut Printer) -> Result<(), CliError> {
+    let restart = if is_applied {
         printer.say("the gateway applies it without a restart")?;
-    }
-    let restart = hint.step().map(|step| context.openclaw.gateway.addressed(step));
+        None
+    } else {
+        Some(context.openclaw.gateway.addressed("restart the gateway: run `openclaw gateway restart`"))
+    };
     let steps: Vec<_> = restart.into_iter().chain(last).collect();
     if !steps.is_empty() {
         printer.line("next:")?;

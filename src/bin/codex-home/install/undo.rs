@@ -75,8 +75,8 @@ fn make(
     printer: &mut Printer,
 ) -> CliResult {
     printer.pasted("", 2, &format!("running `{}`", change.shown(openclaw)))?;
-    let hint = match change.run(openclaw, printer)? {
-        Outcome::Made(hint) => hint,
+    let is_applied = match change.run(openclaw, printer)? {
+        Outcome::Made { is_applied } => is_applied,
         Outcome::Refused { cause, output } => {
             refused(&cause, &output, printer);
             return by_hand(context, change, &[], printer);
@@ -113,7 +113,7 @@ fn make(
             "before `install` it was a symlink: run `ln -sf {target} {file}` if you want nothing that is in the file now"
         ))?;
     }
-    steps(context, hint, None, printer)?;
+    steps(context, is_applied, None, printer)?;
     Ok(0)
 }
 
