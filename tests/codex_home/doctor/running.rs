@@ -87,7 +87,7 @@ fn contained() -> Case {
         }
         drop(gateway);
         patient.says_in(
-            &mut doctor(&patient, UID).args(["--profile", "default"]),
+            doctor(&patient, UID).args(["--profile", "default"]),
             "app-server-command",
             "fail",
             "no such program",
