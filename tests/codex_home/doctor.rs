@@ -128,7 +128,7 @@ impl Patient {
     #[track_caller]
     pub fn names_elsewhere(&self, doctor: &mut Command, text: &str, help: &str) {
         let lines = self.lines("service-elsewhere", doctor);
-        let is_it = |[status, said, what]: &[String; 3]| status == "ok" && said.contains(text) && what.contains(help);
+        let is_it = |[_, said, what]: &[String; 3]| said.contains(text) && what.contains(help);
         assert!(lines.iter().any(is_it), "{lines:#?}");
     }
 

@@ -245,7 +245,8 @@ fn units() -> Vec<Case> {
             let text = "[Service]\nEnvironment=PATH=/nowhere\nExecStart=/usr/bin/podman run --rm -v STATE:/home/node/.openclaw bot gateway\n";
             let file = lay(&patient, &text.replace("STATE", patient.openclaw.state.to_str().unwrap()));
             let what = format!("is started in a container by `{}`", file.display());
-            patient.says("service-elsewhere", "unknown", &what, "in that container");
+            patient.names_elsewhere(&mut patient.doctor(), &what, "in that container");
+            assert_eq!(status(&patient.json(&mut patient.doctor()), None, "service-elsewhere"), "unknown");
             patient.is_silent_about("app-server-command");
             lay(&patient, &text.replace("STATE", "bot-data"));
             let what = format!("the service `{}` starts a gateway in a container", file.display());

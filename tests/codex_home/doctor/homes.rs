@@ -188,7 +188,7 @@ pub fn cases() -> Vec<Case> {
             let patient = Patient::without_service(Release::April, "0.169.0");
             let mut doctor = patient.doctor();
             doctor.env("CODEX_HOME_SHIM_STRATEGY", "atuo");
-            patient.says_in(&mut doctor, "settings", "fail", "`CODEX_HOME_SHIM_STRATEGY` is `atuo`", "correct");
+            patient.says_in(&mut doctor, "settings", "fail", "`CODEX_HOME_SHIM_STRATEGY`: expected one of", "correct");
         }),
     ]
 }

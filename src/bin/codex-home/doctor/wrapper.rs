@@ -161,7 +161,7 @@ impl Wrapper {
                     }
                     return;
                 }
-                "env" | "command" | "builtin" => {}
+                "env" | "/usr/bin/env" | "command" | "builtin" => {}
                 "exec" => is_exec = true,
                 "-a" => drop(words.next()),
                 "-u" => self.unset(words.next().unwrap_or_default()),
