@@ -133,9 +133,7 @@ fn parts(failure: &Failure, person_home: Option<&Path>, path_limit: usize, is_te
                     .to_owned(),
             ]
         }
-        Failure::Setting { name, value, cause } => {
-            vec![format!("`{name}` is `{}`: {}", tail(&plain_text(value), path_limit), plain_text(cause))]
-        }
+        Failure::Setting { name, cause } => vec![format!("`{name}`: {}", plain_text(cause))],
         Failure::SettingsFile { path, problem } => vec![format!("`{}`: {problem}", short(path))],
         Failure::NoUsableHome(homes) => no_usable_home(homes, &short, is_terse),
         Failure::CodexSetting { file, skipped } => {

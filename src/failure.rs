@@ -2,7 +2,6 @@
 //!
 //! Holds paths and system errors; the words are in [`crate::describe`], formatted once, at the edge.
 
-use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -24,9 +23,7 @@ pub enum Failure {
     Setting {
         /// The variable.
         name: &'static str,
-        /// Its value.
-        value: OsString,
-        /// What is wrong with the value.
+        /// What is wrong with its value, which may be a secret that came there by mistake.
         cause: String,
     },
     /// Our settings file is wrong.

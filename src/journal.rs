@@ -59,10 +59,7 @@ pub fn say(invocation: &Invocation, messages: &[(Level, String)]) {
     }
     if level.is_none() {
         init(max, NAME);
-        let asked = plain_text(asked.as_deref().unwrap_or_default());
-        tracing::warn!(
-            "`{LEVEL_VARIABLE}` is `{asked}`, not one of `error`, `warn`, `info`, `debug`, `trace`: using `warn`"
-        );
+        tracing::warn!("`{LEVEL_VARIABLE}` is not one of `error`, `warn`, `info`, `debug`, `trace`: using `warn`");
     }
     for (level, text) in messages.iter().filter(|(level, _)| *level <= max) {
         // Only now, so that a silent start pays nothing for it.

@@ -199,7 +199,7 @@ impl Settings {
                 .and_then(|raw| settings.take(raw, Source::Variable).map_err(|(_, cause)| cause));
             if let Err(cause) = taken {
                 settings.journal &= key != Key::Journal;
-                problems.push(Failure::Setting { name: key.variable(), value: value.to_owned(), cause });
+                problems.push(Failure::Setting { name: key.variable(), cause });
             }
         }
         (settings, problems)
@@ -216,11 +216,7 @@ impl Settings {
         let path = match named {
             Some(value) => {
                 let path = expand(Key::Codex, &value.to_string_lossy(), self.person_home.as_deref());
-                Some(path.map_err(|(_, cause)| Failure::Setting {
-                    name: FILE_VARIABLE,
-                    value: value.to_owned(),
-                    cause,
-                })?)
+                Some(path.map_err(|(_, cause)| Failure::Setting { name: FILE_VARIABLE, cause })?)
             }
             None => {
                 invocation.config_directory().map(|directory| directory.join("codex-home-shim").join("config.toml"))

@@ -75,8 +75,8 @@ journal        false           CODEX_HOME_SHIM_JOURNAL
             let problems: Vec<_> = text.stdout.lines().filter(|line| line.starts_with("✗ ")).collect();
             assert_eq!(problems.len(), 3, "{}", text.stdout);
             assert!(problems[0].contains("config.toml`: line 2, column 1: unknown key"), "{problems:?}");
-            assert!(problems[1].starts_with("✗ `CODEX_HOME_SHIM_LEAVE` is `x`: "), "{problems:?}");
-            assert!(problems[2].starts_with("✗ `CODEX_HOME_SHIM_JOURNAL` is `7`: "), "{problems:?}");
+            assert!(problems[1].starts_with("✗ `CODEX_HOME_SHIM_LEAVE`: "), "{problems:?}");
+            assert!(problems[2].starts_with("✗ `CODEX_HOME_SHIM_JOURNAL`: "), "{problems:?}");
             assert_eq!(text.stdout.matches("  help: ").count(), 3, "{}", text.stdout);
             let (code, said) = ask_json(&person, check.arg("--json"));
             assert_eq!(
@@ -125,7 +125,7 @@ journal        false           CODEX_HOME_SHIM_JOURNAL
                 let finished = ask(&person, command.env("CODEX_HOME_SHIM_STRATEGY", "always"));
                 assert_eq!((finished.code, finished.stdout.as_str()), (Some(78), ""), "{args:?}");
                 let said = finished.stderr;
-                assert!(said.starts_with("codex-home: `CODEX_HOME_SHIM_STRATEGY` is `always`: "), "{said}");
+                assert!(said.starts_with("codex-home: `CODEX_HOME_SHIM_STRATEGY`: "), "{said}");
             }
         }),
     ]

@@ -28,13 +28,13 @@ use crate::support::{
 const PATIENCE: Duration = Duration::from_secs(240);
 
 /// A person with an OpenClaw, whose command is the stand-in.
-struct Clinic {
-    person: Fixture,
-    openclaw: OpenClaw,
+pub struct Clinic {
+    pub person: Fixture,
+    pub openclaw: OpenClaw,
 }
 
 impl Clinic {
-    fn new(release: Release) -> Clinic {
+    pub fn new(release: Release) -> Clinic {
         let person = Fixture::new();
         let openclaw = OpenClaw::lay(&person, release);
         // As Homebrew leaves it.
@@ -358,6 +358,9 @@ fn refuses() -> Vec<Case> {
             fs::write(clinic.receipt(), "{").unwrap();
             assert_eq!(clinic.run(&["install"]).code, Some(1));
             assert_eq!(fs::read_to_string(clinic.receipt()).unwrap(), "{");
+            let moved = clinic.receipt().with_extension("json.old");
+            let help = format!("help: run `mv {} {}`", clinic.receipt().display(), moved.display());
+            assert!(clinic.run(&["install"]).stderr.contains(&help));
             assert!(clinic.calls().is_empty());
 
             let clinic = Clinic::with_wrapper();
@@ -370,6 +373,16 @@ fn refuses() -> Vec<Case> {
             assert!(clinic.calls().is_empty());
         }),
         // `sudo codex-home install` would leave files that their owner cannot change.
+        case("an `openclaw` that every user may replace is not run", || {
+            let clinic = Clinic::new(Release::April);
+            let bin = clinic.person.home().join(".npm-global/bin");
+            clinic.person.chmod(&bin, 0o777);
+            let finished = clinic.run(&["install"]);
+            assert!(finished.code == Some(1) && clinic.calls().is_empty(), "{finished:?}");
+            assert!(finished.stderr.contains(&format!("run `chmod o-w {}`", bin.display())), "{finished:?}");
+            clinic.person.chmod(&bin, 0o755);
+            clinic.succeeds(&["install"]);
+        }),
         case("nothing is written among the files of another user, but an install can be undone", || {
             let clinic = Clinic::with_wrapper();
             clinic.person.chown(&clinic.config(), UNPRIVILEGED);

@@ -2,6 +2,7 @@
 //! command or an address to be pasted.
 
 mod doctor;
+mod install;
 
 use std::fs;
 use std::process::Command;
@@ -51,7 +52,7 @@ fn explain(person: &Fixture, args: &[&str]) -> Command {
 }
 
 pub fn cases() -> Vec<Case> {
-    let cases = [doctor::cases(), others()];
+    let cases = [doctor::cases(), install::cases(), others()];
     cases.into_iter().flatten().collect()
 }
 

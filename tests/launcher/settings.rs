@@ -99,7 +99,7 @@ pub fn cases() -> Vec<Case> {
             let person = Fixture::issue_70511();
             let ended = person.serve().env("CODEX_HOME_SHIM_LOG", "loud\x1b[2J").is_redirected("missing-id-token");
             assert!(
-                ended.stderr.lines().count() == 1 && ended.stderr.contains("`CODEX_HOME_SHIM_LOG`"),
+                ended.stderr.lines().count() == 1 && ended.stderr.contains("`CODEX_HOME_SHIM_LOG` is not one of"),
                 "{}",
                 ended.stderr
             );

@@ -219,7 +219,7 @@ fn wrong() -> Vec<Case> {
                 assert!(check(text).is_err());
             }
         }),
-        case("a wrong variable is named with its value and what is expected", || {
+        case("a wrong variable is named with what is expected, and without its value", || {
             let rows = [
                 ("CODEX_HOME_SHIM_STRATEGY", "always", "one of `auto`, `redirect`, `repair`, `off`"),
                 ("CODEX_HOME_SHIM_CODEX", "codex", PATH),
@@ -236,7 +236,7 @@ fn wrong() -> Vec<Case> {
             for (name, value, expected) in rows {
                 let problems = Scene::new().with(name, value).problems();
                 let expected = [format!(
-                    "`{name}` is `{value}`: expected {expected}; correct `{name}`, or unset it in the environment of the gateway"
+                    "`{name}`: expected {expected}; correct `{name}`, or unset it in the environment of the gateway"
                 )];
                 if problems != expected {
                     wrong.push(format!("{problems:?}\n   not {expected:?}"));

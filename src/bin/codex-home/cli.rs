@@ -269,6 +269,29 @@ pub fn completions(shell: Shell, printer: &mut Printer) -> CliResult {
         // clap_complete 4.6 spells a hyphen in the program's name in two ways, so that nothing is found behind a subcommand.
         script = String::from_utf8_lossy(&script).replace("codex__subcmd__home", "codex__home").into_bytes();
     }
+    if shell == Shell::Fish {
+        script.extend(fish_values().into_bytes());
+    }
     printer.raw(&script)?;
     Ok(0)
+}
+
+/// Returns what clap_complete 4.6 leaves out of fish's script: the values of arguments that are no options.
+fn fish_values() -> String {
+    let mut lines = String::new();
+    let mut add = |command: &clap::Command, condition: &str| {
+        let values = command.get_positionals().flat_map(clap::Arg::get_possible_values);
+        let values: Vec<_> = values.map(|value| value.get_name().to_owned()).collect();
+        if !values.is_empty() {
+            lines.push_str(&format!("complete -c codex-home -n \"{condition}\" -f -a \"{}\"\n", values.join(" ")));
+        }
+    };
+    for command in Cli::command().get_subcommands() {
+        let condition = format!("__fish_codex_home_using_subcommand {}", command.get_name());
+        add(command, &condition);
+        for inner in command.get_subcommands() {
+            add(inner, &format!("{condition}; and __fish_seen_subcommand_from {}", inner.get_name()));
+        }
+    }
+    lines
 }

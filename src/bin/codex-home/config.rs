@@ -15,6 +15,9 @@ use crate::error::{CliError, CliResult};
 use crate::printer::{BAD, GOOD, Printer, painted};
 use edit::Edit;
 
+/// The widest column of values.
+const WIDEST: usize = 40;
+
 /// Reads the settings for a command that needs valid ones.
 ///
 /// # Errors
@@ -121,10 +124,13 @@ fn show(settings: &Settings, problems: &[Failure], json: bool, printer: &mut Pri
             (Source::Variable, _) => key.variable().to_owned(),
             _ => "default".to_owned(),
         };
-        vec![key.name().to_owned(), shown(&value(settings, key), printer), from]
+        (key.name(), shown(&value(settings, key), printer), from)
     });
-    let rows = rows.collect();
-    printer.table(&["key", "value", "from"], rows)?;
+    let rows: Vec<_> = [("key", "value".to_owned(), "from".to_owned())].into_iter().chain(rows).collect();
+    let width = rows.iter().map(|(_, value, _)| value.chars().count()).max().unwrap_or_default().min(WIDEST);
+    for (key, value, from) in rows {
+        printer.pasted(&format!("{key:13}  "), 15, &format!("{value:width$}  {from}"))?;
+    }
     print(problems, settings, printer)
 }
 

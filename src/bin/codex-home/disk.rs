@@ -157,6 +157,12 @@ pub fn writable_by_others(path: &Path, uid: u32) -> bool {
     fs::stat(path).is_ok_and(|stat| !stat.is_owned_by(uid) || may_replace(&stat))
 }
 
+/// Returns a program or its directory, if every user may replace it.
+pub fn open_to_all(program: &Path) -> Option<&Path> {
+    let is_open = |path: &Path| fs::stat(path).is_ok_and(|stat| stat.mode & 0o1002 == 0o002);
+    [Some(program), program.parent()].into_iter().flatten().find(|path| is_open(path))
+}
+
 /// Returns the paths that a program of this name could have on PATH.
 pub fn candidates(invocation: &Invocation, name: &str) -> Vec<PathBuf> {
     let path = invocation.var("PATH").unwrap_or_default();

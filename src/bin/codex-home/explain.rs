@@ -26,7 +26,7 @@ use crate::hosts;
 use crate::inspect::mark;
 use crate::openclaw::OpenClaw;
 use crate::openclaw::version::{DEFAULT_ARGUMENTS, Version};
-use crate::printer::{BAD, GOOD, HEAD, Printer, painted};
+use crate::printer::{BAD, GOOD, INDENT, Printer, painted};
 
 /// What is asked about.
 pub struct Question {
@@ -81,7 +81,7 @@ fn explanations(invocation: &Invocation, question: Question) -> Result<Vec<Expla
     }
     let gateways = Gateways::find(invocation, &pick).map_err(|names| pick::none(&names))?;
     let mut all = Vec::new();
-    for gateway in gateways.all {
+    for gateway in gateways.all.into_iter().filter(|gateway| gateway.container.is_none()) {
         let name = gateway.name.clone();
         let openclaw = OpenClaw::observe(invocation, gateway);
         let version = openclaw.version();
@@ -236,7 +236,7 @@ impl Explanation {
             Request::PassThrough(reason) => format!("a start that is passed through unchanged: {reason:#}"),
         };
         let by = self.gateway.as_ref().map(|name| format!(", by the gateway `{}`", plain_text(name)));
-        item("asked for", &format!("{start}{}", by.unwrap_or_default()), printer)?;
+        printer.item("asked for", &format!("{start}{}", by.unwrap_or_default()))?;
         print_home("injected", self.injected.as_ref(), printer)?;
         if with_personal {
             print_home("personal", Some(&self.personal), printer)?;
@@ -245,12 +245,12 @@ impl Explanation {
         let decision = painted(style, self.start.decision.name());
         match self.start.failure() {
             // What is wrong is said below.
-            Some(_) => item("decision", &decision, printer)?,
-            None => item("decision", &format!("{decision}: {}", self.start.because()), printer)?,
+            Some(_) => printer.item("decision", &decision)?,
+            None => printer.item("decision", &format!("{decision}: {}", self.start.because()))?,
         }
         if let Some((path, reason)) = self.not_used() {
             let path = path.map_or_else(|| "your own home".to_owned(), |path| format!("`{}`", printer.path(path)));
-            item("not used", &format!("{path}, because {reason:#}"), printer)?;
+            printer.item("not used", &format!("{path}, because {reason:#}"))?;
         }
         self.print_launch(printer)?;
         if let (Some(risk), Some(path)) = (self.risk(), &self.start.observed.codex_home) {
@@ -258,14 +258,14 @@ impl Explanation {
             let note = format!(
                 "with `bridges = [\"{path}\"]` in the settings it is treated as a bridge. What that risks: {risk}."
             );
-            item("note", &note, printer)?;
+            printer.item("note", &note)?;
         }
         Ok(())
     }
 
     fn print_launch(&self, printer: &mut Printer) -> Result<(), CliError> {
         if let Some(failure) = self.start.failure() {
-            item("starts", &format!("nothing, exit code {}", failure.exit_code()), printer)?;
+            printer.item("starts", &format!("nothing, exit code {}", failure.exit_code()))?;
             let person_home = self.start.observed.settings.person_home.as_deref();
             for problem in describe::problem(failure, person_home) {
                 printer.sentence(&" ".repeat(INDENT), INDENT, &problem)?;
@@ -274,17 +274,17 @@ impl Explanation {
         }
         let Some(codex) = self.codex() else { return Ok(()) };
         let version = codex.version().unwrap_or_else(|| "of unknown version".to_owned());
-        item("starts", &format!("`{}` ({version}, found by {})", printer.path(&codex.path), codex.found_by), printer)?;
+        printer.item("starts", &format!("`{}` ({version}, found by {})", printer.path(&codex.path), codex.found_by))?;
         let home = self.start.home();
         let home = home.map_or_else(|| "its default home".to_owned(), |home| format!("`{}`", printer.path(home)));
-        item("in", &home, printer)
+        printer.item("in", &home)
     }
 
     fn print_messages(&self, printer: &mut Printer) -> Result<(), CliError> {
         if self.start.failure().is_some() {
             return Ok(());
         }
-        self.start.messages().iter().try_for_each(|message| item("says", message, printer))
+        self.start.messages().iter().try_for_each(|message| printer.item("says", message))
     }
 
     /// Prints what the strategies that are not in force would do.
@@ -304,24 +304,16 @@ impl Explanation {
                 }
                 Decision::Refuse(_) => format!("nothing is started: {}", other.because()),
             };
-            item(other.observed.settings.strategy.name(), &text, printer)?;
+            printer.item(other.observed.settings.strategy.name(), &text)?;
         }
         Ok(())
     }
 }
 
-/// How far the texts beside the headings are indented.
-const INDENT: usize = 10;
-
-/// Prints a heading and a text beside it.
-fn item(heading: &str, text: &str, printer: &mut Printer) -> Result<(), CliError> {
-    printer.sentence(&format!("{} ", painted(HEAD, &format!("{heading:9}"))), INDENT, text)
-}
-
 fn print_home(heading: &str, home: Option<&Inspection>, printer: &mut Printer) -> Result<(), CliError> {
-    let Some(home) = home else { return item(heading, "none", printer) };
+    let Some(home) = home else { return printer.item(heading, "none") };
     let (mark, can) = mark(&home.login);
     let path = home.home.as_deref().map_or_else(|| "none known".to_owned(), |path| format!("`{}`", printer.path(path)));
     let account = home.account.as_ref().map(|account| format!(", account {account}")).unwrap_or_default();
-    item(heading, &format!("{mark} {path} ({}) {can}: {:#}{account}", home.kind.name(), home.reason()), printer)
+    printer.item(heading, &format!("{mark} {path} ({}) {can}: {:#}{account}", home.kind.name(), home.reason()))
 }

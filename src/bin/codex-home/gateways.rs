@@ -27,7 +27,7 @@ use environment::Environment;
 use process::Process;
 
 pub use command::OpenClawCommand;
-pub use gateway::Gateway;
+pub use gateway::{Container, Gateway};
 pub use known::Known;
 pub use pick::{Pick, the_gateway};
 pub use service::Service;
@@ -162,6 +162,7 @@ impl Asker<'_> {
             pid: None,
             program: Vec::new(),
             node: None,
+            container: None,
             since: 0,
             service: None,
             last_start: None,
@@ -186,10 +187,7 @@ impl Asker<'_> {
         let home = environment.text("HOME").map(PathBuf::from);
         let pid = process.pid;
         if process.is_contained {
-            found.elsewhere.push(Elsewhere {
-                what: format!("a gateway runs in a container (process {pid})"),
-                help: "run `codex-home doctor` in that container".to_owned(),
-            });
+            self.add_contained(&process, &environment, directories, found);
             return None;
         }
         if home.is_some() && home != self.person {
@@ -213,6 +211,32 @@ impl Asker<'_> {
         };
         found.gateway(self, state).run(process, environment);
         None
+    }
+
+    /// Adds a gateway that sees other files than this program: to the one whose state directory is the same directory there.
+    fn add_contained(
+        &self,
+        process: &Process,
+        environment: &Environment,
+        directories: &[PathBuf],
+        found: &mut Gateways,
+    ) {
+        let home = environment.path("HOME", None);
+        let named = environment.path("OPENCLAW_STATE_DIR", home.as_deref());
+        let inside = named
+            .or_else(|| pick::of_profile(profile(&process.command).as_deref().unwrap_or(DEFAULT), home.as_deref()));
+        let seen = inside.map(|inside| process.seen(&inside));
+        let state = seen.and_then(|seen| directories.iter().find(|state| disk::is_same(state, &seen)));
+        match state {
+            Some(state) => {
+                let gateway = found.gateway(self, Some(state.clone()));
+                gateway.container = Some(Container::Process(process.pid)).filter(|_| gateway.pid.is_none());
+            }
+            None => found.elsewhere.push(Elsewhere {
+                what: format!("a gateway runs in a container (process {})", process.pid),
+                help: "run `codex-home doctor` in that container".to_owned(),
+            }),
+        }
     }
 
     /// Adds running gateways that do not tell which state directory they have, if there is only one that it can be.
@@ -264,9 +288,13 @@ impl Asker<'_> {
                 environment.set_default(name, value, Known::Read);
             }
         }
+        if service.starts_container() {
+            self.add_container_service(&service, found);
+            return;
+        }
         let state = self.state(&service.environment, &service.program);
         let gateway = found.gateway(self, state);
-        if gateway.service.is_some() {
+        if gateway.service.is_some() || gateway.container.is_some() {
             return;
         }
         if gateway.pid.is_none() {
@@ -281,6 +309,28 @@ impl Asker<'_> {
             gateway.since = service.since;
         }
         gateway.service = Some(service);
+    }
+
+    /// Adds a service that starts a container: to the gateways whose state directories it names, as mounts do.
+    fn add_container_service(&self, service: &Service, found: &mut Gateways) {
+        let mut is_named = false;
+        for state in self.directories() {
+            let text = state.to_string_lossy();
+            let is_mounted = |word: &String| word.split([':', '=', ',']).any(|part| part == text);
+            if service.program.iter().any(is_mounted) {
+                let gateway = found.gateway(self, Some(state));
+                if gateway.pid.is_none() && gateway.container.is_none() {
+                    gateway.container = Some(Container::Service(service.file.clone()));
+                }
+                is_named = true;
+            }
+        }
+        if !is_named {
+            found.elsewhere.push(Elsewhere {
+                what: format!("the service `{}` starts a gateway in a container", service.file.display()),
+                help: "run `codex-home doctor` in that container".to_owned(),
+            });
+        }
     }
 
     /// Returns the state directories that are where OpenClaw puts them.

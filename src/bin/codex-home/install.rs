@@ -27,7 +27,7 @@ use crate::openclaw::config::KEY;
 use crate::printer::Printer;
 use crate::write::refuse_if_owned_by_other_user;
 use carried::Carried;
-use change::{Change, Outcome, RestartHint};
+use change::{Change, Outcome};
 use context::Context;
 use plan::Plan;
 use receipt::{Receipt, Receipts};
@@ -62,7 +62,7 @@ pub fn install(invocation: &Invocation, pick: &Pick, options: Options, printer: 
     };
     if let Some(current) = already_set(&context, &value) {
         let current = printer.path(&current);
-        printer.line(format!("already installed: OpenClaw runs `{current}`; nothing was changed"))?;
+        printer.say(format!("already installed: OpenClaw runs `{current}`; nothing was changed"))?;
         return Ok(0);
     }
     context.refuse_if_included(printer)?;
@@ -87,10 +87,10 @@ pub fn install(invocation: &Invocation, pick: &Pick, options: Options, printer: 
     // A container may have the configuration of another user.
     let written = if options.force { &written[..1] } else { &written[..] };
     refuse_if_owned_by_other_user(written, invocation.uid)?;
-    printer.line(format!("running `{}`", change.shown(openclaw)))?;
+    printer.pasted("", 2, &format!("running `{}`", change.shown(openclaw)))?;
     match set(&context, openclaw, &change, &plan.settings, printer)? {
-        Outcome::Made(hint) => {
-            report(&context, &change, &plan.settings, hint, printer)?;
+        Outcome::Made { is_applied } => {
+            report(&context, &change, &plan.settings, is_applied, printer)?;
             Ok(0)
         }
         Outcome::Refused { cause, output } => {
@@ -127,8 +127,8 @@ fn set(
         let changed = tree::changed(context.tree.as_ref(), tree::read(&context.config_file).as_ref());
         context.change_receipts(|receipts| receipts.with(Receipt { changed, ..receipt }), printer)?;
         return result.map(|outcome| match outcome {
-            Outcome::Refused { .. } => Outcome::Made(RestartHint::default()),
-            made @ Outcome::Made(_) => made,
+            Outcome::Refused { .. } => Outcome::Made { is_applied: false },
+            made @ Outcome::Made { .. } => made,
         });
     }
     // Nothing was set, so there is nothing to restore.
@@ -142,7 +142,7 @@ fn set(
     };
     context.change_receipts(restore, printer)?;
     match result? {
-        Outcome::Made(_) => Err(context.had_no_effect(printer)),
+        Outcome::Made { .. } => Err(context.had_no_effect(printer)),
         refused @ Outcome::Refused { .. } => Ok(refused),
     }
 }
@@ -177,7 +177,7 @@ fn report(
     context: &Context<'_>,
     change: &Change,
     settings: &[Carried],
-    hint: RestartHint,
+    is_applied: bool,
     printer: &mut Printer,
 ) -> Result<(), CliError> {
     let was = match &context.config.command {
@@ -185,10 +185,10 @@ fn report(
         Some(command) => format!("was `{}`", plain_text(command)),
     };
     let value = change.value().unwrap_or_default();
-    printer.line(format!("installed: `{KEY}` is `{}`; it {was}", printer.path(Path::new(&value))))?;
+    printer.say(format!("installed: `{KEY}` is `{}`; it {was}", printer.path(Path::new(&value))))?;
     for setting in settings {
         let values: Vec<_> = setting.value.iter().map(|value| printer.path(Path::new(value))).collect();
-        printer.line(format!("set for the launcher: `{}` is `{}`", setting.key, values.join("`, `")))?;
+        printer.say(format!("set for the launcher: `{}` is `{}`", setting.key, values.join("`, `")))?;
     }
     let changed = tree::changed(context.tree.as_ref(), tree::read(&context.config_file).as_ref());
     tell_changes(context, &changed, context.config.has_comments, &value, printer)?;
@@ -196,26 +196,23 @@ fn report(
     let verify = format!(
         "run `codex-home verify{option}`: it starts codex as OpenClaw would, and shows which login codex holds"
     );
-    steps(context, hint, Some(verify), printer)
+    steps(context, is_applied, Some(verify), printer)
 }
 
 /// Prints the next steps, numbered.
-fn steps(
-    context: &Context<'_>,
-    hint: RestartHint,
-    last: Option<String>,
-    printer: &mut Printer,
-) -> Result<(), CliError> {
-    if hint.applies_itself() {
-        printer.line("the gateway applies it without a restart")?;
-    }
-    let restart = hint.step().map(|step| context.openclaw.gateway.addressed(step));
+fn steps(context: &Context<'_>, is_applied: bool, last: Option<String>, printer: &mut Printer) -> Result<(), CliError> {
+    let restart = if is_applied {
+        printer.say("the gateway applies it without a restart")?;
+        None
+    } else {
+        Some(context.openclaw.gateway.addressed("restart the gateway: run `openclaw gateway restart`"))
+    };
     let steps: Vec<_> = restart.into_iter().chain(last).collect();
     if !steps.is_empty() {
         printer.line("next:")?;
     }
     for (number, step) in steps.iter().enumerate() {
-        printer.line(format!("  {}. {step}", number + 1))?;
+        printer.pasted(&format!("  {}. ", number + 1), 5, step)?;
     }
     Ok(())
 }
@@ -238,7 +235,7 @@ fn tell_changes(
     let file = printer.path(&context.config_file);
     let backup = tree::backup(&context.config_file, installed).map(|path| printer.path(&path));
     let backup = backup.map(|path| format!("; the file as it was is `{path}`")).unwrap_or_default();
-    printer.line(format!("OpenClaw itself {} in `{file}`{backup}", did.join(" and ")))
+    printer.pasted("", 2, &format!("OpenClaw itself {} in `{file}`{backup}", did.join(" and ")))
 }
 
 /// Prints what OpenClaw said when it did not make a change.
@@ -271,9 +268,9 @@ fn by_hand(context: &Context<'_>, change: &Change, settings: &[Carried], printer
         printer.remark(&format!("run `{}`", setting.command()));
     }
     match (change, &context.config.command) {
-        (Change::Unset(key), _) => printer.line(format!("by hand: remove `{key}` in `{file}`"))?,
+        (Change::Unset(key), _) => printer.pasted("", 2, &format!("by hand: remove `{key}` in `{file}`"))?,
         (Change::Set(value), Some(_)) => {
-            printer.line(format!("by hand: set `{KEY}` in `{file}` to {}", Value::from(value.as_str())))?;
+            printer.pasted("", 2, &format!("by hand: set `{KEY}` in `{file}` to {}", Value::from(value.as_str())))?;
         }
         (Change::Set(value), None) => {
             printer.remark(&format!("merge this into `{file}`:"));

@@ -5,7 +5,7 @@
 //! | [`cli`] | our own command line | |
 //! | [`printer`], [`error`] | output and exit codes | stdout, stderr |
 //! | [`child`] | a program that is run, and ended with this one | starts and ends processes |
-//! | [`launcher`] | where the launcher is | [`disk`] |
+//! | [`launcher`], [`codex`] | where the launcher is; a codex as a gateway would start it | [`disk`] |
 //! | [`dry_run`] | what a start would do: the library's `observe` and `decide` | the library |
 //! | [`inspect`], [`explain`] | one home, one start | the library |
 //! | [`gateways`] | the gateways of this machine, each fact with how it is known | [`disk`], processes, runs `systemctl show` |
@@ -25,6 +25,7 @@
 
 mod child;
 mod cli;
+mod codex;
 mod config;
 mod disk;
 mod doctor;

@@ -16,7 +16,6 @@ use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 use codex_home::describe;
 use codex_home::display::{cause, is_control, plain_text, short_path};
-use comfy_table::{Cell, ContentArrangement, Table, presets};
 use indicatif::ProgressBar;
 use serde::Serialize;
 
@@ -38,6 +37,8 @@ const LONGEST: u16 = 120;
 /// The shortest line that is wrapped: a terminal that says less does not know its width.
 const SHORTEST: u16 = 20;
 
+/// How far the texts beside headings are indented.
+pub const INDENT: usize = 10;
 /// How a line begins that says what to do.
 const HELP: &str = "  help: ";
 
@@ -101,6 +102,16 @@ impl Printer {
         }
     }
 
+    /// Prints a sentence of its own.
+    pub fn say(&mut self, text: impl AsRef<str>) -> Result<(), CliError> {
+        self.sentence("", 2, text.as_ref())
+    }
+
+    /// Prints a heading and a text beside it.
+    pub fn item(&mut self, heading: &str, text: &str) -> Result<(), CliError> {
+        self.sentence(&format!("{} ", painted(HEAD, &format!("{heading:9}"))), INDENT, text)
+    }
+
     /// Prints what to do, below a line that is indented by `indent`. Its paths are pasted, and so stay whole.
     pub fn help(&mut self, indent: usize, help: &str) -> Result<(), CliError> {
         let first = format!("{}help: ", " ".repeat(indent));
@@ -144,28 +155,6 @@ impl Printer {
             }
         }
         self.line(escaped)
-    }
-
-    /// Prints rows under headings; without a heading line if `headings` is empty.
-    pub fn table(&mut self, headings: &[&str], rows: Vec<Vec<String>>) -> Result<(), CliError> {
-        let mut table = Table::new();
-        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-        // In a pipe a row is one line, however long.
-        match self.width.and_then(|width| u16::try_from(width).ok()) {
-            Some(width) => table.set_width(width),
-            None => table.set_content_arrangement(ContentArrangement::Disabled),
-        };
-        if !headings.is_empty() {
-            table.set_header(headings.iter().map(Cell::new));
-        }
-        table.add_rows(rows);
-        for column in table.column_iter_mut() {
-            column.set_padding((0, 2));
-        }
-        for line in table.lines() {
-            self.line(line.trim_end())?;
-        }
-        Ok(())
     }
 
     /// Prints a remark that is not part of the answer to stderr.

@@ -196,8 +196,65 @@ fn elsewhere() -> Vec<Case> {
     ]
 }
 
+/// A daemon of launchd, read in a root directory that has one.
+fn launch_daemon() -> Case {
+    case("doctor: a LaunchDaemon is this user's gateway if it names this user, and else elsewhere", || {
+        let patient = Patient::installed(Release::May);
+        fs::remove_file(file(&patient)).unwrap();
+        let other = patient.person.write_program(&patient.person.root().join("other/codex"), "#!/bin/sh\n");
+        let list = |user: &str| {
+            format!(
+                "<plist version=\"1.0\"><dict><key>Label</key><string>ai.openclaw.gateway</string>{user}\
+                 <key>ProgramArguments</key><array><string>/usr/bin/node</string><string>/x/index.js</string>\
+                 <string>gateway</string></array><key>EnvironmentVariables</key><dict><key>PATH</key><string>{}:/usr/bin</string>\
+                 </dict></dict></plist>",
+                other.parent().unwrap().display()
+            )
+        };
+        let root = patient.person.root().join("machine");
+        let daemons = root.join("Library/LaunchDaemons");
+        fs::create_dir_all(&daemons).unwrap();
+        let doctor = || {
+            let script = "cd \"$1\"; for d in /*; do if [ -L $d ]; then cp -P $d .; elif [ -d $d ]; then mkdir -p .$d && \
+                          mount --rbind $d .$d; fi; done; shift; exec chroot . \"$@\"";
+            let program = patient.person.launcher().with_file_name("codex-home");
+            let mut doctor = patient.person.command("unshare");
+            doctor.args(["-m", "sh", "-c", script, "sh"]).arg(&root).arg(program).arg("doctor");
+            doctor.env("PATH", format!("{}:/usr/bin:/usr/sbin:/bin", patient.path())).env("USER", "operator");
+            doctor.env("XDG_STATE_HOME", patient.person.state());
+            doctor
+        };
+        let lay = |user: &str| fs::write(daemons.join("ai.openclaw.gateway.plist"), list(user)).unwrap();
+        lay("<key>UserName</key><string>operator</string>");
+        let text = format!("finds another codex, `{}`", other.display());
+        patient.says_in(&mut doctor(), "codex-under-service", "warn", &text, "");
+        for (user, name) in [("<key>UserName</key><string>another</string>", "another"), ("<key>UserName</key><string>root</string>", "root")] {
+            lay(user);
+            let help = format!("run `sudo -u {name} -H codex-home doctor`");
+            patient.names_elsewhere(&mut doctor(), "/Library/LaunchDaemons/ai.openclaw.gateway.plist", &help);
+            patient.says_in(&mut doctor(), "codex-under-service", "unknown", "presumably", "");
+        }
+    })
+    .needs(Need::MountNamespace)
+}
+
 fn units() -> Vec<Case> {
     vec![
+        case("doctor: a unit that starts a container says nothing about the gateway in it", || {
+            let patient = Patient::installed(Release::April);
+            let text = "[Service]\nEnvironment=PATH=/nowhere\nExecStart=/usr/bin/podman run --rm -v STATE:/home/node/.openclaw bot gateway\n";
+            let file = lay(&patient, &text.replace("STATE", patient.openclaw.state.to_str().unwrap()));
+            let what = format!("is started in a container by `{}`", file.display());
+            patient.names_elsewhere(&mut patient.doctor(), &what, "in that container");
+            assert_eq!(status(&patient.json(&mut patient.doctor()), None, "service-elsewhere"), "unknown");
+            patient.is_silent_about("app-server-command");
+            lay(&patient, &text.replace("STATE", "bot-data"));
+            let what = format!("the service `{}` starts a gateway in a container", file.display());
+            patient.names_elsewhere(&mut patient.doctor(), &what, "in that container");
+            patient.says("codex-under-service", "unknown", "presumably", "");
+        })
+        .needs(Need::Linux),
+        launch_daemon(),
         case("doctor: without systemd a unit is read with its drop-ins, `%h` and environment files", || {
             let patient = Patient::installed(Release::April);
             let tools = patient.person.home().join("tools/bin");

@@ -1,7 +1,6 @@
 //! What the doctor says of homes, and of past starts.
 
 use std::fs;
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -9,7 +8,7 @@ use super::Patient;
 use crate::support::fixture::{BRIDGE_REFRESH, KEY, OPAQUE_ACCESS, PERSONAL_REFRESH};
 use crate::support::openclaw::{Release, lay_package};
 use crate::support::tokens::ACCOUNT;
-use crate::support::{Case, Need, auth, case};
+use crate::support::{Case, Need, auth, case, strace};
 
 pub fn cases() -> Vec<Case> {
     vec![
@@ -105,24 +104,47 @@ pub fn cases() -> Vec<Case> {
             let text = patient.text(&mut patient.doctor());
             assert!(text.contains("more than 128 agents") && text.contains(super::HARNESS), "{text}");
         }),
-        case("doctor: four times the agents take four times as long, not sixteen times", || {
-            let took = |agents: usize| {
-                let patient = Patient::installed(Release::April);
-                // Those that exist and are not found, and those that depend on a variable.
-                let agent = |number: usize| match number % 2 {
-                    0 => json!({"agentDir": format!("~/agents/{number}")}),
-                    _ => json!({"agentDir": format!("${{A{number}}}/agents")}),
+        case(
+            "doctor: more agents, starts and lines of a wrapper cost no more looks at the disk; settings cost some each",
+            || {
+                // Every path that is looked at, without those of the machine's processes.
+                let looks = |size: usize, patterns: usize| {
+                    let patient = Patient::installed(Release::April);
+                    // Those that exist and are not found, and those that depend on a variable.
+                    let agent = |number: usize| match number % 2 {
+                        0 => json!({"agentDir": format!("~/agents/{}", number % 64)}),
+                        _ => json!({"agentDir": format!("${{A{number}}}/agents")}),
+                    };
+                    let wrapper: String = (0..size).map(|number| format!("V{number}=1\n")).collect();
+                    let wrapper = format!("#!/bin/sh\n{wrapper}exec codex \"$@\"\n");
+                    let wrapper = patient.person.write_program(&patient.person.home().join("wrapper"), &wrapper);
+                    let server = json!({"entries": {"codex": {"config": {"appServer": {"command": wrapper}}}}});
+                    let agents: Vec<_> = (0..size * 10).map(agent).collect();
+                    patient.openclaw.configure(&json!({"plugins": server, "agents": {"list": agents}}).to_string());
+                    let lines: String = (0..patterns).map(|number| format!("\"/srv/{number}/*\",\n")).collect();
+                    patient.person.write_settings(&format!("bridges = [\n{lines}]\nleave = [\n{lines}]\n"));
+                    patient.record(&vec![
+                        json!({"time": "2026-11-22T08:30:00.000000Z", "decision": "keep", "error": null});
+                        size * 10
+                    ]);
+                    let output = patient.person.root().join("strace");
+                    let doctor = patient.doctor();
+                    let mut traced = patient.person.command(strace::program().unwrap());
+                    traced.args(["-f", "-qq", "-e", "trace=%file", "-o"]).arg(&output).arg("--");
+                    traced.arg(doctor.get_program()).arg("doctor").env("PATH", patient.path());
+                    let finished = crate::support::run(&mut traced);
+                    assert!(finished.stdout.contains("a script for `sh` that becomes `codex`"), "{finished:?}");
+                    let text = fs::read_to_string(output).unwrap();
+                    text.lines().filter(|line| !line.contains("\"/proc/")).count()
                 };
-                let config = json!({"agents": {"list": (0..agents).map(agent).collect::<Vec<_>>()}});
-                patient.openclaw.configure(&config.to_string());
-                let began = Instant::now();
-                crate::support::run(&mut patient.doctor());
-                began.elapsed()
-            };
-            let (few, many) = (took(5_000), took(20_000));
-            assert!(many < few * 8 + Duration::from_secs(1), "{few:?}, {many:?}");
-        })
-        .needs(Need::Deep),
+                let (few, many) = (looks(500, 1), looks(2_000, 1));
+            assert!(few > 50 && many <= few + 10, "{few}, {many}");
+            // Each pattern may be another spelling of a home.
+            let (some, twice) = (looks(500, 251), looks(500, 501));
+            assert!((twice - some) * 10 <= (some - few) * 11, "{few}, {some}, {twice}");
+            },
+        )
+        .needs(Need::Strace),
         case("doctor: a thousand homes fit a few lines", || {
             let patient = Patient::installed(Release::April);
             for (agent, home) in (0..1000).map(|home| (home / 25, home % 25)) {
@@ -166,7 +188,7 @@ pub fn cases() -> Vec<Case> {
             let patient = Patient::without_service(Release::April, "0.169.0");
             let mut doctor = patient.doctor();
             doctor.env("CODEX_HOME_SHIM_STRATEGY", "atuo");
-            patient.says_in(&mut doctor, "settings", "fail", "`CODEX_HOME_SHIM_STRATEGY` is `atuo`", "correct");
+            patient.says_in(&mut doctor, "settings", "fail", "`CODEX_HOME_SHIM_STRATEGY`: expected one of", "correct");
         }),
     ]
 }

@@ -45,6 +45,57 @@ fn doctor(patient: &Patient, uid: u32) -> Command {
     doctor
 }
 
+/// A gateway in namespaces of its own, where its home directory is another one and its state is this user's, as containers have it.
+fn contained() -> Case {
+    case("doctor: nothing is right or wrong about a gateway in a container by the files that are seen here", || {
+        const UID: u32 = 4014;
+        let patient = Patient::without_service(Release::April, "0.169.0");
+        // A path in the container.
+        patient.openclaw.configure_app_server(&json!({"command": "/usr/local/bin/codex-home-shim"}));
+        patient.person.write_auth(&patient.person.agent().join("codex-home"), b"{}");
+        let inside = patient.person.root().join("inside");
+        fs::create_dir_all(inside.join(".openclaw")).unwrap();
+        fs::create_dir_all(patient.person.home().join(".openclaw-work/agents")).unwrap();
+        let mut ask = doctor(&patient, UID);
+        let script = format!(
+            "mount --bind '{}' '{2}/.openclaw' && setpriv --reuid {1} --regid {1} --clear-groups \
+             env -i HOME='{2}' bash -c 'exec -a openclaw-gateway sleep 600'; exit 0",
+            patient.openclaw.state.display(),
+            UID,
+            inside.display()
+        );
+        let mut command = Command::new("unshare");
+        // The shell is the first process of its namespace, which ends with it.
+        command.args(["--mount", "--pid", "--fork", "--kill-child", "sh", "-c", &script]);
+        let child = {
+            let _alone = forking();
+            command.spawn().unwrap()
+        };
+        let gateway = Gateway(child);
+        thread::sleep(Duration::from_millis(500));
+        let value = patient.json(&mut ask);
+        let checks = value["checks"].as_array().unwrap().iter().filter(|check| check["gateway"] == "default");
+        let checks: Vec<_> = checks.map(|check| (&check["id"], &check["status"])).collect();
+        assert_eq!(checks, [(&json!("service-elsewhere"), &json!("unknown"))], "{value:#}");
+        // Neither does another command take the files here for its.
+        for args in [["install"].as_slice(), &["verify", "--profile", "default"]] {
+            let mut command = patient.person.codex_home(args);
+            let finished = crate::ask(&patient.person, command.env("PATH", patient.path()).uid(UID).gid(UID));
+            let said = finished.stderr;
+            let is_refused = finished.code != Some(0) && (args == ["install"] || said.contains("in that container"));
+            assert!(is_refused, "{args:?}: {said}");
+        }
+        drop(gateway);
+        patient.says_in(
+            doctor(&patient, UID).args(["--profile", "default"]),
+            "app-server-command",
+            "fail",
+            "no such program",
+            "",
+        );
+    })
+}
+
 pub fn cases() -> Vec<Case> {
     let cases = vec![
         case("doctor: a running gateway is seen, with its environment and what it would start", || {
@@ -123,5 +174,6 @@ pub fn cases() -> Vec<Case> {
             );
         }),
     ];
-    cases.into_iter().map(|case| case.needs(Need::Root)).collect()
+    let cases = cases.into_iter().map(|case| case.needs(Need::Root));
+    cases.chain([contained().needs(Need::MountNamespace).needs(Need::Deep)]).collect()
 }

@@ -191,7 +191,10 @@ fn wrappers() -> Vec<Case> {
                 ("export HOME=/canary\nexec codex \"$@\"", "sets `HOME`"),
                 ("exec codex app-server --listen ws://canary", "gives codex other arguments"),
                 ("cp ~/.codex/auth.json $CODEX_HOME/auth.json\nexec codex \"$@\"", "copies a login"),
-                ("CODEX_HOME=/srv/codex exec codex \"$@\"", "`/srv/codex`, for which the launcher has the setting"),
+                (
+                    "CODEX_HOME=/srv/codex exec codex \"$@\"",
+                    "sets `CODEX_HOME`, for which the launcher has the setting",
+                ),
                 ("exec \"$CODEX_BIN\" \"$@\"", "starts codex through `$CODEX_BIN`"),
             ] {
                 let clinic = Clinic::new(Release::April);

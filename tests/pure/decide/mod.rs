@@ -327,7 +327,7 @@ fn others() -> Vec<Case> {
             }
         }),
         case("a wrong setting stops every start, and so does a codex that cannot be started", || {
-            let wrong = Failure::Setting { name: "CODEX_HOME_SHIM_STRATEGY", value: "x".into(), cause: "y".to_owned() };
+            let wrong = Failure::Setting { name: "CODEX_HOME_SHIM_STRATEGY", cause: "y".to_owned() };
             let missing = Failure::CodexSetting {
                 file: None,
                 skipped: Skipped { path: "/x".into(), real_path: "/x".into(), unfit: Unfit::Missing },

@@ -144,7 +144,7 @@ impl Search<'_> {
     fn judge(&self, program: &Resolved, known: Known) -> Configured {
         let known = known.and(program.known);
         if !program.is_complete {
-            return Configured::new(AppServerCommand::Variable(program.text.clone()), known);
+            return Configured::new(AppServerCommand::Variable(without_arguments(&program.text)), known);
         }
         let (text, path) = (program.text.trim(), PathBuf::from(program.text.trim()));
         match (path.is_absolute(), text.contains('/')) {
@@ -152,10 +152,11 @@ impl Search<'_> {
             // As execvp does: a bare name is searched for on the gateway's PATH.
             (false, false) => {
                 let found = disk::on_path(self.start, text);
-                let command = found.map_or(AppServerCommand::Missing(path), |found| self.at(found));
+                let missing = || AppServerCommand::Missing(without_arguments(text).into());
+                let command = found.map_or_else(missing, |found| self.at(found));
                 Configured::new(command, known.and(self.path_known))
             }
-            (false, true) => Configured::new(AppServerCommand::Relative(text.to_owned()), known),
+            (false, true) => Configured::new(AppServerCommand::Relative(without_arguments(text)), known),
         }
     }
 
@@ -179,24 +180,22 @@ impl Search<'_> {
     }
 }
 
-/// Returns a command without what may be the value of an argument: a path has no ` NAME=value` in it.
+/// Returns a command without what may be an argument. OpenClaw takes all of it as one path, and a directory may have a space in
+/// its name.
 pub fn without_arguments(command: &str) -> String {
-    let is_value = |word: &&str| word.contains('=');
-    match command.split(' ').position(|word| is_value(&word)) {
-        Some(at @ 1..) => command.split(' ').take(at).chain(["…"]).collect::<Vec<_>>().join(" "),
-        _ => command.to_owned(),
+    let name = command.rfind('/').map_or(0, |at| at + 1);
+    let (directory, _) = command.split_at(name);
+    let begin = if disk::is_directory(Path::new(directory)) { name } else { 0 };
+    match command.get(begin..).and_then(|rest| rest.find(' ')) {
+        Some(space) => format!("{} …", command.get(..begin + space).unwrap_or_default()),
+        None => command.to_owned(),
     }
 }
 
-/// Returns an address without a user, a password and a query.
+/// Returns an address without a user, a password, a path and a query.
 fn without_credentials(address: &str) -> String {
-    let address = address.split(['?', '#']).next().unwrap_or_default();
-    match address.split_once("://") {
-        Some((scheme, rest)) => {
-            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-            let host = authority.rsplit('@').next().unwrap_or_default();
-            format!("{scheme}://{host}{path}")
-        }
-        None => address.to_owned(),
-    }
+    let (scheme, rest) = address.split_once("://").unwrap_or(("", address));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    if scheme.is_empty() { host.to_owned() } else { format!("{scheme}://{host}") }
 }

@@ -46,6 +46,9 @@ impl Status {
     }
 }
 
+/// The id of what is said about a gateway that is not examined.
+pub const ELSEWHERE: &str = "service-elsewhere";
+
 /// How to find out what rests on an assumption.
 pub const FIND_OUT: &str = "run `codex-home verify`, or `codex-home doctor` again while the gateway runs";
 
@@ -65,6 +68,11 @@ pub struct Check {
 /// Returns every line, the worst first. Paths have `person_home` as `~`.
 pub fn all(findings: &Findings, person_home: Option<&Path>) -> Vec<Check> {
     let mut checks = Checks { findings, person_home, all: Vec::new() };
+    if let Some(why) = findings.openclaw.gateway.hidden() {
+        let help = "run `codex-home doctor` in that container".to_owned();
+        checks.add(ELSEWHERE, Status::Unknown, why, Some(help));
+        return checks.all;
+    }
     checks.settings();
     checks.own_way();
     checks.openclaw();
@@ -86,16 +94,15 @@ pub fn all(findings: &Findings, person_home: Option<&Path>) -> Vec<Check> {
 
 /// Returns the lines about gateways that are not examined here.
 pub fn about_others(gateways: &Gateways, pick: &Pick) -> Vec<Check> {
-    const ID: &str = "service-elsewhere";
     let elsewhere = gateways.elsewhere.iter().map(|other| Check {
-        id: ID,
+        id: ELSEWHERE,
         status: Status::Ok,
         text: other.what.clone(),
         help: Some(other.help.clone()),
     });
     // An option says what is meant; a variable may be forgotten.
     let others = gateways.others.iter().filter(|_| pick.is_from_shell()).map(|other| Check {
-        id: ID,
+        id: ELSEWHERE,
         status: Status::Ok,
         text: format!("OpenClaw's variables in this shell pick one gateway, and not `{}`", other.name),
         help: Some(format!("run `codex-home doctor --profile {}`", other.name)),

@@ -1,7 +1,7 @@
 //! Everything that the doctor's checks rest on, read once. Decides nothing.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::inspection::Inspection;
 use codex_home::codex::{self, Codex};
@@ -100,7 +100,7 @@ impl Findings {
         let codex_known = codex_known(gateway, &settings, observed.codex.as_ref().ok());
         let command = Configured::app_server(&openclaw, version.as_ref(), &search);
         Self {
-            codex_of_openclaw: command.program().and_then(|program| codex_at(program, &start, &settings)),
+            codex_of_openclaw: command.program().and_then(|program| crate::codex::at(program, &start, &settings)),
             command,
             cli_command: Configured::cli(&openclaw, &search),
             personal_files: HomeFiles::observe(personal.home.as_deref(), &personal, invocation.uid),
@@ -158,13 +158,6 @@ fn in_gateway(invocation: &Invocation, gateway: &Gateway, version: Option<&Versi
 fn codex_links(invocation: &Invocation) -> Vec<PathBuf> {
     let own = invocation.person_home().map(|home| home.join(".local/bin/codex"));
     disk::candidates(invocation, "codex").into_iter().chain(own).collect()
-}
-
-/// Returns the codex at a path, if the settings named it.
-pub fn codex_at(path: &Path, start: &Invocation, settings: &Settings) -> Option<Codex> {
-    let mut settings = settings.clone();
-    settings.codex = Some(path.to_owned());
-    codex::find(start, &settings).ok()
 }
 
 /// Returns how it is known that the gateway would start this codex.

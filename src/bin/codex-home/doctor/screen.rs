@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::checks::{Check, FIND_OUT, Status};
+use super::checks::{Check, ELSEWHERE, FIND_OUT, Status};
 use super::{Examination, Examined};
 use crate::error::CliError;
 use crate::gateways::Gateway;
@@ -36,7 +36,9 @@ pub fn print(examination: &Examination, all: bool, printer: &mut Printer) -> Res
         printer.gap()?;
         printer.pasted("what is marked `?` rests on an assumption: ", 2, find_out)?;
     }
-    let right = count(Status::Ok);
+    // What was not examined is not right.
+    let is_right = |check: &&Check| check.status == Status::Ok && check.id != ELSEWHERE;
+    let right = examination.checks().filter(is_right).count();
     if right > 0 && !all {
         let are = if right == 1 { "1 check is right".to_owned() } else { format!("{right} checks are right") };
         let text = format!("{are}: `codex-home doctor --all` shows {}", if right == 1 { "it" } else { "them" });
@@ -52,6 +54,7 @@ pub fn print(examination: &Examination, all: bool, printer: &mut Printer) -> Res
 fn heading(gateway: &Gateway, printer: &Printer) -> String {
     let state = gateway.state.as_deref().map(|state| printer.path(state)).unwrap_or_default();
     let how = match (gateway.pid, &gateway.service) {
+        _ if gateway.container.is_some() => "in a container".to_owned(),
         (Some(pid), _) => format!("running as process {pid}"),
         (None, Some(service)) => format!("started by `{}`", printer.path(&service.file)),
         (None, None) => "not running here".to_owned(),

@@ -1,9 +1,14 @@
 //! A hand-written script that OpenClaw runs as codex: what it does, and what of it the launcher does not do.
 //!
-//! Pure. Understands the usual lines of such scripts, reports what it does not understand, and runs nothing. Names variables and
-//! programs, never the values of variables or arguments, which may be secrets.
+//! Understands the usual lines of such scripts, reports what it does not understand, and runs nothing. A word of the script is shown
+//! only if it is known what it is: the name of a variable, a known program, a path to something that is there. Any other word, and
+//! the value of any variable or argument, may be a secret.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+
+use codex_home::codex::locations::INSTALLERS;
+use codex_home::fs::exists;
 
 /// The shells whose scripts are understood.
 const SHELLS: [&str; 6] = ["sh", "bash", "zsh", "dash", "ksh", "fish"];
@@ -12,6 +17,49 @@ const CONTROL: [&str; 11] =
     ["if", "case", "for", "while", "until", "function", "eval", "source", ".", "trap", "select"];
 /// Commands that change nothing codex would notice.
 const NOTHING: [&str; 7] = ["setopt", "emulate", "umask", ":", "true", "fi", "done"];
+/// Other programs that run scripts.
+const INTERPRETERS: [&str; 9] = ["python", "python3", "node", "deno", "bun", "perl", "ruby", "pwsh", "osascript"];
+/// Programs that are known to start others.
+const STARTERS: [&str; 32] = [
+    "arch",
+    "bwrap",
+    "caffeinate",
+    "chroot",
+    "direnv",
+    "docker",
+    "doas",
+    "doppler",
+    "env",
+    "firejail",
+    "flatpak",
+    "gosu",
+    "infisical",
+    "ionice",
+    "mise",
+    "nice",
+    "nohup",
+    "npx",
+    "op",
+    "podman",
+    "runuser",
+    "script",
+    "setpriv",
+    "setsid",
+    "ssh",
+    "stdbuf",
+    "su",
+    "sudo",
+    "systemd-run",
+    "timeout",
+    "unshare",
+    "wsl.exe",
+];
+/// The home that the launcher redirects to, as scripts write it.
+const USUAL_HOMES: [&str; 3] = ["$HOME/.codex", "${HOME}/.codex", "~/.codex"];
+/// The longest name of a variable that is shown.
+const LONGEST_NAME: usize = 40;
+/// How many names of variables are shown.
+const NAMES: usize = 8;
 /// How the shells write all of their own arguments.
 const ALL_ARGUMENTS: [&str; 4] = ["$@", "${@}", "${1+$@}", "$argv"];
 
@@ -67,6 +115,10 @@ impl Wrapper {
         for line in rest.lines() {
             wrapper.read_line(line);
         }
+        for names in [&mut wrapper.sets, &mut wrapper.unsets] {
+            let mut seen = HashSet::new();
+            names.retain(|name| seen.insert(name.clone()));
+        }
         Some(wrapper)
     }
 
@@ -109,7 +161,7 @@ impl Wrapper {
                     }
                     return;
                 }
-                "env" | "command" | "builtin" => {}
+                "env" | "/usr/bin/env" | "command" | "builtin" => {}
                 "exec" => is_exec = true,
                 "-a" => drop(words.next()),
                 "-u" => self.unset(words.next().unwrap_or_default()),
@@ -141,7 +193,7 @@ impl Wrapper {
         let Some((name, value)) = word.split_once('=').filter(|(name, _)| is_name(name)) else { return false };
         if name == "CODEX_HOME" {
             self.home = Some(value.to_owned());
-        } else if !self.sets.iter().any(|other| other == name) {
+        } else {
             self.sets.push(name.to_owned());
         }
         true
@@ -150,7 +202,7 @@ impl Wrapper {
     fn unset(&mut self, name: &str) {
         if name == "CODEX_HOME" {
             self.home = Some(String::new());
-        } else if is_name(name) && !self.unsets.iter().any(|other| other == name) {
+        } else if is_name(name) {
             self.unsets.push(name.to_owned());
         }
     }
@@ -172,22 +224,60 @@ impl Wrapper {
 
     /// Returns the codex that it starts, if that is an absolute path; `~` and `$HOME` are `home`.
     pub fn codex(&self, home: Option<&Path>) -> Option<PathBuf> {
-        let program = self.program.as_deref().filter(|_| self.through.is_none())?;
-        let below = ["~/", "$HOME/", "${HOME}/"].iter().find_map(|home| program.strip_prefix(home));
-        match below {
-            Some(below) => Some(home?.join(below)),
-            None => Some(PathBuf::from(program)).filter(|path| path.is_absolute() && !program.contains('$')),
+        absolute(self.program.as_deref().filter(|_| self.through.is_none())?, home)
+    }
+
+    /// Returns the directory that it sets `CODEX_HOME` to, if that is an absolute path; `~` and `$HOME` are `home`.
+    pub fn directory(&self, home: Option<&Path>) -> Option<PathBuf> {
+        absolute(self.home.as_deref()?, home)
+    }
+
+    /// Returns whether it sets `CODEX_HOME` to another home than the launcher would use.
+    pub fn has_other_home(&self, home: Option<&Path>, personal: Option<&Path>) -> bool {
+        match self.home.as_deref() {
+            None | Some("") => false,
+            Some(text) => {
+                !USUAL_HOMES.contains(&text)
+                    && self.directory(home).is_none_or(|directory| personal != Some(&directory))
+            }
         }
+    }
+
+    /// Returns `CODEX_HOME` as a sentence has it.
+    fn sets_home(&self, home: Option<&Path>) -> Option<String> {
+        let text = self.home.as_deref()?;
+        Some(match self.directory(home) {
+            _ if text.is_empty() => "unsets `CODEX_HOME`".to_owned(),
+            directory if USUAL_HOMES.contains(&text) || directory.as_deref().is_some_and(exists) => {
+                format!("sets `CODEX_HOME` to `{text}`")
+            }
+            Some(_) => "sets `CODEX_HOME` to a directory that is not there".to_owned(),
+            None => "sets `CODEX_HOME`".to_owned(),
+        })
+    }
+
+    /// Returns what it starts as a sentence has it.
+    fn starts(&self, home: Option<&Path>) -> Option<String> {
+        let program = self.program.as_deref().filter(|_| self.through.is_none())?;
+        let is_there = || self.codex(home).as_deref().is_some_and(exists);
+        let shown = if program == "codex" || is_usual_place(program) || is_there() {
+            format!("`{program}`")
+        } else {
+            "another codex".to_owned()
+        };
+        Some(if self.is_exec { format!("becomes {shown}") } else { format!("starts {shown} as its child") })
     }
 
     /// Returns what it does that the launcher does not, each in words.
     pub fn losses(&self) -> Vec<String> {
-        let names = |names: &[String]| format!("`{}`", names.join("`, `"));
         let all = [
-            (!self.sets.is_empty()).then(|| format!("sets {}", names(&self.sets))),
-            (!self.unsets.is_empty()).then(|| format!("unsets {}", names(&self.unsets))),
+            (!self.sets.is_empty()).then(|| format!("sets {}", shown_names(&self.sets))),
+            (!self.unsets.is_empty()).then(|| format!("unsets {}", shown_names(&self.unsets))),
             self.login.map(|does| format!("{does} a login (`auth.json`)")),
-            self.through.as_ref().map(|program| format!("starts codex through `{program}`")),
+            self.through.as_deref().map(|program| match STARTERS.contains(&program) || is_variable(program) {
+                true => format!("starts codex through `{program}`"),
+                false => "starts codex through another program".to_owned(),
+            }),
             self.has_arguments.then(|| "gives codex other arguments".to_owned()),
             self.does_more.then(|| "does more that was not understood".to_owned()),
             (self.program.is_none() && !self.does_more).then(|| "starts no codex that was recognized".to_owned()),
@@ -195,20 +285,12 @@ impl Wrapper {
         all.into_iter().flatten().collect()
     }
 
-    /// Returns what it does, in words.
-    pub fn description(&self) -> String {
-        let article = if self.interpreter.is_empty() { "a script" } else { "a script for" };
-        let mut text = format!("{article} `{}`", self.interpreter).replace(" ``", "");
-        let home = match self.home.as_deref() {
-            None => None,
-            Some("") => Some("unsets `CODEX_HOME`".to_owned()),
-            Some(home) => Some(format!("sets `CODEX_HOME` to `{home}`")),
-        };
-        let program = self.program.as_ref().filter(|_| self.through.is_none()).map(|program| match self.is_exec {
-            true => format!("becomes `{program}`"),
-            false => format!("starts `{program}` as its child"),
-        });
-        let understood: Vec<_> = home.into_iter().chain(program).collect();
+    /// Returns what it does, in words; `~` and `$HOME` are `home`.
+    pub fn description(&self, home: Option<&Path>) -> String {
+        let interpreter = self.interpreter.as_str();
+        let is_known = SHELLS.contains(&interpreter) || INTERPRETERS.contains(&interpreter);
+        let mut text = if is_known { format!("a script for `{interpreter}`") } else { "a script".to_owned() };
+        let understood: Vec<_> = self.sets_home(home).into_iter().chain(self.starts(home)).collect();
         let is_understood = !understood.is_empty() || self.losses().iter().any(|loss| !loss.ends_with("understood"));
         match is_understood {
             true => {
@@ -221,11 +303,51 @@ impl Wrapper {
             }
             false => text.push_str(" that was not understood"),
         }
-        if let Some(interpreter) = &self.missing {
-            text.push_str(&format!("; there is no such interpreter, `{}`", interpreter.display()));
+        match self.missing.as_deref() {
+            // A script that came from Windows: the carriage return is part of the name.
+            Some(path) if path.to_string_lossy().ends_with('\r') => {
+                text.push_str("; its first line ends with a carriage return, and there is no such interpreter");
+            }
+            Some(_) => text.push_str("; there is no such interpreter"),
+            None => {}
         }
         text
     }
+}
+
+/// Returns an absolute path that a script names; `~` and `$HOME` are `home`.
+fn absolute(text: &str, home: Option<&Path>) -> Option<PathBuf> {
+    let below = ["~/", "$HOME/", "${HOME}/"].iter().find_map(|start| text.strip_prefix(start));
+    let path = below.map_or_else(|| Some(PathBuf::from(text)), |below| Some(home?.join(below)))?;
+    (path.is_absolute() && !text.trim_start_matches("$HOME/").trim_start_matches("${HOME}/").contains('$'))
+        .then_some(path)
+}
+
+/// Returns whether an installer puts codex there on every machine.
+fn is_usual_place(program: &str) -> bool {
+    let mut places = INSTALLERS.iter().flat_map(|installer| {
+        installer.roots.iter().flat_map(|root| installer.below.iter().map(move |below| (root.path, *below)))
+    });
+    program == "/usr/bin/codex"
+        || places.any(|(root, below)| program.strip_prefix(root).and_then(|rest| rest.strip_prefix('/')) == Some(below))
+}
+
+/// Returns names of variables as a sentence has them.
+fn shown_names(names: &[String]) -> String {
+    let shown: Vec<_> =
+        names.iter().filter(|name| is_shown_name(name)).take(NAMES).map(|name| format!("`{name}`")).collect();
+    match (shown.len(), names.len() - shown.len()) {
+        (0, 1) => "a variable".to_owned(),
+        (0, more) => format!("{more} variables"),
+        (_, 0) => shown.join(", "),
+        (_, more) => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// Returns whether a word is the name of a variable and does not look like a secret.
+fn is_shown_name(word: &str) -> bool {
+    let has = |is: fn(&char) -> bool| word.chars().any(|c| is(&c));
+    is_name(word) && word.len() <= LONGEST_NAME && !(has(char::is_ascii_lowercase) && has(char::is_ascii_uppercase))
 }
 
 fn file_name(path: &str) -> &str {
@@ -241,6 +363,12 @@ fn is_codex(program: &str) -> bool {
 fn is_name(word: &str) -> bool {
     let is_word = word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     is_word && word.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+}
+
+/// Returns whether a word is `$NAME`, the value of a variable.
+fn is_variable(word: &str) -> bool {
+    let name = word.strip_prefix('$').unwrap_or_default();
+    is_shown_name(name.strip_prefix('{').and_then(|name| name.strip_suffix('}')).unwrap_or(name))
 }
 
 /// Returns whether bytes are text, and not a program.

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use chrono::DateTime;
-use codex_home::display::shell_word;
+use codex_home::display::{plain_text, shell_word};
 use codex_home::invocation::Invocation;
 
 use super::environment::Environment;
@@ -13,6 +13,15 @@ use super::process::Process;
 use super::service::Service;
 use super::starts::Start;
 use super::{DEFAULT, OpenClawCommand, path};
+
+/// What tells that a gateway runs in a container, so that it sees other files than this program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Container {
+    /// The gateway's process.
+    Process(u32),
+    /// The file of the service that starts the container.
+    Service(PathBuf),
+}
 
 /// A gateway, or the place of one.
 #[derive(Clone, Debug)]
@@ -33,6 +42,8 @@ pub struct Gateway {
     pub program: Vec<String>,
     /// The node that it runs in.
     pub node: Option<PathBuf>,
+    /// Whether it runs in a container.
+    pub container: Option<Container>,
     /// When it was started, or when its service was last changed, in seconds since 1970.
     pub since: i64,
     /// The service that starts it.
@@ -47,6 +58,8 @@ impl Gateway {
         if self.pid.is_some() {
             return;
         }
+        // Of one in a container beside it, this one's files are still this one's.
+        self.container = None;
         (self.environment, self.known, self.pid) = (environment, Known::Seen, Some(process.pid));
         self.since = i64::try_from(process.since).unwrap_or_default();
         if !process.has_title() {
@@ -79,6 +92,16 @@ impl Gateway {
     /// 2026.7.1 or later.
     pub fn start(&self, base: &Invocation, is_new: bool) -> Invocation {
         self.invocation(base).with_var("PATH", Some(&path::of_codex(self, base, is_new)))
+    }
+
+    /// Returns why nothing that is seen here tells about it, if it runs in a container.
+    pub fn hidden(&self) -> Option<String> {
+        let how = match self.container.as_ref()? {
+            Container::Process(pid) => format!("runs in a container (process {pid})"),
+            Container::Service(file) => format!("is started in a container by `{}`", plain_text(file)),
+        };
+        let state = self.state.as_deref().map(plain_text).unwrap_or_default();
+        Some(format!("the gateway with its state in `{state}` {how}, which has other files than are seen here"))
     }
 
     /// Returns how a variable of its environment is known.

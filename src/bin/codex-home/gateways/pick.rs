@@ -101,5 +101,9 @@ pub fn the_gateway(invocation: &Invocation, pick: &Pick, verb: &str) -> Result<s
             return Err(CliError::new(message, format!("run {}", options.collect::<Vec<_>>().join(" or "))));
         }
     }
-    all.pop().ok_or_else(|| none(&[]))
+    let gateway = all.pop().ok_or_else(|| none(&[]))?;
+    match gateway.hidden() {
+        Some(why) => Err(CliError::new(why, format!("run `codex-home {verb}` in that container"))),
+        None => Ok(gateway),
+    }
 }

@@ -32,6 +32,11 @@ pub struct Process {
 }
 
 impl Process {
+    /// Returns the path by which this program sees what the process has at `path`.
+    pub fn seen(&self, path: &Path) -> PathBuf {
+        Path::new("/proc").join(self.pid.to_string()).join("root").join(path.strip_prefix("/").unwrap_or(path))
+    }
+
     /// Returns whether it gave itself a title, which hides its arguments.
     pub fn has_title(&self) -> bool {
         self.command.first().is_some_and(|title| title.starts_with("openclaw"))
@@ -124,11 +129,15 @@ pub fn runs_gateway<'a>(arguments: impl Iterator<Item = &'a str>) -> bool {
         && arguments.next().is_none_or(|next| next == RUN || next.starts_with('-'))
 }
 
-/// Returns whether a process has mounts of its own.
+/// Returns whether a process has mounts of its own, or another root directory.
 #[cfg(target_os = "linux")]
 fn is_contained(pid: u32) -> bool {
-    let mounts = |process: &str| readlink(format!("/proc/{process}/ns/mnt").as_str()).ok();
-    matches!((mounts(&pid.to_string()), mounts("self")), (Some(theirs), Some(ours)) if theirs != ours)
+    let link = |process: &str, name: &str| readlink(format!("/proc/{process}/{name}").as_str()).ok();
+    let differs = |name: &str| {
+        let pair = (link(&pid.to_string(), name), link("self", name));
+        matches!(pair, (Some(theirs), Some(ours)) if theirs != ours)
+    };
+    differs("ns/mnt") || differs("root")
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -15,6 +15,19 @@ const LIMIT: u64 = 1 << 20;
 /// How many files of one directory are looked at.
 const FILES: usize = 1024;
 
+/// The programs that start containers.
+const CONTAINERS: [&str; 9] = [
+    "docker",
+    "docker-compose",
+    "podman",
+    "podman-compose",
+    "nerdctl",
+    "systemd-nspawn",
+    "distrobox",
+    "lxc-start",
+    "apptainer",
+];
+
 /// A service that starts a gateway.
 #[derive(Clone, Debug)]
 pub struct Service {
@@ -38,6 +51,13 @@ impl Service {
         let environment = Environment::new(Known::Read);
         let since = changed(file);
         Self { file: file.to_owned(), program: Vec::new(), environment, user: None, since, is_system }
+    }
+
+    /// Returns whether it starts a container, in which its own environment and paths mean nothing.
+    pub fn starts_container(&self) -> bool {
+        let program = self.program.iter().map(|word| Path::new(word).file_name().unwrap_or_default());
+        let mut program = program.skip_while(|name| *name == "env" || *name == "sudo");
+        program.next().is_some_and(|name| CONTAINERS.iter().any(|container| name == *container))
     }
 
     /// Returns whether it starts a gateway, and not another of OpenClaw's services.

@@ -32,7 +32,10 @@ pub enum Change {
 /// What became of a change.
 pub enum Outcome {
     /// OpenClaw reports that it is made.
-    Made(RestartHint),
+    Made {
+        /// Whether OpenClaw says that its gateway applies the change by itself.
+        is_applied: bool,
+    },
     /// OpenClaw did not make it, and said so.
     Refused {
         /// What happened, in words.
@@ -92,12 +95,11 @@ impl Change {
             }
         };
         let spinner = printer.spinner("waiting for `openclaw`");
-        let (mut hint, mut output) = (RestartHint::default(), Vec::new());
+        let mut output = Vec::new();
         let deadline = Instant::now() + PATIENCE;
         let status = loop {
             match child.next(deadline) {
                 Event::Line(line) => {
-                    hint.read(&line);
                     if output.len() < LINES {
                         output.push(plain_text(line.trim_end()));
                     }
@@ -116,7 +118,9 @@ impl Change {
         };
         drop(spinner);
         Ok(if status.success() {
-            Outcome::Made(hint)
+            // `Restart the gateway to apply.` (2026.4.21), `Change will apply without restarting the gateway.` (2026.9.6).
+            let said = output.join(" ").to_lowercase();
+            Outcome::Made { is_applied: said.contains("without restarting") && !said.contains("restart the gateway") }
         } else {
             Outcome::Refused { cause: format!("`{}` {}", self.shown(openclaw), failure(status)), output }
         })
@@ -126,36 +130,4 @@ impl Change {
 /// Returns how a program ended, in words.
 fn failure(status: ExitStatus) -> String {
     status.code().map_or_else(|| "was killed".to_owned(), |code| format!("failed with exit code {code}"))
-}
-
-/// What OpenClaw says about a restart of its gateway.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct RestartHint {
-    is_needed: bool,
-    is_needless: bool,
-}
-
-impl RestartHint {
-    /// `Restart the gateway to apply.` (2026.4.21), `Change will apply without restarting the gateway.` (2026.9.6).
-    fn read(&mut self, line: &str) {
-        let line = line.to_lowercase();
-        self.is_needed |= line.contains("restart the gateway");
-        self.is_needless |= line.contains("without restarting");
-    }
-
-    /// Returns whether OpenClaw says that its gateway applies the change by itself.
-    pub const fn applies_itself(self) -> bool {
-        self.is_needless && !self.is_needed
-    }
-
-    /// Returns the step that a person has to take, if there is one.
-    pub const fn step(self) -> Option<&'static str> {
-        match (self.is_needed, self.applies_itself()) {
-            (_, true) => None,
-            (true, _) => Some("restart the gateway: run `openclaw gateway restart`"),
-            (false, _) => {
-                Some("OpenClaw does not say whether its gateway must be restarted: run `openclaw gateway restart`")
-            }
-        }
-    }
 }

@@ -8,15 +8,15 @@ use codex_home::display::{plain_text, shell_word};
 use codex_home::failure::Failure;
 use codex_home::fs::{canonicalize, is_program};
 use codex_home::settings::{Key, Settings, Source};
-use semver::Version as Number;
 
 use super::carried::Carried;
 use super::context::Context;
 use super::plan::Concern;
+use crate::codex::{Gate, at, gate, passes, stable};
 use crate::disk;
 use crate::doctor::app_server::AppServerCommand;
 use crate::launcher::is_versioned;
-use crate::openclaw::version::{Version, is_accepted};
+use crate::openclaw::version::Version;
 use crate::printer::Printer;
 
 /// What was found out.
@@ -30,16 +30,6 @@ pub struct Choice {
     pub remark: Option<String>,
     /// Whether it is the very script that OpenClaw runs, of which nothing is lost then.
     pub is_the_script: bool,
-}
-
-/// How a codex stands to what OpenClaw accepts.
-enum Gate {
-    /// It is accepted, or OpenClaw accepts any.
-    Passes,
-    /// It is too old.
-    Fails(Number),
-    /// Its version is not known.
-    Unknown(Number),
 }
 
 /// Chooses the codex, and what has to be set for it.
@@ -88,15 +78,8 @@ pub fn pinned(context: &Context<'_>, settings: &Settings) -> Option<PathBuf> {
 
 /// Returns whether a script is an installer's for codex, and not a person's own: it leads to a native program elsewhere.
 pub fn is_installers(context: &Context<'_>, script: &Path) -> bool {
-    let found = at(script, context, &Settings::read(&context.start).0);
+    let found = at(script, &context.start, &Settings::read(&context.start).0);
     found.is_some_and(|codex| codex.version().is_some() && Some(&codex.path) != canonicalize(script).as_ref())
-}
-
-/// Returns the codex at a path.
-fn at(path: &Path, context: &Context<'_>, settings: &Settings) -> Option<Codex> {
-    let mut settings = settings.clone();
-    settings.codex = Some(path.to_owned());
-    codex::find(&context.start, &settings).ok()
 }
 
 struct Chooser<'a> {
@@ -108,22 +91,11 @@ struct Chooser<'a> {
 impl Chooser<'_> {
     /// Returns the codex at a path.
     fn at(&self, path: &Path) -> Option<Codex> {
-        at(path, self.context, &self.settings)
-    }
-
-    fn gate(&self, codex: &Codex) -> Gate {
-        let lowest = self.context.version.as_ref().and_then(|version| version.lowest_codex());
-        let number = codex.version().and_then(|version| Number::parse(&version).ok());
-        match (lowest, number) {
-            (None, _) => Gate::Passes,
-            (Some(lowest), Some(number)) if is_accepted(&number, &lowest) => Gate::Passes,
-            (Some(lowest), Some(_)) => Gate::Fails(lowest),
-            (Some(lowest), None) => Gate::Unknown(lowest),
-        }
+        at(path, &self.context.start, &self.settings)
     }
 
     fn passes(&self, codex: &Codex) -> bool {
-        matches!(self.gate(codex), Gate::Passes)
+        passes(codex, self.context.version.as_ref())
     }
 
     /// Takes the codex that the launcher finds for the gateway, else one that only this shell's PATH leads to.
@@ -136,11 +108,11 @@ impl Chooser<'_> {
 
     fn judge(&self, codex: &Codex, settings: Vec<Carried>) -> Choice {
         let path = self.printer.path(&codex.path);
-        let needs = |lowest: &Number| {
+        let needs = |lowest: &dyn std::fmt::Display| {
             let openclaw = self.context.version.as_ref().map(ToString::to_string).unwrap_or_default();
             format!("OpenClaw {openclaw} needs codex {lowest} or later, and the launcher would start `{path}`")
         };
-        match self.gate(codex) {
+        match gate(codex, self.context.version.as_ref()) {
             Gate::Passes => Choice { settings, ..Choice::default() },
             Gate::Fails(lowest) => {
                 let version = codex.version().map(plain_text).unwrap_or_default();
@@ -192,7 +164,9 @@ impl Chooser<'_> {
     fn newer(&self, codex: &Codex) -> String {
         let here = codex::find(self.context.invocation, &Settings::read(self.context.invocation).0);
         let here = here.ok().filter(|here| self.passes(here));
-        match here.map(|here| self.stable(&here)) {
+        let links = disk::candidates(self.context.invocation, "codex");
+        let stable = |here: Codex| stable(&here, &links, &self.context.start, &self.settings).unwrap_or(here.path);
+        match here.map(stable) {
             Some(path) => {
                 let word = shell_word(&path, self.settings.person_home.as_deref());
                 format!("run `codex-home config set codex {word}`")
@@ -205,14 +179,6 @@ impl Chooser<'_> {
                 |command| format!("run `{command}`"),
             ),
         }
-    }
-
-    /// Returns a path to a codex that an upgrade does not remove, if there is one on this shell's PATH.
-    fn stable(&self, codex: &Codex) -> PathBuf {
-        let is_stable = |path: &PathBuf| !is_versioned(path) && !path.iter().any(|part| part == "node_modules");
-        let leads_there = |path: &PathBuf| self.at(path).is_some_and(|other| other.path == codex.path);
-        let links = disk::candidates(self.context.invocation, "codex");
-        links.into_iter().filter(is_stable).find(leads_there).unwrap_or_else(|| codex.path.clone())
     }
 
     /// Returns the choice of the first codex that only this shell's PATH leads to and that OpenClaw accepts.

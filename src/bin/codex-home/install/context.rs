@@ -69,7 +69,9 @@ impl<'a> Context<'a> {
         let receipts_file = receipt::path(invocation).ok_or_else(no_home)?;
         let receipts = Receipts::read(&receipts_file, invocation.uid).map_err(|error| {
             let message = format!("`{}` cannot be read: {}", printer.path(&receipts_file), plain_text(&error));
-            CliError::new(message, format!("move {} away", shell_word(&receipts_file, None)))
+            let old = receipts_file.with_extension("json.old");
+            let [file, old] = [&receipts_file, &old].map(|path| shell_word(path, None));
+            CliError::new(message, format!("run `mv {file} {old}`: what was there before is then not known"))
         })?;
         let version = openclaw.version();
         let launcher = Launcher::find(invocation);

@@ -23,7 +23,7 @@ pub fn finish(context: &Context<'_>, options: Options, printer: &mut Printer) ->
     if !options.purge {
         if !files.is_empty() && !options.dry_run {
             let names: Vec<_> = files.iter().map(|file| format!("`{}`", printer.path(file))).collect();
-            printer.line(format!("kept: {}; `codex-home uninstall --purge` removes them too", names.join(", ")))?;
+            printer.say(format!("kept: {}; `codex-home uninstall --purge` removes them too", names.join(", ")))?;
         }
         return Ok(());
     }
@@ -50,7 +50,7 @@ pub fn finish(context: &Context<'_>, options: Options, printer: &mut Printer) ->
             let message = format!("`{shown}` cannot be removed: {}", cause(&error));
             CliError::new(message, format!("run `ls -ld {}`", shell_word(file, None)))
         })?;
-        printer.line(format!("removed `{shown}`"))?;
+        printer.say(format!("removed `{shown}`"))?;
     }
     if !options.dry_run {
         files.iter().filter_map(|file| file.parent()).for_each(remove_directory);

@@ -1,6 +1,6 @@
 //! What `install` would do, and what speaks against it: it does not guess, and takes away nothing that works.
 
-use codex_home::display::plain_text;
+use codex_home::display::{plain_text, shell_word};
 use codex_home::settings::Settings;
 
 use super::carried::Carried;
@@ -37,10 +37,9 @@ impl Plan {
     pub fn new(context: &Context<'_>, printer: &Printer) -> Self {
         let option = context.openclaw.gateway.option();
         let planner = Planner { context, printer, anyway: format!("run `codex-home install{option} --force`") };
-        let mut concerns: Vec<_> = [planner.symlink(), planner.includes(), planner.starts_nothing(), planner.gain()]
-            .into_iter()
-            .flatten()
-            .collect();
+        let concerns =
+            [planner.open_to_all(), planner.symlink(), planner.includes(), planner.starts_nothing(), planner.gain()];
+        let mut concerns: Vec<_> = concerns.into_iter().flatten().collect();
         if !context.openclaw.is_there() {
             return Self { concerns, ..Self::default() };
         }
@@ -73,6 +72,15 @@ struct Planner<'a> {
 }
 
 impl Planner<'_> {
+    /// Whether every user may put another program in the place of the one that is about to be run.
+    fn open_to_all(&self) -> Option<Concern> {
+        let open = disk::open_to_all(self.context.openclaw.command.as_deref()?)?;
+        Some(Concern {
+            message: format!("every user may replace `{}`, and so what is run as `openclaw`", self.printer.path(open)),
+            help: format!("run `chmod o-w {}`", shell_word(open, None)),
+        })
+    }
+
     fn symlink(&self) -> Option<Concern> {
         let context = self.context;
         if !disk::is_symlink(&context.config_file) {
@@ -158,23 +166,14 @@ impl Planner<'_> {
 
     fn losses(&self, wrapper: &Wrapper) -> Vec<String> {
         let (settings, _) = Settings::read(&self.context.start);
-        let mut losses: Vec<_> = wrapper.losses().into_iter().map(plain_text).collect();
-        let usual = ["$HOME/.codex", "${HOME}/.codex", "~/.codex", ""];
-        let is_other = |home: &&str| {
-            let personal = settings.personal_home.as_deref();
-            !usual.contains(home)
-                && personal.is_none_or(|personal| personal.to_str() != Some(home.trim_end_matches('/')))
-        };
-        if let Some(home) = wrapper.home.as_deref().filter(is_other) {
-            let home = plain_text(home);
-            losses
-                .push(format!("sets `CODEX_HOME` to `{home}`, for which the launcher has the setting `personal_home`"));
+        let (person, personal) = (settings.person_home.as_deref(), settings.personal_home.as_deref());
+        let mut losses = wrapper.losses();
+        if wrapper.has_other_home(person, personal) {
+            losses.push("sets `CODEX_HOME`, for which the launcher has the setting `personal_home`".to_owned());
         }
-        if let Some(program) =
-            wrapper.program.as_deref().filter(|program| program.contains('$') && wrapper.through.is_none())
-            && wrapper.codex(settings.person_home.as_deref()).is_none()
-        {
-            losses.push(format!("starts `{}`, which was not found", plain_text(program)));
+        let is_variable = wrapper.through.is_none() && wrapper.program.as_deref().is_some_and(|it| it.contains('$'));
+        if is_variable && wrapper.codex(person).is_none() {
+            losses.push("starts a codex that a variable names, which was not found".to_owned());
         }
         losses
     }

@@ -74,9 +74,9 @@ fn make(
     receipt: Option<&Receipt>,
     printer: &mut Printer,
 ) -> CliResult {
-    printer.line(format!("running `{}`", change.shown(openclaw)))?;
-    let hint = match change.run(openclaw, printer)? {
-        Outcome::Made(hint) => hint,
+    printer.pasted("", 2, &format!("running `{}`", change.shown(openclaw)))?;
+    let is_applied = match change.run(openclaw, printer)? {
+        Outcome::Made { is_applied } => is_applied,
         Outcome::Refused { cause, output } => {
             refused(&cause, &output, printer);
             return by_hand(context, change, &[], printer);
@@ -89,7 +89,7 @@ fn make(
         put_back_settings(context, receipt, printer)?;
     }
     context.change_receipts(|receipts| receipts.without(&context.config_file), printer)?;
-    printer.line(match change {
+    printer.say(match change {
         Change::Set(value) => format!("uninstalled: `{KEY}` is `{}` again", plain_text(value)),
         Change::Unset(_) => format!("uninstalled: `{KEY}` is absent"),
     })?;
@@ -105,25 +105,23 @@ fn make(
     tell_changes(context, &changed, had_comments, installed.map_or("", String::as_str), printer)?;
     if receipt.is_some_and(|receipt| receipt.made_file) {
         let file = printer.path(&context.config_file);
-        printer.line(format!("before `install` there was no `{file}`; OpenClaw keeps it"))?;
+        printer.say(format!("before `install` there was no `{file}`; OpenClaw keeps it"))?;
     }
     if let Some(link) = receipt.and_then(|receipt| receipt.link.as_deref()) {
         let [target, file] = [link, &context.config_file].map(|path| shell_word(path, None));
-        printer.line(format!(
+        printer.pasted("", 2, &format!(
             "before `install` it was a symlink: run `ln -sf {target} {file}` if you want nothing that is in the file now"
         ))?;
     }
-    steps(context, hint, None, printer)?;
+    steps(context, is_applied, None, printer)?;
     Ok(0)
 }
 
 fn put_back_settings(context: &Context<'_>, receipt: &Receipt, printer: &mut Printer) -> Result<(), CliError> {
     for setting in receipt.settings.iter().rev() {
         match setting.put_back(&context.start, printer)? {
-            true => printer.line(format!("the launcher's setting `{}` is as it was before", setting.key))?,
-            false => {
-                printer.line(format!("the launcher's setting `{}` was changed since, and is left", setting.key))?
-            }
+            true => printer.say(format!("the launcher's setting `{}` is as it was before", setting.key))?,
+            false => printer.say(format!("the launcher's setting `{}` was changed since, and is left", setting.key))?,
         }
     }
     Ok(())
@@ -142,11 +140,11 @@ fn not_installed(
         return Err(CliError::new(message, "unset it where the gateway is started"));
     }
     let Some(receipt) = receipt else {
-        printer.line("not installed: OpenClaw does not run the launcher; nothing was changed")?;
+        printer.say("not installed: OpenClaw does not run the launcher; nothing was changed")?;
         return Ok(0);
     };
     if receipt.previous == *current {
-        printer.line("not installed: the previous value is in place")?;
+        printer.say("not installed: the previous value is in place")?;
         if !options.dry_run {
             // The receipt stays: the OpenClaw of an interrupted `install` may yet set the launcher.
             put_back_settings(context, receipt, printer)?;

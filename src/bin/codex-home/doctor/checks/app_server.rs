@@ -1,6 +1,6 @@
 //! What OpenClaw runs as codex.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use codex_home::display::plain_text;
 use codex_home::settings::Key;
@@ -108,7 +108,8 @@ impl Checks<'_> {
 
     fn wrapper(&mut self, path: &Path, wrapper: &Wrapper) {
         let findings = self.findings;
-        let mut text = format!("OpenClaw runs `{}`, {}", self.path(path), plain_text(wrapper.description()));
+        let mut text =
+            format!("OpenClaw runs `{}`, {}", self.path(path), plain_text(wrapper.description(self.person())));
         if findings.version.as_ref().is_some_and(|version| version.has_own_login()) {
             text.push_str("; OpenClaw 2026.8.1 and later accept no script there");
         }
@@ -126,16 +127,18 @@ impl Checks<'_> {
         self.known(ID, findings.command.known, status, text, Some(help));
     }
 
+    /// Returns the home directory that a script of the gateway's has.
+    fn person(&self) -> Option<&Path> {
+        self.findings.settings.person_home.as_deref()
+    }
+
     /// Returns the settings that make the launcher do what a wrapper does, as far as that was tried.
     fn settings_of(&self, wrapper: &Wrapper) -> Option<String> {
         let findings = self.findings;
-        let person_home = findings.settings.person_home.as_deref();
-        let home = wrapper.home.as_deref().and_then(|home| {
-            let below = ["$HOME/", "${HOME}/", "~/"].iter().find_map(|start| home.strip_prefix(start));
-            let home = below.map_or_else(|| Some(PathBuf::from(home)), |below| Some(person_home?.join(below)))?;
-            let is_another = home.is_absolute() && findings.settings.personal_home.as_ref() != Some(&home);
-            (is_another && disk::is_directory(&home)).then(|| home.to_string_lossy().into_owned())
-        });
+        let home = wrapper
+            .directory(self.person())
+            .filter(|home| findings.settings.personal_home.as_ref() != Some(home) && disk::is_directory(home));
+        let home = home.map(|home| home.to_string_lossy().into_owned());
         let home = home.map(|home| self.set(Key::PersonalHome, &[home]));
         // What becomes codex by way of another program is not codex.
         let program = wrapper.program.as_deref().map(Path::new);

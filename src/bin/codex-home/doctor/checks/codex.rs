@@ -5,14 +5,10 @@ use std::path::{Path, PathBuf};
 use codex_home::codex::Codex;
 use codex_home::codex::locations::INSTALL;
 use codex_home::display::plain_text;
-use codex_home::fs::canonicalize;
 use codex_home::settings::Key;
-use semver::Version as Number;
 
 use super::{Checks, Status};
-use crate::doctor::findings::codex_at;
-use crate::launcher::is_versioned;
-use crate::openclaw::version::{Version, is_accepted};
+use crate::codex::{Gate, at, gate, passes, stable};
 
 /// Returns the version with a space before it; nothing if it is not known.
 fn version_of(codex: &Codex) -> String {
@@ -22,10 +18,6 @@ fn version_of(codex: &Codex) -> String {
 /// Returns npm's package that a codex is in, if it is in one.
 fn package(codex: &Codex) -> Option<PathBuf> {
     codex.path.ancestors().find(|path| path.ends_with("@openai/codex")).map(Path::to_owned)
-}
-
-fn number(codex: &Codex) -> Option<Number> {
-    codex.version().as_deref().and_then(|version| Number::parse(version).ok())
 }
 
 impl Checks<'_> {
@@ -93,16 +85,12 @@ impl Checks<'_> {
             Some(_) => findings.command.known,
             None => self.codex_known(),
         };
-        match number(codex) {
-            Some(version) if is_accepted(&version, &minimum) => {
+        match gate(codex, Some(openclaw)) {
+            Gate::Passes => {
                 self.known(ID, known, Status::Ok, format!("{needs}, and {which} is{}", version_of(codex)), None);
             }
-            Some(_) => {
-                let here = findings
-                    .codex
-                    .as_ref()
-                    .ok()
-                    .filter(|here| !is_here && number(here).is_some_and(|version| is_accepted(&version, &minimum)));
+            Gate::Fails(_) => {
+                let here = findings.codex.as_ref().ok().filter(|here| !is_here && passes(here, Some(openclaw)));
                 let set = here.and_then(|here| self.stable_codex(here)).and_then(|stable| self.set_codex(&stable));
                 let update = || codex.update(self.person_home).map(|command| format!("run `{command}`"));
                 let help = set.or_else(update).unwrap_or_else(|| "update codex as it was installed".to_owned());
@@ -111,7 +99,7 @@ impl Checks<'_> {
                 let status = if is_started { Status::Fail } else { Status::Warn };
                 self.known(ID, known, status, text, Some(help));
             }
-            None => {
+            Gate::Unknown(_) => {
                 let text = format!("{needs}, and the version of {} is not known", which.trim_end_matches(','));
                 let help = format!("run `{} --version`", self.word(&codex.path));
                 self.add(ID, Status::Unknown, text, Some(help));
@@ -164,23 +152,15 @@ impl Checks<'_> {
     /// Returns the advice to name this codex in the settings, if the gateway could start it and OpenClaw would accept it.
     pub(super) fn set_codex(&self, codex: &Path) -> Option<String> {
         let findings = self.findings;
-        let found = codex_at(codex, &findings.start, &findings.settings)?;
-        let minimum = findings.version.as_ref().and_then(Version::lowest_codex);
-        let is_enough = minimum.is_none_or(|minimum| number(&found).is_some_and(|it| is_accepted(&it, &minimum)));
+        let found = at(codex, &findings.start, &findings.settings)?;
+        let is_enough = passes(&found, findings.version.as_ref());
         is_enough.then(|| self.set(Key::Codex, &[codex.to_string_lossy().into_owned()]))
     }
 
     /// Returns a path to a codex that an upgrade does not remove: itself, or a symlink to it in an installer's directory.
     fn stable_codex(&self, codex: &Codex) -> Option<PathBuf> {
-        let is_stable = |path: &PathBuf| !is_versioned(path) && !path.iter().any(|part| part == "node_modules");
-        if is_stable(&codex.path) {
-            return Some(codex.path.clone());
-        }
-        let script = package(codex).map(|package| package.join("bin/codex.js"));
-        let leads_there = |path: &PathBuf| {
-            let real = canonicalize(path);
-            real.is_some() && (real.as_ref() == Some(&codex.path) || real == script.as_deref().and_then(canonicalize))
-        };
-        self.findings.codex_links.iter().filter(|path| is_stable(path)).find(|path| leads_there(path)).cloned()
+        let findings = self.findings;
+        let paths: Vec<_> = [&codex.path].into_iter().chain(&findings.codex_links).cloned().collect();
+        stable(codex, &paths, &findings.start, &findings.settings)
     }
 }
