@@ -87,7 +87,7 @@ pub struct Child {
     tells_stderr: bool,
 }
 
-/// Returns a command that can be started by [`Child::start`].
+/// Returns a command that a [`Child`] can be made of.
 #[expect(clippy::disallowed_methods, reason = "the one door to another process")]
 pub fn command(program: impl AsRef<OsStr>) -> Command {
     Command::new(program)
@@ -95,7 +95,7 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
 
 /// Runs a program that is asked one thing; returns what it prints, or `None` if it fails or does not end in time.
 pub fn output(command: &mut Command, patience: Duration) -> Option<String> {
-    let mut child = Child::start(command, Duration::ZERO).ok()?;
+    let mut child = Child::spawn(command.stdin(Stdio::null()).stderr(Stdio::null()), Duration::ZERO).ok()?;
     let (deadline, mut lines) = (Instant::now() + patience, String::new());
     loop {
         match child.next(deadline) {
@@ -111,12 +111,6 @@ pub fn output(command: &mut Command, patience: Duration) -> Option<String> {
 }
 
 impl Child {
-    /// Starts a program that is given nothing, and whose stderr is ours.
-    pub fn start(command: &mut Command, grace: Duration) -> io::Result<Self> {
-        command.stdin(Stdio::null());
-        Self::spawn(command, grace)
-    }
-
     /// Starts a program that is given nothing, and all of whose output is told.
     pub fn listen(command: &mut Command, grace: Duration) -> io::Result<Self> {
         command.stdin(Stdio::null()).stderr(Stdio::piped());

@@ -81,7 +81,14 @@ fn explanations(invocation: &Invocation, question: Question) -> Result<Vec<Expla
     }
     let gateways = Gateways::find(invocation, &pick).map_err(|names| pick::none(&names))?;
     let mut all = Vec::new();
-    for gateway in gateways.all.into_iter().filter(|gateway| gateway.container.is_none()) {
+    for gateway in gateways.all {
+        match gateway.hidden() {
+            Some(why) if !pick.is_from_shell() => {
+                return Err(CliError::new(why, "run `codex-home explain` in that container"));
+            }
+            Some(_) => continue,
+            None => {}
+        }
         let name = gateway.name.clone();
         let openclaw = OpenClaw::observe(invocation, gateway);
         let version = openclaw.version();

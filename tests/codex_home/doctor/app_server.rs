@@ -34,6 +34,10 @@ pub fn cases() -> Vec<Case> {
                     "#!/bin/sh\nif [ -d x ]; then\n  export CODEX_HOME=/x\nfi\nexec codex \"$@\"\n",
                     "a script for `sh` that sets `CODEX_HOME` to a directory that is not there, becomes `codex` and does more that was not understood",
                 ),
+                (
+                    "#!/bin/sh\nexec /usr/bin/env CODEX_HOME=\"$HOME/.codex\" codex \"$@\"\n",
+                    "a script for `sh` that sets `CODEX_HOME` to `$HOME/.codex` and becomes `codex`",
+                ),
                 ("#!/usr/bin/python3\nimport os\n", "a script for `python3` that was not understood"),
                 // execvp hands it to sh.
                 ("exec codex \"$@\"\n", "a script for `sh` that becomes `codex`"),

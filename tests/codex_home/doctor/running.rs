@@ -78,8 +78,13 @@ fn contained() -> Case {
         let checks: Vec<_> = checks.map(|check| (&check["id"], &check["status"])).collect();
         assert_eq!(checks, [(&json!("service-elsewhere"), &json!("unknown"))], "{value:#}");
         // Neither does another command take the files here for its.
-        for args in [["install"].as_slice(), &["verify", "--profile", "default"]] {
-            let mut command = patient.person.codex_home(args);
+        let default = ["--profile", "default"];
+        for args in [
+            ["install"].to_vec(),
+            [["verify"].as_slice(), &default].concat(),
+            [["explain"].as_slice(), &default].concat(),
+        ] {
+            let mut command = patient.person.codex_home(&args);
             let finished = crate::ask(&patient.person, command.env("PATH", patient.path()).uid(UID).gid(UID));
             let said = finished.stderr;
             let is_refused = finished.code != Some(0) && (args == ["install"] || said.contains("in that container"));

@@ -5,7 +5,6 @@
 mod app_server;
 mod codex;
 mod environment;
-mod fine;
 mod homes;
 mod openclaw;
 mod settings;

@@ -1,7 +1,6 @@
 //! systemd's units: asked from systemd, which knows drop-ins, specifiers and environment files; else read from their files.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
 use codex_home::invocation::Invocation;
@@ -69,7 +68,7 @@ impl Manager {
             command.arg("--user");
         }
         command.args(["show", "--no-pager"]).args(PROPERTIES.iter().flat_map(|property| ["-p", property]));
-        command.args(files.iter().filter_map(|file| file.file_name())).stderr(Stdio::null());
+        command.args(files.iter().filter_map(|file| file.file_name()));
         child::output(&mut command, PATIENCE)
     }
 
