@@ -1,7 +1,7 @@
-//! A program that is run and that does not outlive this one: `openclaw` for `install`, what the gateway starts for `verify`.
+//! Runs a program that does not outlive this one: `openclaw` for `install`, the gateway's codex for `verify`.
 //!
-//! The only door to another process. A child leads its own process group, so that a signal from the terminal reaches this program
-//! alone, which then ends the whole group: by SIGTERM, and by SIGKILL if that does not help.
+//! The only module that starts processes. A child leads its own process group, so a signal from the terminal reaches this program
+//! alone, which then ends the whole group: by SIGTERM and, if that does not help, by SIGKILL.
 
 use std::ffi::OsStr;
 use std::io::{self, BufRead as _, BufReader, Read, Write as _};
@@ -16,32 +16,32 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
-/// How often a child that prints nothing is asked whether it has ended.
+/// The interval at which a silent child is checked for its end.
 const INTERVAL: Duration = Duration::from_millis(20);
-/// How long the last output may take to arrive after the child has ended.
+/// How long to wait for the last output after the child has ended.
 const LAST_OUTPUT: Duration = Duration::from_millis(200);
-/// How long a process that the child left behind may go on writing.
+/// How long to read what a process that the child left behind still writes.
 const LEFT_BEHIND: Duration = Duration::from_secs(5);
-/// The longest line that is passed on in one piece, in bytes.
+/// The longest line that is not split, in bytes.
 const LONGEST: u64 = 4 << 20;
 
 /// The signals that ask this program to end.
 const ENDING: [i32; 3] = [SIGHUP, SIGINT, SIGTERM];
 
-/// What happens while a child runs.
+/// An event while a child runs.
 #[derive(Debug)]
 pub enum Event {
-    /// It has printed this on stdout, or on stderr if that is told too.
+    /// It has printed this line on stdout, or on stderr if that is read too.
     Line(String),
     /// It has ended, and its output is complete.
     Ended(ExitStatus),
     /// This program was asked to end.
     Interrupted(Signal),
-    /// Nothing of this happened in time.
+    /// Nothing happened in time.
     Late,
 }
 
-/// What the threads send.
+/// A message from a thread.
 enum Message {
     Line(Output, String),
     /// Stdout has ended.
@@ -49,7 +49,7 @@ enum Message {
     Signal(Signal),
 }
 
-/// Where a child prints.
+/// The stream of a line.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Output {
     Stdout,
@@ -59,7 +59,7 @@ enum Output {
 /// The end of a child.
 struct End {
     status: ExitStatus,
-    /// Until when its output may still arrive.
+    /// The time until which its output may still arrive.
     until: Instant,
 }
 
@@ -79,11 +79,11 @@ pub struct Child {
     next_check: Instant,
     /// Whether its stdout has ended.
     is_closed: bool,
-    /// How long it may take to end after a SIGTERM.
+    /// The time it has to end after a SIGTERM.
     grace: Duration,
     /// The last line on stderr, if that is read.
     last_words: String,
-    /// Whether stderr is told as stdout is.
+    /// Whether stderr is read like stdout.
     tells_stderr: bool,
 }
 
@@ -93,7 +93,7 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
     Command::new(program)
 }
 
-/// Runs a program that is asked one thing; returns what it prints, or `None` if it fails or does not end in time.
+/// Runs a program and returns its output; `None` if it fails or does not end in time.
 pub fn output(command: &mut Command, patience: Duration) -> Option<String> {
     let mut child = Child::spawn(command.stdin(Stdio::null()).stderr(Stdio::null()), Duration::ZERO).ok()?;
     let (deadline, mut lines) = (Instant::now() + patience, String::new());
@@ -111,7 +111,7 @@ pub fn output(command: &mut Command, patience: Duration) -> Option<String> {
 }
 
 impl Child {
-    /// Starts a program that is given nothing, and all of whose output is told.
+    /// Starts a program without stdin, and reads all of its output.
     pub fn listen(command: &mut Command, grace: Duration) -> io::Result<Self> {
         command.stdin(Stdio::null()).stderr(Stdio::piped());
         let mut child = Self::spawn(command, grace)?;
@@ -119,7 +119,7 @@ impl Child {
         Ok(child)
     }
 
-    /// Starts a program that is talked to, and whose stderr is not shown.
+    /// Starts a program with a pipe to its stdin, and does not show its stderr.
     pub fn converse(command: &mut Command, grace: Duration) -> io::Result<Self> {
         command.stdin(Stdio::piped()).stderr(Stdio::piped());
         Self::spawn(command, grace)
@@ -164,9 +164,9 @@ impl Child {
         &self.last_words
     }
 
-    /// Returns the next thing that happens until `deadline`.
+    /// Returns the next event until `deadline`.
     ///
-    /// A process that the child left behind can hold stdout open for ever: after the child's end its output is waited for a little.
+    /// A process that the child left behind can hold stdout open for ever, so after the child's end it is read only for a moment.
     pub fn next(&mut self, deadline: Instant) -> Event {
         loop {
             self.check();
@@ -197,7 +197,7 @@ impl Child {
         }
     }
 
-    /// Asks from time to time, however much is printed, whether it has ended.
+    /// Checks from time to time whether it has ended, however much it prints.
     fn check(&mut self) {
         if self.end.is_none() && self.next_check <= Instant::now() {
             self.end = self.process.try_wait().ok().flatten().map(End::now);
@@ -222,7 +222,7 @@ impl Child {
                 Err(_) => break,
             }
         }
-        // What is left of the group too: npm's script starts codex as its child.
+        // The rest of the group too, because npm's script starts codex as its child.
         let _ = killpg(group, Signal::SIGKILL);
         if self.end.is_none() {
             self.end = self.process.wait().ok().map(End::now);
@@ -232,14 +232,14 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        // What a program leaves behind when it has ended by itself is its own affair.
+        // A program that ended by itself may leave processes behind.
         if self.end.is_none() {
             self.stop();
         }
     }
 }
 
-/// Reads lines in a thread of its own: a process that the child leaves behind can hold its output open for ever.
+/// Reads lines in a thread of its own, because a process that the child leaves behind can hold its output open for ever.
 #[expect(clippy::disallowed_methods, reason = "a pipe is read while the child is waited for")]
 fn pass_on(output: Option<impl Read + Send + 'static>, from: Output, to: Sender<Message>) {
     let Some(output) = output else { return };
@@ -263,9 +263,9 @@ fn pass_on(output: Option<impl Read + Send + 'static>, from: Output, to: Sender<
     });
 }
 
-/// Waits for signals in a thread of its own. Once the child is gone they do what they do by default.
+/// Waits for signals in a thread of its own. Once the child is gone, they have their default effect.
 ///
-/// By handlers, which a program that is started does not inherit, unlike signals that are blocked.
+/// Uses handlers because a started program does not inherit them, unlike blocked signals.
 #[expect(clippy::disallowed_methods, reason = "a signal is waited for beside the child")]
 fn watch(to: Sender<Message>) -> io::Result<()> {
     let mut signals = Signals::new(ENDING)?;

@@ -1,4 +1,4 @@
-//! One codex, as a gateway would start it: at a path, new enough for OpenClaw, by a path that stays.
+//! A codex that a gateway would start: whether OpenClaw accepts its version, and the path to it that an upgrade does not remove.
 
 use std::path::{Path, PathBuf};
 
@@ -10,9 +10,9 @@ use semver::Version as Number;
 use crate::launcher::is_versioned;
 use crate::openclaw::version::{Version, is_accepted};
 
-/// How a codex stands to what OpenClaw accepts.
+/// Whether OpenClaw accepts a codex.
 pub enum Gate {
-    /// It is accepted, or OpenClaw accepts any.
+    /// OpenClaw accepts it, or accepts any.
     Passes,
     /// It is older than this.
     Fails(Number),

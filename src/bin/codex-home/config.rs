@@ -1,4 +1,4 @@
-//! `codex-home config`: where the settings are, what is in force, whether it is valid; and changes of one key.
+//! `codex-home config`: shows the settings, checks them, and changes one key.
 
 pub mod edit;
 
@@ -36,7 +36,7 @@ fn gather(invocation: &Invocation) -> (Settings, Vec<Failure>) {
     (settings, problems)
 }
 
-/// Shows or changes what was asked for.
+/// Carries out the command.
 pub fn run(invocation: &Invocation, command: ConfigCommand, json: bool, printer: &mut Printer) -> CliResult {
     let (settings, problems) = gather(invocation);
     match command {
@@ -63,7 +63,7 @@ fn path(settings: &Settings, json: bool, printer: &mut Printer) -> CliResult {
         return Ok(0);
     }
     let Some(file) = file else { return Err(no_place()) };
-    // Not shortened: scripts read this.
+    // Not shortened, because scripts read this.
     printer.line(file)?;
     Ok(0)
 }

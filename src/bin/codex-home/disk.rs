@@ -34,7 +34,7 @@ pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, String> {
     Err(error)
 }
 
-/// Returns how a program begins, or the whole of a script; nothing if it cannot be read.
+/// Returns the first bytes of a program, or a whole script; nothing if it cannot be read.
 pub fn head(path: &Path) -> Vec<u8> {
     fs::probe(path).map(|probe| probe.head).unwrap_or_default()
 }
@@ -43,7 +43,7 @@ pub fn head(path: &Path) -> Vec<u8> {
 pub struct Tail {
     /// Which file it is.
     pub id: FileId,
-    /// Where the bytes begin in it.
+    /// The offset of the bytes.
     pub offset: u64,
     /// The bytes.
     pub bytes: Vec<u8>,
@@ -123,8 +123,8 @@ pub struct Access {
     pub is_writable: bool,
 }
 
-/// Returns who may do what with a home and with these files in it, symlinks followed; those that do not exist or belong to
-/// another user are left out.
+/// Returns the permissions of a home and of these files in it, symlinks followed. Files that do not exist or belong to another
+/// user are left out.
 pub fn access(home: &Path, names: &[&str], uid: u32) -> Vec<Access> {
     let Ok(directory) = Directory::open(home) else { return Vec::new() };
     let of = |name: &str, path: PathBuf| {
@@ -141,7 +141,7 @@ pub fn owned_by_other_user(path: &Path, uid: u32) -> bool {
     path.ancestors().find_map(|path| fs::stat(path).ok()).is_some_and(|stat| stat.uid != uid)
 }
 
-/// Returns whether a program is setuid or setgid to an owner or a group that is not the caller's.
+/// Returns whether a program is setuid or setgid to another user or group than the caller's.
 pub fn is_setuid(path: &Path, uid: u32) -> bool {
     fs::stat(path).is_ok_and(|stat| {
         let owner = stat.mode & 0o4000 != 0 && stat.uid != uid;

@@ -1,4 +1,4 @@
-//! `codex-home doctor`: what is wrong, and what repairs it; with `--all` also what is right.
+//! `codex-home doctor`: shows what is wrong and what repairs it; with `--all` also what is right.
 //!
 //! [`findings`] reads, [`checks`] decides, [`screen`] and [`json`] print. Runs nothing but `systemctl show`, writes nothing, uses no
 //! network.
@@ -27,13 +27,13 @@ use findings::Findings;
 pub struct Examined {
     /// What was read.
     pub findings: Findings,
-    /// What is said about it alone.
+    /// The checks about it alone.
     pub checks: Vec<Check>,
 }
 
 /// Every gateway, examined.
 pub struct Examination {
-    /// What is said about all of them.
+    /// The checks about all of them.
     pub common: Vec<Check>,
     /// Each of them.
     pub gateways: Vec<Examined>,

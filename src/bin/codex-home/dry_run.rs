@@ -14,13 +14,13 @@ use codex_home::request::serves_stdio;
 use codex_home::settings::{Settings, Strategy};
 use tracing::debug;
 
-/// What a start observes, and what it decides.
+/// An observation and its decision.
 pub struct DryRun {
     /// Everything that the decision rests on.
     pub observed: Observed,
     /// The decision.
     pub decision: Decision,
-    /// Who starts it, if a refusal is answered in a chat.
+    /// The user, for a refusal that is answered in a chat.
     user: Option<String>,
 }
 
@@ -60,12 +60,12 @@ impl DryRun {
         Self { observed, decision, user }
     }
 
-    /// Returns the home that codex would be started in; `None` if it would not be started, or would find none itself.
+    /// Returns the home in which codex would be started; `None` if it would not be started, or would find no home itself.
     pub fn home(&self) -> Option<&Path> {
         self.observed.home_of(&self.decision)
     }
 
-    /// Returns why nothing would be started, if nothing would be.
+    /// Returns why nothing would be started; `None` if codex would be.
     pub const fn failure(&self) -> Option<&Failure> {
         match &self.decision {
             Decision::Refuse(failure) => Some(failure),
@@ -93,7 +93,7 @@ impl DryRun {
         }
     }
 
-    /// Returns what the launcher would say, each as one line.
+    /// Returns the launcher's messages, each as one line.
     pub fn messages(&self) -> Vec<String> {
         let said = describe::messages(&self.observed, &self.decision).into_iter().map(|(_, text)| text);
         let person_home = self.observed.settings.person_home.as_deref();

@@ -1,14 +1,14 @@
-//! What keeps a command from doing what was asked.
+//! Errors of commands.
 
 use std::io;
 
 use codex_home::failure::Failure;
 use nix::sys::signal::Signal;
 
-/// The exit code of a command, or what kept it from doing what was asked.
+/// The exit code of a command, or its error.
 pub type CliResult = Result<u8, CliError>;
 
-/// What kept a command from doing what was asked.
+/// Why a command failed.
 #[derive(Debug)]
 pub enum CliError {
     /// The output cannot be written, or its reader is gone.

@@ -1,4 +1,4 @@
-//! `codex-home explain`: what the launcher would do now, and why; and what the id of a reason means.
+//! `codex-home explain`: shows what the launcher would do now, and why; and what the id of a reason means.
 
 mod reason;
 
@@ -28,7 +28,7 @@ use crate::openclaw::OpenClaw;
 use crate::openclaw::version::{DEFAULT_ARGUMENTS, Version};
 use crate::printer::{BAD, GOOD, INDENT, Printer, painted};
 
-/// What is asked about.
+/// The question.
 pub struct Question {
     /// A reason, and no start.
     pub reason: Option<String>,
@@ -69,7 +69,7 @@ pub fn run(invocation: &Invocation, question: Question, printer: &mut Printer) -
     Ok(all.iter().find_map(|one| one.start.failure()).map_or(0, Failure::exit_code))
 }
 
-/// Explains the start that is asked about, or those that the gateways make.
+/// Explains the start in question, or those that the gateways make.
 fn explanations(invocation: &Invocation, question: Question) -> Result<Vec<Explanation>, CliError> {
     let Question { home, pick, .. } = question;
     // `--` alone means codex without arguments.
@@ -122,7 +122,7 @@ fn asked(invocation: &Invocation, home: Option<&Path>, args: Option<Vec<OsString
     }
 }
 
-/// Everything that is said about one start.
+/// The explanation of one start.
 struct Explanation {
     /// The gateway that makes it, if one does.
     gateway: Option<String>,
@@ -133,7 +133,7 @@ struct Explanation {
     strategies: [DryRun; 4],
 }
 
-/// Returns every explanation; beside them the fields of the first, which for most is the only one.
+/// Returns every explanation as JSON, and beside them the fields of the first, because usually there is only one.
 fn to_json(all: &[Explanation]) -> Value {
     let starts: Vec<_> = all.iter().map(Explanation::to_json).collect();
     let mut fields = match starts.first() {
@@ -294,7 +294,7 @@ impl Explanation {
         self.start.messages().iter().try_for_each(|message| printer.item("says", message))
     }
 
-    /// Prints what the strategies that are not in force would do.
+    /// Prints what the other strategies would do.
     fn print_strategies(&self, printer: &mut Printer) -> Result<(), CliError> {
         let in_force = self.start.observed.settings.strategy;
         printer.line(format!("the strategy in force is `{}`; with another one:", in_force.name()))?;

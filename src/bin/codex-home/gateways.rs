@@ -1,4 +1,4 @@
-//! The gateways of this machine, as data: what runs, what is installed as a service, what left a state directory.
+//! The gateways of this machine, as data: processes, services, and state directories.
 //!
 //! One state directory is one gateway. Every fact carries how it is known ([`Known`]): seen in a running process or in the journal,
 //! read from a file or from systemd, or assumed.
@@ -33,16 +33,16 @@ pub use pick::{Pick, the_gateway};
 pub use service::Service;
 pub use starts::{Start, of as starts_of};
 
-/// How the launcher's variables begin.
+/// The prefix of the launcher's variables.
 pub const OUR_PREFIX: &str = "CODEX_HOME_SHIM_";
-/// The variables of this shell that a gateway would have that was started from it.
+/// The variables that a gateway started from this shell would inherit.
 const OF_USER: [&str; 3] = ["HOME", "USER", "LOGNAME"];
 /// The variables by which OpenClaw and the launcher find their files.
 const OF_PLACES: [&str; 5] =
     ["OPENCLAW_HOME", "OPENCLAW_STATE_DIR", "OPENCLAW_CONFIG_PATH", "XDG_CONFIG_HOME", "XDG_STATE_HOME"];
-/// The name of the gateway that is not named.
+/// The name of the default gateway.
 const DEFAULT: &str = "default";
-/// How many entries of the home directory are looked at.
+/// The most entries of the home directory that are looked at.
 const ENTRIES: usize = 4096;
 
 /// A gateway that another environment has to be asked about.

@@ -1,4 +1,4 @@
-//! What `docs/failure-modes.md` says of a reason: the page itself, so that the two cannot drift.
+//! Explains a reason with the text of `docs/failure-modes.md`, so that program and page cannot differ.
 
 use serde_json::json;
 
@@ -9,11 +9,11 @@ const PAGE: &str = include_str!("../../../../docs/failure-modes.md");
 /// Where the page is.
 const ADDRESS: &str = "https://github.com/codex-home-shim/codex-home-shim/blob/main/docs/failure-modes.md#by-id";
 
-/// What the page says of one id.
+/// The row of one id.
 struct Entry {
     /// What it means.
     meaning: String,
-    /// What to run.
+    /// The remedy.
     run: String,
     /// The group of its row.
     heading: String,
@@ -21,7 +21,7 @@ struct Entry {
     introduction: String,
 }
 
-/// Prints what the page says of a reason.
+/// Prints the row of a reason.
 pub fn run(id: &str, json: bool, printer: &mut Printer) -> CliResult {
     let entry = find(id)
         .ok_or_else(|| CliError::new(format!("`{id}` is not in the documentation"), "run `codex-home doctor`"))?;
@@ -48,7 +48,7 @@ pub fn run(id: &str, json: bool, printer: &mut Printer) -> CliResult {
     Ok(0)
 }
 
-/// Returns what the page says of an id.
+/// Returns the row of an id.
 fn find(id: &str) -> Option<Entry> {
     let row = PAGE.lines().find_map(|line| line.strip_prefix(&format!("| `{id}` | ")))?;
     let (meaning, run) = row.trim_end_matches('|').trim().split_once(" | ")?;

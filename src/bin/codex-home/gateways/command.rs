@@ -1,4 +1,4 @@
-//! The `openclaw` command, as it has to be run for one gateway.
+//! The `openclaw` command for one gateway.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ pub struct OpenClawCommand {
 }
 
 impl OpenClawCommand {
-    /// Returns it as a shell takes it, in any shell of this user.
+    /// Returns it for a shell, such that it works in any shell of this user.
     pub fn shown(&self) -> String {
         let env = self.env.iter().map(|(name, value)| format!("{name}={}", shell_word(value, None)));
         let options = self.options.iter().map(|option| shell_word(Path::new(option), None));

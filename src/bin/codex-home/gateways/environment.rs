@@ -12,7 +12,7 @@ use super::known::Known;
 #[derive(Clone, Debug)]
 pub struct Environment {
     variables: BTreeMap<OsString, (OsString, Known)>,
-    /// How it is known that no other variable is set.
+    /// How far it is known that no other variable is set.
     pub others: Known,
 }
 
@@ -45,7 +45,7 @@ impl Environment {
         self.variables.remove(OsStr::new(name));
     }
 
-    /// Leaves every variable open: something that was not read may have changed it.
+    /// Makes every variable uncertain, because something that was not read may have changed it.
     pub fn doubt(&mut self) {
         self.others = Known::Assumed;
         self.variables.values_mut().for_each(|(_, known)| *known = Known::Assumed);
@@ -57,7 +57,7 @@ impl Environment {
         (!value.is_empty()).then_some(value)
     }
 
-    /// Returns whether a variable is set, if only to nothing.
+    /// Returns whether a variable is set, even if it is empty.
     pub fn is_set(&self, name: &str) -> bool {
         self.variables.contains_key(OsStr::new(name))
     }
@@ -67,7 +67,7 @@ impl Environment {
         self.get(name)?.to_str().map(str::trim).filter(|text| !text.is_empty())
     }
 
-    /// Returns how a variable's value, or that it has none, is known.
+    /// Returns how a variable's value, or its absence, is known.
     pub fn known(&self, name: &str) -> Known {
         self.variables.get(OsStr::new(name)).map_or(self.others, |(_, known)| *known)
     }

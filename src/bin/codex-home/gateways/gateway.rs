@@ -14,7 +14,7 @@ use super::service::Service;
 use super::starts::Start;
 use super::{DEFAULT, OpenClawCommand, path};
 
-/// What tells that a gateway runs in a container, so that it sees other files than this program.
+/// How it is known that a gateway runs in a container, with other files than this program's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Container {
     /// The gateway's process.
@@ -28,7 +28,7 @@ pub enum Container {
 pub struct Gateway {
     /// `default`, the name of its profile, or its state directory.
     pub name: String,
-    /// Its profile, if that is what tells it from others.
+    /// Its profile, if it has one.
     pub profile: Option<String>,
     /// Its state directory, whether it exists or not; `None` if no place for one is known.
     pub state: Option<PathBuf>,
@@ -36,7 +36,7 @@ pub struct Gateway {
     pub known: Known,
     /// Its environment, without what is assumed.
     pub environment: Environment,
-    /// The process that it is.
+    /// Its process id.
     pub pid: Option<u32>,
     /// The command line of that process, or of its service.
     pub program: Vec<String>,
@@ -53,12 +53,12 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Takes over what a running process tells.
+    /// Takes over the facts of a running process.
     pub(super) fn run(&mut self, process: Process, environment: Environment) {
         if self.pid.is_some() {
             return;
         }
-        // Of one in a container beside it, this one's files are still this one's.
+        // The files of this gateway are still its own if another one runs in a container.
         self.container = None;
         (self.environment, self.known, self.pid) = (environment, Known::Seen, Some(process.pid));
         self.since = i64::try_from(process.since).unwrap_or_default();
@@ -68,7 +68,7 @@ impl Gateway {
         self.node = process.node;
     }
 
-    /// Adds what the last start tells: the PATH that the launcher met, unless the gateway was changed since.
+    /// Adds the PATH of the last start, unless the gateway was changed since.
     pub(super) fn learn(&mut self) {
         let Some(start) = &self.last_start else { return };
         let is_newer = DateTime::parse_from_rfc3339(&start.time).is_ok_and(|time| time.timestamp() >= self.since);
@@ -78,7 +78,7 @@ impl Gateway {
         }
     }
 
-    /// Returns an invocation in the gateway's environment, as far as it is known.
+    /// Returns an invocation in the known environment of the gateway.
     pub fn invocation(&self, base: &Invocation) -> Invocation {
         let mut env: Vec<(OsString, OsString)> =
             self.environment.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
@@ -94,7 +94,7 @@ impl Gateway {
         self.invocation(base).with_var("PATH", Some(&path::of_codex(self, base, is_new)))
     }
 
-    /// Returns why nothing that is seen here tells about it, if it runs in a container.
+    /// Returns why nothing here tells about it, if it runs in a container.
     pub fn hidden(&self) -> Option<String> {
         let how = match self.container.as_ref()? {
             Container::Process(pid) => format!("runs in a container (process {pid})"),
@@ -109,7 +109,7 @@ impl Gateway {
         self.environment.known(variable)
     }
 
-    /// Returns whether it is the one that `openclaw` means without any option.
+    /// Returns whether it is the gateway of `openclaw` without any option.
     pub fn is_default(&self) -> bool {
         self.name == DEFAULT
     }
@@ -131,7 +131,7 @@ impl Gateway {
         }
     }
 
-    /// Returns the `openclaw` command as it has to be run for this gateway.
+    /// Returns the `openclaw` command for this gateway.
     pub fn command(&self, program: &Path) -> OpenClawCommand {
         let mut command = OpenClawCommand { program: program.to_owned(), env: Vec::new(), options: Vec::new() };
         match (&self.profile, &self.state) {
@@ -147,7 +147,7 @@ impl Gateway {
         command
     }
 
-    /// Returns a text in which the commands of `openclaw` and of this program mean this gateway.
+    /// Returns a text with its `openclaw` and `codex-home` commands changed to mean this gateway.
     pub fn addressed(&self, text: &str) -> String {
         let openclaw = self.command(Path::new("openclaw")).shown();
         let mut text = text.replace("`openclaw ", &format!("`{openclaw} "));

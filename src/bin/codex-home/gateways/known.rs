@@ -7,7 +7,7 @@ pub enum Known {
     Seen,
     /// From a file, or from systemd.
     Read,
-    /// From nothing but habit.
+    /// From what is usual.
     Assumed,
 }
 

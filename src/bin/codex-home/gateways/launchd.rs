@@ -10,10 +10,10 @@ use serde::Deserialize;
 use super::known::Known;
 use super::service::{Service, files, read};
 
-/// How the names of OpenClaw's property lists begin.
+/// The prefixes of OpenClaw's property lists.
 const NAMES: [&str; 3] = ["ai.openclaw", "com.openclaw", "openclaw"];
 
-/// What of a property list matters here.
+/// The keys of a property list that matter here.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct PropertyList {

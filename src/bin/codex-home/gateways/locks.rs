@@ -1,4 +1,4 @@
-//! OpenClaw's locks: which configuration a running gateway has, also if its title hides `--profile`.
+//! OpenClaw's locks. They tell the configuration of a running gateway even if its title hides `--profile`.
 //!
 //! `<temporary directory>/openclaw-<uid>/gateway.<hash>.lock` (2026.4.21 to 2026.7.1), from 2026.9.6 `<state>/tmp/openclaw-<uid>/…`.
 
@@ -13,7 +13,7 @@ use crate::disk;
 
 /// The largest lock that is read, in bytes.
 const LIMIT: u64 = 64 << 10;
-/// How many locks of one directory are looked at.
+/// The most locks of one directory that are looked at.
 const LOCKS: usize = 256;
 
 #[derive(Deserialize)]
@@ -24,9 +24,9 @@ struct Lock {
     config_path: PathBuf,
 }
 
-/// Returns the configuration of a gateway, as the newest of this user's locks in these directories says it.
+/// Returns the configuration of a gateway by the newest of this user's locks in these directories.
 pub fn configuration(process: &Process, directories: &[PathBuf], uid: u32) -> Option<PathBuf> {
-    // A gateway that was killed leaves its lock, and its process id is given to another one.
+    // A gateway that was killed leaves its lock, and another process may get its id.
     let is_its = |lock: &Lock| {
         let since = i64::try_from(process.since).unwrap_or_default();
         lock.pid == process.pid && lock.created_at.timestamp() + 1 >= since

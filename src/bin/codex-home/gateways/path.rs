@@ -1,6 +1,6 @@
-//! The PATH that a gateway gives codex: neither the one that its service sets nor the one that it was started with.
+//! The PATH that a gateway gives codex: neither the PATH of its service nor the PATH that the gateway was started with.
 //!
-//! OpenClaw 2026.4.21 to 2026.9.6 put node's directory and the system's before it, and those of installers behind it.
+//! OpenClaw 2026.4.21 to 2026.9.6 put node's directory and the system's before it, and those of installers after it.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -10,11 +10,11 @@ use codex_home::invocation::Invocation;
 use super::Gateway;
 use crate::disk;
 
-/// The variable by which OpenClaw knows that it has done so.
+/// The variable with which OpenClaw marks that it has done so.
 pub const IS_DONE: &str = "OPENCLAW_PATH_BOOTSTRAPPED";
-/// What OpenClaw puts before the PATH, behind node's directory.
+/// The directories that OpenClaw puts before the PATH, after node's directory.
 const BEFORE: [&str; 2] = ["/usr/bin", "/bin"];
-/// What it puts behind the PATH: Homebrew's directories, `~` for the home.
+/// The directories of Homebrew that it puts after the PATH; `~` is the home.
 const HOMEBREW: [&str; 6] = [
     "~/.linuxbrew/bin",
     "~/.linuxbrew/sbin",

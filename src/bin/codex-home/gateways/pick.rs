@@ -1,4 +1,4 @@
-//! Which gateway is meant.
+//! The options that pick a gateway.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use codex_home::settings::lexically_normal;
 use super::environment::expanded;
 use crate::error::CliError;
 
-/// Which gateway is meant.
+/// The options that pick a gateway.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Pick {
     /// The gateway of this OpenClaw profile, as in `openclaw --profile NAME`
@@ -30,7 +30,7 @@ impl Pick {
         self.profile.is_none() && !self.dev && self.state_dir.is_none()
     }
 
-    /// Returns the state directory of the one that is meant, by the options, else by OpenClaw's own variables; `None` if none is.
+    /// Returns the state directory of the picked gateway, by the options, else by OpenClaw's variables; `None` if none is picked.
     pub fn state(&self, invocation: &Invocation, person: Option<&Path>) -> Option<PathBuf> {
         let variable = |name: &str, home: Option<&Path>| {
             let text = invocation.var(name)?.to_str()?.trim();
@@ -66,7 +66,7 @@ pub fn none(names: &[String]) -> CliError {
     CliError::new(format!("no such gateway; {there_are}"), "run `codex-home doctor`, which shows every gateway")
 }
 
-/// Returns the one gateway that is meant.
+/// Returns the picked gateway.
 pub fn the_gateway(invocation: &Invocation, pick: &Pick, verb: &str) -> Result<super::Gateway, CliError> {
     let found = super::Gateways::find(invocation, pick).map_err(|names| none(&names))?;
     let profile = invocation.var("OPENCLAW_PROFILE").map(|profile| profile.to_string_lossy().trim().to_owned());

@@ -1,6 +1,6 @@
-//! Running gateways: this user's processes, as the system lists them.
+//! Running gateways: processes of this user.
 //!
-//! Signals none of them and reads no memory but their command line and environment.
+//! Sends them no signal, and reads nothing of them but command line and environment.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::readlink;
 use sysinfo::{Pid, Process as Listed, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
-/// What a command behind `gateway` may be in the process that is the gateway; any other ends soon.
+/// The commands after `gateway` that run the gateway itself. Any other ends soon.
 const RUN: &str = "run";
-/// The programs that OpenClaw's script runs under.
+/// The programs that run OpenClaw's script.
 const RUNTIMES: [&str; 2] = ["node", "bun"];
 
 /// A running gateway.
@@ -19,11 +19,11 @@ const RUNTIMES: [&str; 2] = ["node", "bun"];
 pub struct Process {
     /// Its id.
     pub pid: u32,
-    /// Its command line; only its title if it gave itself one.
+    /// Its command line, or its title if it gave itself one.
     pub command: Vec<String>,
     /// Its environment when it was started.
     pub env: Vec<(OsString, OsString)>,
-    /// The program that it runs in.
+    /// Its program.
     pub node: Option<PathBuf>,
     /// When it was started, in seconds since 1970.
     pub since: u64,
@@ -79,7 +79,7 @@ fn gateway(pid: Pid, process: &Listed) -> Option<Process> {
     if !is_gateway(&command) && !is_service() {
         return None;
     }
-    // Without an environment nothing is seen: another user's process, or one that has just ended.
+    // Without an environment nothing is known: it is another user's process, or has just ended.
     let pid = pid.as_u32();
     let is_node = |path: &&Path| path.ends_with("node");
     let node = process.exe().filter(is_node).map(Path::to_owned);
@@ -93,7 +93,7 @@ fn gateway(pid: Pid, process: &Listed) -> Option<Process> {
     })
 }
 
-/// Returns the words of a command line; a title that a process gave itself ends with filling.
+/// Returns the words of a command line. A title that a process gave itself ends with padding.
 fn command(process: &Listed) -> Vec<String> {
     let words = process.cmd().iter().map(|word| word.to_string_lossy().trim().to_owned());
     words.filter(|word| !word.is_empty()).collect()

@@ -1,4 +1,4 @@
-//! Gateways as services: where their files are, and what they give the gateway.
+//! Services that start gateways: their files, and the environment that they set.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use crate::disk;
 
 /// The largest file of a service that is read, in bytes.
 const LIMIT: u64 = 1 << 20;
-/// How many files of one directory are looked at.
+/// The most files of one directory that are looked at.
 const FILES: usize = 1024;
 
 /// The programs that start containers.
@@ -33,15 +33,15 @@ const CONTAINERS: [&str; 9] = [
 pub struct Service {
     /// Its file.
     pub file: PathBuf,
-    /// The command line that it starts.
+    /// Its command line.
     pub program: Vec<String>,
-    /// The environment that it gives.
+    /// The environment that it sets.
     pub environment: Environment,
     /// The user it runs as, if it names one.
     pub user: Option<String>,
     /// When its file was last changed, in seconds since 1970.
     pub since: i64,
-    /// Whether it belongs to the system, so that without a user it runs as root.
+    /// Whether it belongs to the system. Without a user it then runs as root.
     pub is_system: bool,
 }
 
@@ -53,7 +53,7 @@ impl Service {
         Self { file: file.to_owned(), program: Vec::new(), environment, user: None, since, is_system }
     }
 
-    /// Returns whether it starts a container, in which its own environment and paths mean nothing.
+    /// Returns whether it starts a container. Its own environment and paths mean nothing there.
     pub fn starts_container(&self) -> bool {
         let program = self.program.iter().map(|word| Path::new(word).file_name().unwrap_or_default());
         let mut program = program.skip_while(|name| *name == "env" || *name == "sudo");
@@ -77,8 +77,8 @@ pub fn find(invocation: &Invocation, home: Option<&Path>) -> Vec<Service> {
     services
 }
 
-/// Returns the files in these directories whose names begin with one of these words and have this ending, each name once: the
-/// first directory wins.
+/// Returns the files in these directories with one of these prefixes and this suffix. If directories share a name, the first one
+/// wins.
 pub fn files(directories: &[PathBuf], beginnings: &[&str], ending: &str) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = Vec::new();
     for directory in directories {

@@ -1,4 +1,4 @@
-//! The starts that the launcher recorded: what a gateway really gave it.
+//! The starts that the launcher recorded, with what a gateway really gave it.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::Gateway;
 
-/// How many of the last starts are looked at.
+/// The number of the last starts that are looked at.
 const STARTS: usize = 200;
 
 /// One start of the journal.
@@ -22,11 +22,11 @@ pub struct Start {
     pub codex: Option<PathBuf>,
     /// What kept codex from being started, if anything did.
     pub error: Option<String>,
-    /// What the launcher met; earlier versions did not record it.
+    /// The host; earlier versions did not record it.
     pub host: Option<Host>,
 }
 
-/// What the launcher met.
+/// The host of a start.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Host {
@@ -53,7 +53,7 @@ pub fn last(gateway: &Gateway, invocation: &Invocation) -> Option<Start> {
     of(gateway, &gateway.invocation(invocation), 1).pop()
 }
 
-/// Returns whether a start was made by this gateway: by its state directory, else by the injected home, else by default.
+/// Returns whether a start was made by this gateway, by its state directory, else by the injected home, else by default.
 fn is_of(start: &Start, gateway: &Gateway) -> bool {
     let Some(state) = &gateway.state else { return false };
     let named = start.host.as_ref().and_then(|host| host.state_dir.as_deref());
@@ -61,7 +61,7 @@ fn is_of(start: &Start, gateway: &Gateway) -> bool {
     match (named, start.home.as_deref()) {
         (Some(named), _) => named == state,
         (None, Some(home)) if is_inside(home) => true,
-        // A home that is in no state directory tells nothing; one of another gateway does.
+        // A home outside every state directory says nothing; a home of another gateway does.
         (None, home) => gateway.is_default() && !home.is_some_and(is_of_another),
     }
 }

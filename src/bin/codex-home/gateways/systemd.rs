@@ -1,4 +1,4 @@
-//! systemd's units: asked from systemd, which knows drop-ins, specifiers and environment files; else read from their files.
+//! systemd's units. systemd is asked, because it knows drop-ins, specifiers and environment files; else their files are read.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,21 +10,21 @@ use super::service::{Service, changed, files, read};
 use super::unit;
 use crate::{child, disk};
 
-/// How the names of OpenClaw's units begin.
+/// The prefix of OpenClaw's units.
 const NAMES: [&str; 2] = ["openclaw", "clawdbot"];
-/// How long systemd may take to answer.
+/// How long to wait for systemd.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// What is asked about a unit.
+/// The properties that are asked for.
 const PROPERTIES: [&str; 6] = ["Environment", "EnvironmentFiles", "ExecStart", "FragmentPath", "DropInPaths", "User"];
 
 /// One of systemd's managers: the system's, or this user's.
 struct Manager {
     is_system: bool,
-    /// Where its units are, the strongest first.
+    /// The directories of its units, the strongest first.
     directories: Vec<PathBuf>,
 }
 
-/// Returns the units of both managers that are named as OpenClaw's.
+/// Returns the units of both managers with OpenClaw's names.
 pub fn find(invocation: &Invocation, home: Option<&Path>) -> Vec<Service> {
     // systemd may have been started without this shell's variable.
     let config = invocation.var("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
@@ -60,7 +60,7 @@ impl Manager {
             .collect()
     }
 
-    /// Asks systemd, which changes nothing; `None` if it is not there, or does not answer in time.
+    /// Asks systemd, which changes nothing; `None` if there is no systemd, or it does not answer in time.
     fn ask(&self, invocation: &Invocation, files: &[PathBuf]) -> Option<String> {
         let mut command =
             child::command(disk::on_path(invocation, "systemctl").filter(|it| disk::open_to_all(it).is_none())?);
@@ -92,12 +92,12 @@ impl Manager {
     }
 }
 
-/// Returns what follows `NAME=` on each of its lines.
+/// Returns the text after `NAME=` on each of its lines.
 fn values<'a>(answer: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
     answer.lines().filter_map(move |line| line.strip_prefix(name)?.strip_prefix('='))
 }
 
-/// Returns whether systemd answers about the unit in this file: it may have one of that name from elsewhere, or none.
+/// Returns whether systemd's answer is about the unit in this file. It may have none of that name, or another one.
 fn is_about(answer: &str, file: &Path) -> bool {
     values(answer, "FragmentPath").any(|path| !path.is_empty() && disk::is_same(Path::new(path), file))
 }

@@ -1,6 +1,6 @@
-//! A systemd unit as its files say it, if systemd does not answer.
+//! Reads the files of a systemd unit, if systemd does not answer.
 //!
-//! Knows the few lines that matter here. What it cannot resolve is not known, and a variable with that in it is assumed.
+//! Knows the few lines that matter here. A value that cannot be resolved is not known, and its variable counts as assumed.
 
 use std::path::Path;
 
@@ -61,14 +61,14 @@ pub fn assign<'a>(service: &mut Service, words: impl Iterator<Item = &'a str>) {
     }
 }
 
-/// Sets a variable whose value was not resolved.
+/// Sets a variable to an unresolved value.
 fn doubt(service: &mut Service, word: &str) {
     if let Some((name, value)) = word.split_once('=') {
         service.environment.set(name, value, Known::Assumed);
     }
 }
 
-/// Sets the variables of an environment file, which win over those of the unit. One that cannot be read may have set any.
+/// Sets the variables of an environment file, which override those of the unit. An unreadable file may have set any variable.
 pub fn environment_file(service: &mut Service, file: &Path) {
     let Some(text) = read(file) else {
         if disk::is_there(file) {
@@ -84,7 +84,7 @@ pub fn environment_file(service: &mut Service, file: &Path) {
     }
 }
 
-/// Returns a word with its specifiers resolved, or the word itself if one of them is not known here.
+/// Returns a word with its specifiers resolved, or the word itself if a specifier is unknown here.
 fn specified(word: &str, home: Option<&Path>) -> Result<String, String> {
     let mut resolved = String::new();
     let mut chars = word.chars();

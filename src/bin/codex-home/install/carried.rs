@@ -1,4 +1,4 @@
-//! Settings of the launcher that `install` sets, so that OpenClaw's codex stays the one that it was; `uninstall` puts them back.
+//! Settings of the launcher that `install` sets so that OpenClaw keeps its codex. `uninstall` restores them.
 
 use std::path::Path;
 

@@ -13,23 +13,23 @@ use crate::gateways::OpenClawCommand;
 use crate::openclaw::config::KEY;
 use crate::printer::Printer;
 
-/// How long OpenClaw may take. It usually needs ten seconds.
+/// How long to wait for OpenClaw. It usually needs ten seconds.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// How long it may take to end after a SIGTERM.
+/// The time it has to end after a SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
-/// How many lines of its output are kept.
+/// The number of lines of its output that are kept.
 const LINES: usize = 200;
 
-/// A change by which [`KEY`] gets a value or none.
+/// A change of [`KEY`].
 #[derive(Clone, Debug)]
 pub enum Change {
     /// Set it to this value.
     Set(String),
-    /// Remove it, by removing this setting, which holds nothing else.
+    /// Remove this setting, which holds nothing but the key.
     Unset(String),
 }
 
-/// What became of a change.
+/// The result of a change.
 pub enum Outcome {
     /// OpenClaw reports that it is made.
     Made {
@@ -83,7 +83,7 @@ impl Change {
     /// Runs `openclaw` and keeps its output.
     ///
     /// # Errors
-    /// If it is not known what became of the change.
+    /// If the result is not known.
     pub fn run(&self, openclaw: &OpenClawCommand, printer: &Printer) -> Result<Outcome, CliError> {
         let mut command = command(&openclaw.program);
         command.envs(openclaw.env.iter().map(|(name, value)| (name, value))).args(&openclaw.options);

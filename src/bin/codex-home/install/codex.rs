@@ -1,4 +1,4 @@
-//! Which codex the launcher would start for the gateway once it is installed, and whether OpenClaw accepts it.
+//! The codex that an installed launcher would start for the gateway, and whether OpenClaw accepts it.
 
 use std::path::{Path, PathBuf};
 
@@ -19,16 +19,16 @@ use crate::launcher::is_versioned;
 use crate::openclaw::version::Version;
 use crate::printer::Printer;
 
-/// What was found out.
+/// The choice.
 #[derive(Default)]
 pub struct Choice {
     /// Settings to set, so that the launcher finds it.
     pub settings: Vec<Carried>,
-    /// Why the launcher would start none that OpenClaw accepts.
+    /// Why the launcher would start no codex that OpenClaw accepts.
     pub concern: Option<Concern>,
-    /// What a person should know.
+    /// Remarks for the person.
     pub remark: Option<String>,
-    /// Whether it is the very script that OpenClaw runs, of which nothing is lost then.
+    /// Whether it is the same script that OpenClaw runs. Then nothing of the script is lost.
     pub is_the_script: bool,
 }
 
@@ -54,7 +54,7 @@ pub fn choose(context: &Context<'_>, printer: &Printer) -> Choice {
             let carried = Carried::new(Key::Codex, &[&pinned], &chooser.settings);
             match (chooser.at(&pinned), carried) {
                 (Some(codex), Some(carried)) => chooser.judge(&codex, vec![carried]),
-                // It cannot be started now either.
+                // OpenClaw cannot start it now either.
                 _ => chooser.search(),
             }
         }
@@ -98,7 +98,7 @@ impl Chooser<'_> {
         passes(codex, self.context.version.as_ref())
     }
 
-    /// Takes the codex that the launcher finds for the gateway, else one that only this shell's PATH leads to.
+    /// Takes the codex that the launcher finds for the gateway, else one that is only on this shell's PATH.
     fn search(&self) -> Choice {
         match codex::find(&self.context.start, &self.settings) {
             Ok(codex) => self.judge(&codex, Vec::new()),
@@ -119,7 +119,7 @@ impl Chooser<'_> {
                 let message = format!("{}, which is {version}", needs(&lowest));
                 Choice { settings, ..self.concern(message, self.newer(codex)) }
             }
-            // What OpenClaw starts today it starts tomorrow.
+            // OpenClaw already starts this one.
             Gate::Unknown(lowest) if self.is_started_now(codex) => {
                 let remark = format!("{}, whose version is not known, as OpenClaw does now", needs(&lowest));
                 Choice { settings, remark: Some(remark), ..Choice::default() }
@@ -181,7 +181,7 @@ impl Chooser<'_> {
         }
     }
 
-    /// Returns the choice of the first codex that only this shell's PATH leads to and that OpenClaw accepts.
+    /// Returns the first codex that is only on this shell's PATH and that OpenClaw accepts.
     fn on_shells_path(&self) -> Option<Choice> {
         let free = matches!(self.settings.source(Key::Search), Source::Default | Source::File);
         let mut found = disk::candidates(self.context.invocation, "codex").into_iter().filter_map(|path| {

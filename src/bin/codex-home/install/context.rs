@@ -1,4 +1,4 @@
-//! What `install` and `uninstall` read first, under a lock.
+//! The facts that `install` and `uninstall` read first, under a lock.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -20,17 +20,17 @@ use crate::openclaw::version::Version;
 use crate::printer::Printer;
 use crate::write;
 
-/// What both commands read first.
+/// The facts that both commands read first.
 pub struct Context<'a> {
     pub invocation: &'a Invocation,
     pub openclaw: OpenClaw,
     pub version: Option<Version>,
-    /// The `openclaw` command, as it has to be run for this gateway.
+    /// The `openclaw` command for this gateway.
     pub command: Option<OpenClawCommand>,
     pub launcher: Option<Launcher>,
     /// A start in the gateway's environment.
     pub start: Invocation,
-    /// What OpenClaw runs as codex now.
+    /// The program that OpenClaw runs as codex now.
     pub configured: Configured,
     pub config_file: PathBuf,
     pub config: OpenClawConfig,
@@ -38,7 +38,7 @@ pub struct Context<'a> {
     pub tree: Option<Value>,
     pub receipts_file: PathBuf,
     pub receipts: Receipts,
-    /// Held until the command is done: nothing that was read is changed by another `install` meanwhile.
+    /// Held until the command is done, so that no other `install` changes what was read.
     _lock: Flock<File>,
 }
 
@@ -115,7 +115,7 @@ impl<'a> Context<'a> {
         is_set || self.receipt().is_some_and(|receipt| Some(&receipt.installed) == self.config.command.as_ref())
     }
 
-    /// Reads anew what is configured; `None` if that cannot be read.
+    /// Reads the configuration again; `None` if it cannot be read.
     pub fn command_now(&self) -> Option<Option<String>> {
         let openclaw = OpenClaw::observe(self.invocation, self.openclaw.gateway.clone());
         openclaw.config.ok().map(|config| config.and_then(|config| config.command))
@@ -133,7 +133,7 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// Refuses to change a setting whose present value is in another file.
+    /// Refuses to change a setting if its present value is in another file.
     pub fn refuse_if_included(&self, printer: &Printer) -> Result<(), CliError> {
         if self.config.includes < Includes::AroundCodex {
             return Ok(());
@@ -145,7 +145,7 @@ impl<'a> Context<'a> {
         Err(CliError::new(message, format!("set `{KEY}` by hand, in the file that has it")))
     }
 
-    /// Returns the error for a change that OpenClaw reports as done and that is not in its file.
+    /// Returns the error for a change that OpenClaw reports as done but that is not in its file.
     pub fn had_no_effect(&self, printer: &Printer) -> CliError {
         let file = printer.path(&self.config_file);
         let message = format!("`openclaw` reports no error, but `{KEY}` in `{file}` does not have the new value");
@@ -153,8 +153,8 @@ impl<'a> Context<'a> {
     }
 }
 
-/// Refuses to act for root in place of the user who asks: root's OpenClaw is another one, and in the user's directories root would
-/// leave files that the user cannot change.
+/// Refuses to run as root by `sudo`: root's OpenClaw is another one, and in the user's directories root would leave files that the
+/// user cannot change.
 fn refuse_under_sudo(invocation: &Invocation, verb: &str) -> Result<(), CliError> {
     let caller = ["SUDO_USER", "DOAS_USER"].into_iter().find_map(|name| Some((name, invocation.var(name)?)));
     let Some((name, caller)) = caller.filter(|(_, caller)| invocation.uid == 0 && *caller != "root") else {

@@ -1,4 +1,4 @@
-//! What is left of the launcher when OpenClaw no longer runs it: settings and journal, which `uninstall --purge` removes.
+//! The files that stay after `uninstall`: settings and journal. `uninstall --purge` removes them.
 
 use std::path::PathBuf;
 
@@ -58,7 +58,7 @@ pub fn finish(context: &Context<'_>, options: Options, printer: &mut Printer) ->
     Ok(())
 }
 
-/// Returns the files of the launcher in its own directories: not one that `CODEX_HOME_SHIM_CONFIG` names, which may be anything.
+/// Returns the files in the launcher's own directories. A file that `CODEX_HOME_SHIM_CONFIG` names is not one: it may be any file.
 fn own_files(invocation: &Invocation) -> Vec<PathBuf> {
     let settings = invocation.config_directory().map(|directory| directory.join("codex-home-shim/config.toml"));
     let journal = journal::path(invocation);

@@ -1,4 +1,4 @@
-//! What `install` would do, and what speaks against it: it does not guess, and takes away nothing that works.
+//! The plan of `install`, and the objections to it. `install` does not guess, and replaces nothing that works.
 
 use codex_home::display::{plain_text, shell_word};
 use codex_home::settings::Settings;
@@ -13,7 +13,7 @@ use crate::error::CliError;
 use crate::openclaw::config::{Includes, KEY};
 use crate::printer::Printer;
 
-/// What speaks against an installation, unless it is forced.
+/// An objection to an installation.
 pub struct Concern {
     /// What is wrong with it.
     pub message: String,
@@ -21,14 +21,14 @@ pub struct Concern {
     pub help: String,
 }
 
-/// What `install` would do beside setting one value.
+/// The plan, beside the setting of OpenClaw.
 #[derive(Default)]
 pub struct Plan {
     /// The launcher's settings to set.
     pub settings: Vec<Carried>,
-    /// What speaks against it, the most important first.
+    /// The objections, the most important first.
     pub concerns: Vec<Concern>,
-    /// What a person should know of it.
+    /// Remarks for the person.
     pub remark: Option<String>,
 }
 
@@ -49,7 +49,7 @@ impl Plan {
         Self { settings: choice.settings, concerns, remark: choice.remark }
     }
 
-    /// Refuses, unless nothing speaks against it or it is forced, in which case it is said.
+    /// Refuses if there is an objection. If the installation is forced, prints the objections instead.
     pub fn allow(&self, is_forced: bool, printer: &Printer) -> Result<(), CliError> {
         for concern in &self.concerns {
             if !is_forced {
@@ -72,7 +72,7 @@ struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    /// Whether every user may put another program in the place of the one that is about to be run.
+    /// Objects if every user may replace the program that is about to be run.
     fn open_to_all(&self) -> Option<Concern> {
         let open = disk::open_to_all(self.context.openclaw.command.as_deref()?)?;
         Some(Concern {
@@ -119,7 +119,7 @@ impl Planner<'_> {
         })
     }
 
-    /// Whether the launcher does anything for this release.
+    /// Objects if the launcher does nothing for this release.
     fn gain(&self) -> Option<Concern> {
         let context = self.context;
         let Some(version) = &context.version else {
@@ -143,7 +143,7 @@ impl Planner<'_> {
         })
     }
 
-    /// What OpenClaw runs now and the launcher would not do.
+    /// Objects if OpenClaw runs a program that does more than the launcher.
     fn replaced(&self) -> Option<Concern> {
         let (what, losses) = match &self.context.configured.command {
             AppServerCommand::Wrapper(path, _) if is_installers(self.context, path) => return None,

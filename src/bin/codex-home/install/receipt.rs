@@ -1,7 +1,7 @@
-//! Receipts: what was configured before `install`, for each configuration file.
+//! Receipts: the configuration before `install`, for each configuration file.
 //!
-//! In `codex-home-shim/install.json` of the person's state directory, wherever `XDG_STATE_HOME` points: `uninstall` may be run in
-//! another shell. Replaced by a rename or not at all, and readable by its owner only.
+//! In `codex-home-shim/install.json` of the person's default state directory, whatever `XDG_STATE_HOME` is, because `uninstall` may
+//! run in another shell. Replaced by a rename or not at all, and readable by its owner only.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -38,7 +38,7 @@ pub struct Receipt {
     pub absent: Option<String>,
     /// Whether there was no configuration file.
     pub made_file: bool,
-    /// Where the configuration file led, if it was a symlink.
+    /// The target of the configuration file, if it was a symlink.
     pub link: Option<PathBuf>,
     /// Whether the file had comments, which OpenClaw drops.
     pub had_comments: bool,
@@ -54,9 +54,9 @@ pub fn path(invocation: &Invocation) -> Option<PathBuf> {
     Some(usual.state_directory()?.join("codex-home-shim").join("install.json"))
 }
 
-/// Returns a path as it is without symlinks above it, so that two spellings of one file compare as equal.
+/// Returns a path without symlinks above its last component, so that two spellings of one file are equal.
 ///
-/// Not without the file's own: OpenClaw replaces a symlink by a file.
+/// A symlink in the last component stays, because OpenClaw replaces such a symlink by a file.
 pub fn spelled(file: &Path) -> PathBuf {
     let directory = file.parent().and_then(canonicalize);
     directory.zip(file.file_name()).map_or_else(|| file.to_owned(), |(directory, name)| directory.join(name))
@@ -69,7 +69,7 @@ impl Receipts {
     /// Why the file cannot be read. It is then not overwritten either.
     pub fn read(path: &Path, uid: u32) -> Result<Self, String> {
         let Some(bytes) = disk::read(path, LIMIT)? else { return Ok(Self::default()) };
-        // `uninstall` makes OpenClaw run the program that is named here.
+        // `uninstall` makes OpenClaw run the program that this file names.
         if disk::writable_by_others(path, uid) {
             return Err("other users may write to it".to_owned());
         }
@@ -105,7 +105,7 @@ impl Receipts {
 
     /// Changes the receipts under a lock, and removes the file if none remains.
     ///
-    /// Reads them anew: another `install` may have added one during the ten seconds that OpenClaw takes.
+    /// Reads them again, because another `install` may have added one during the ten seconds that OpenClaw takes.
     ///
     /// # Errors
     /// What went wrong, in words.

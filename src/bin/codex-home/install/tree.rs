@@ -1,4 +1,4 @@
-//! `openclaw.json` as a tree: what of the way to [`KEY`] is there, and what else was changed. Pure but for [`read`] and [`backup`].
+//! `openclaw.json` as a tree: the settings around [`KEY`], and other changes. Pure, except for [`read`] and [`backup`].
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use crate::disk;
 use crate::openclaw::CONFIG_LIMIT;
 use crate::openclaw::config::{KEY, parse_file};
 
-/// How many backups of its configuration OpenClaw keeps (2026.4.21).
+/// The number of backups that OpenClaw keeps of its configuration (2026.4.21).
 const BACKUPS: usize = 5;
 
 /// Returns the settings of a file, without those that it includes; `None` if there are none that can be read.
@@ -34,7 +34,7 @@ pub fn outermost_absent(root: Option<&Value>) -> Option<&'static str> {
 
 /// Returns the setting to remove so that [`KEY`] is absent: the outermost one from `absent` on that holds nothing else.
 ///
-/// Without `absent` it is not known what was there; an `appServer` that holds nothing else is removed.
+/// Without `absent` the earlier state is not known; an `appServer` that holds nothing else is removed.
 pub fn to_remove(root: Option<&Value>, absent: Option<&str>) -> String {
     let first = absent.unwrap_or("plugins.entries.codex.config.appServer");
     let candidates = around().into_iter().skip_while(|key| *key != first);
@@ -50,7 +50,7 @@ pub fn to_remove(root: Option<&Value>, absent: Option<&str>) -> String {
     candidates.into_iter().find(holds_it_alone).unwrap_or(KEY).to_owned()
 }
 
-/// Returns the settings that differ, without [`KEY`] and what is around it only.
+/// Returns the settings that differ, without [`KEY`] and the settings that only hold it.
 pub fn changed(before: Option<&Value>, after: Option<&Value>) -> Vec<String> {
     let without = |root: Option<&Value>| {
         root.cloned().map(|mut root| {

@@ -1,4 +1,4 @@
-//! `codex-home uninstall`: restores what OpenClaw ran before `install`, and what `install` set beside it.
+//! `codex-home uninstall`: restores what OpenClaw ran before `install`, and the launcher's settings.
 
 use std::path::Path;
 
@@ -49,7 +49,7 @@ fn restore(context: &Context<'_>, options: Options, printer: &mut Printer) -> Cl
     if options.dry_run {
         return print_command(context, openclaw, &change, printer);
     }
-    // What was installed among another user's files can be undone there; nothing else is written among them.
+    // An installation among another user's files can be undone there; nothing else is written among them.
     let written = [&*context.receipts_file, &*context.config_file];
     let written = if receipt.is_some() { &written[..1] } else { &written[..] };
     refuse_if_owned_by_other_user(written, context.invocation.uid)?;
@@ -97,7 +97,7 @@ fn make(
     changed.extend(tree::changed(context.tree.as_ref(), tree::read(&context.config_file).as_ref()));
     changed.sort();
     changed.dedup();
-    // A change of a part is a change of what it is a part of.
+    // A changed part changes the whole.
     let all = changed.clone();
     changed.retain(|key| !all.iter().any(|other| key.starts_with(&format!("{other}."))));
     let had_comments = context.config.has_comments || receipt.is_some_and(|receipt| receipt.had_comments);
@@ -146,7 +146,7 @@ fn not_installed(
     if receipt.previous == *current {
         printer.say("not installed: the previous value is in place")?;
         if !options.dry_run {
-            // The receipt stays: the OpenClaw of an interrupted `install` may yet set the launcher.
+            // The receipt stays, because the OpenClaw of an interrupted `install` may still set the launcher.
             put_back_settings(context, receipt, printer)?;
         }
         return Ok(0);

@@ -1,4 +1,4 @@
-//! Reads what was appended to a journal that may be rotated at any time.
+//! Reads the lines that are appended to a journal. The journal may be rotated at any time.
 
 use std::path::{Path, PathBuf};
 
@@ -8,11 +8,11 @@ use serde_json::Value;
 
 use crate::disk::{self, Tail};
 
-/// How many bytes of a journal are read at first. The launcher rotates its journal earlier; one that another program let grow may
-/// be larger than the memory.
+/// The most bytes of a journal that are read at first. The launcher rotates its journal earlier, but another program may have made
+/// it larger than the memory.
 const END: u64 = 1 << 20;
 
-/// A journal, and how far it was read.
+/// A journal, and the position in it.
 pub struct Reader {
     path: PathBuf,
     position: Option<Position>,
@@ -40,7 +40,7 @@ impl Reader {
         Ok(lines)
     }
 
-    /// Returns what was appended after the last call and before the file was rotated, if it was.
+    /// Returns the bytes that were appended since the last call, including those before a rotation.
     fn rest_of_rotated(&self) -> Vec<String> {
         let is_at = |path: &Path| self.position.is_some_and(|position| disk::id(path) == Some(position.file));
         let rotated = journal::rotated(&self.path);
@@ -65,7 +65,7 @@ impl Reader {
     }
 }
 
-/// Returns whether the launcher can have written a line: a full disk, or an editor, leaves others.
+/// Returns whether the launcher can have written a line. A full disk or an editor leaves other lines.
 fn is_start(line: &str) -> bool {
     serde_json::from_str::<Value>(line).is_ok_and(|start| start.is_object())
 }

@@ -1,7 +1,7 @@
-//! `openclaw.json`: what it says about codex.
+//! `openclaw.json`: its settings about codex.
 //!
-//! JSON5, never written by this program. Files that it includes (`$include`) are followed as OpenClaw 2026.4.21 does; `${NAME}` is
-//! resolved with what is known of the gateway's environment. What cannot be resolved is reported as such and not guessed.
+//! JSON5, never written by this program. `$include` is followed as OpenClaw 2026.4.21 does it; `${NAME}` is resolved with the known
+//! environment of the gateway. A value that cannot be resolved is reported as such and not guessed.
 
 use std::path::Path;
 
@@ -15,28 +15,28 @@ use crate::gateways::environment::Environment;
 pub const KEY: &str = "plugins.entries.codex.config.appServer.command";
 /// The setting that names the program OpenClaw 2026.4 starts as `codex exec`.
 pub const CLI_KEY: &str = "agents.defaults.cliBackends.codex-cli.command";
-/// How deep a file may be nested.
+/// The deepest nesting of a file.
 const DEPTH: usize = 256;
 
 /// The line terminators of JSON5, which end a comment.
 const LINE_TERMINATORS: [char; 4] = ['\n', '\r', '\u{2028}', '\u{2029}'];
 
-/// What the settings say about codex.
+/// The settings about codex.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OpenClawConfig {
     /// `appServer.command`, byte for byte; `None` if it is absent.
     pub command: Option<String>,
-    /// The same as OpenClaw takes it: trimmed, variables resolved; `None` if it is blank.
+    /// The same with variables resolved, trimmed as OpenClaw does it; `None` if it is blank.
     pub program: Option<Resolved>,
-    /// Whether there is an `appServer`, if only an empty one.
+    /// Whether there is an `appServer`, even an empty one.
     pub has_app_server: bool,
     /// `appServer.args`, as words.
     pub args: Option<Vec<String>>,
     /// `appServer.homeScope`.
     pub home_scope: Option<String>,
-    /// The address that OpenClaw connects to, so that it starts nothing (`appServer.transport` is `websocket`).
+    /// The address to which OpenClaw connects instead of starting codex (`appServer.transport` is `websocket`).
     pub websocket: Option<String>,
-    /// The setting by which the codex plugin is off, if it is.
+    /// The setting that turns the codex plugin off, if one does.
     pub plugin_off: Option<&'static str>,
     /// `cliBackends["codex-cli"].command`, variables resolved.
     pub cli_program: Option<Resolved>,
@@ -58,9 +58,9 @@ pub enum Includes {
     /// They do not.
     #[default]
     None,
-    /// They do, but not around what they say about codex.
+    /// They do, but not around the settings about codex.
     Elsewhere,
-    /// They do, so that they may not say everything about codex.
+    /// They do, so there may be other settings about codex.
     AroundCodex,
 }
 
@@ -129,7 +129,7 @@ fn agents(root: &Value) -> impl Iterator<Item = &Value> {
     list.chain(entries.map(|(_, agent)| agent))
 }
 
-/// Returns the setting by which the codex plugin is off, if it is.
+/// Returns the setting that turns the codex plugin off, if one does.
 fn plugin_off(root: &Value) -> Option<&'static str> {
     let is_false = |key: &str| at(root, key).and_then(Value::as_bool) == Some(false);
     let lists_codex = |key: &str| {
@@ -232,7 +232,7 @@ fn has_comments(text: &str) -> bool {
     found
 }
 
-/// Returns whether a file is nested so deeply that the JSON5 parser, which is recursive, could overflow the stack.
+/// Returns whether a file is nested so deeply that the recursive JSON5 parser could overflow the stack.
 fn is_too_deep(text: &str) -> bool {
     let (mut depth, mut deepest) = (0_usize, 0);
     tokens(text, |token| match token {

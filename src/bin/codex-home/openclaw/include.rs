@@ -1,4 +1,4 @@
-//! `$include` in OpenClaw's settings: the files that they name, merged as OpenClaw 2026.4.21 merges them.
+//! `$include` in OpenClaw's settings: the files are merged as OpenClaw 2026.4.21 merges them.
 //!
 //! A file that OpenClaw would refuse, or that cannot be read, is not followed: the `$include` stays where it is.
 
@@ -13,7 +13,7 @@ use crate::disk;
 
 /// The key that includes files.
 pub const INCLUDE: &str = "$include";
-/// How deep files may include others.
+/// The deepest nesting of includes.
 const DEPTH: usize = 10;
 /// The largest file that is included, in bytes.
 const LIMIT: u64 = 2 << 20;
@@ -25,9 +25,9 @@ pub fn follow(root: &Value, path: &Path) -> Value {
 }
 
 struct Follower<'a> {
-    /// The directory that no included file may be outside of.
+    /// The directory that holds every file that may be included.
     root: &'a Path,
-    /// The files that lead here.
+    /// The chain of files that include this one.
     visited: Vec<PathBuf>,
 }
 
@@ -52,7 +52,7 @@ impl Follower<'_> {
         }
     }
 
-    /// Returns the content of one file, or of several one over the other.
+    /// Returns the content of one file, or of several merged in order.
     fn files(&self, files: &Value) -> Option<Value> {
         match files {
             Value::String(file) => self.file(file),
@@ -77,7 +77,7 @@ impl Follower<'_> {
     }
 }
 
-/// Merges settings: arrays are joined, objects merged, of anything else the later counts.
+/// Merges settings: arrays are joined, objects merged; of anything else the later value counts.
 fn merge(one: Value, other: Value) -> Value {
     match (one, other) {
         (Value::Array(mut one), Value::Array(other)) => {

@@ -1,4 +1,4 @@
-//! OpenClaw's package: behind the gateway's command line, behind the command on PATH, or in an installer's directory.
+//! OpenClaw's package: found from the gateway's command line, from the command on PATH, or in an installer's directory.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use crate::disk;
 
 /// The largest `package.json` that is read.
 const LIMIT: u64 = 1 << 20;
-/// How many directories above a program are looked at.
+/// The most directories above a program that are looked at.
 const LEVELS: usize = 4;
 /// The programs of the package that a script may start.
 const ENTRIES: [&str; 4] = ["dist/entry.js", "dist/entry.mjs", "dist/index.js", "openclaw.mjs"];
@@ -51,7 +51,7 @@ pub fn command_off_path(home: Option<&Path>) -> Option<PathBuf> {
     directories.map(|directory| directory.join("openclaw")).find(|path| is_program(path))
 }
 
-/// Returns the package that a program belongs to, or that a script of this name starts.
+/// Returns the package of a program, or the one that a script of this name starts.
 fn behind(path: &Path) -> Option<Package> {
     let above = |path: &Path| path.ancestors().skip(1).take(LEVELS).find_map(in_directory);
     let real = canonicalize(path)?;
@@ -64,7 +64,7 @@ fn behind(path: &Path) -> Option<Package> {
     })
 }
 
-/// Returns OpenClaw's program as a shell script names it: `exec node "/…/dist/entry.js" "$@"` of a git install, `"$basedir/…"` of
+/// Returns OpenClaw's program that a shell script names: `exec node "/…/dist/entry.js" "$@"` of a git install, `"$basedir/…"` of
 /// pnpm.
 fn named_in_script(text: &str, directory: &Path) -> Option<PathBuf> {
     let commands = text.lines().filter(|line| !line.trim_start().starts_with('#'));

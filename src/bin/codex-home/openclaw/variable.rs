@@ -1,12 +1,12 @@
-//! `${NAME}` in OpenClaw's settings, resolved with what is known of the gateway's environment.
+//! `${NAME}` in OpenClaw's settings, resolved with the known environment of the gateway.
 
 use crate::gateways::Known;
 use crate::gateways::environment::Environment;
 
-/// A text in which the variables are resolved.
+/// A text with its variables resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolved {
-    /// The text; with `${NAME}` for what is not set.
+    /// The text; an unset variable stays as `${NAME}`.
     pub text: String,
     /// How the variables are known.
     pub known: Known,

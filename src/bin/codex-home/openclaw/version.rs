@@ -1,4 +1,4 @@
-//! The version of OpenClaw, and what follows from it.
+//! The version of OpenClaw, and the behaviour of each release.
 //!
 //! Pure. The only module that knows what changed in which release of OpenClaw; each row was read in a release or tried on it
 //! (`docs/design.md`).
@@ -9,15 +9,15 @@ use semver::Version as Number;
 
 /// A version of OpenClaw.
 ///
-/// Compared by its three numbers alone. A preview (`2026.8.1-beta.3`) counts as its release, whose changes it may already have; a
-/// correction (`2026.7.1-2`), which semver orders before the release that it corrects, counts as that release.
+/// Compared by its three numbers alone. A preview (`2026.8.1-beta.3`) counts as its release, because it may already have the
+/// changes. A correction (`2026.7.1-2`), which semver orders before its release, counts as that release.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Version(Number);
 
 /// The three numbers of a release.
 pub type Release = (u64, u64, u64);
 
-/// The lowest codex that OpenClaw accepts from a release on, by what codex answers to `initialize`.
+/// The lowest codex that OpenClaw accepts from a release on, by codex's answer to `initialize`.
 const MINIMUMS: [(Release, [u64; 3]); 4] = [
     ((2026, 4, 15), [0, 118, 0]),
     ((2026, 4, 25), [0, 125, 0]),
@@ -58,7 +58,7 @@ impl Version {
         self.since((2026, 7, 1))
     }
 
-    /// Returns whether it is one of the previews whose `homeScope: "user"` does not work: 2026.7.2-beta.1 to beta.3.
+    /// Returns whether it is one of the previews in which `homeScope: "user"` does not work: 2026.7.2-beta.1 to beta.3.
     pub fn has_broken_home_scope(&self) -> bool {
         let beta = self.0.pre.as_str().strip_prefix("beta.").and_then(|number| number.parse::<u64>().ok());
         self.release() == (2026, 7, 2) && beta.is_some_and(|beta| (1..=3).contains(&beta))

@@ -1,19 +1,18 @@
 //! Sentences as lines of a terminal: wrapped between words, long paths shortened in the middle.
 //!
-//! Pure. What is in backticks is never broken, for it may be a command that is pasted: the terminal wraps what does not fit, and it is
-//! copied as one line.
+//! Pure. Text in backticks is never broken, because it may be a command to paste. The terminal wraps it, and copies it as one line.
 
 use std::borrow::Cow;
 
 use textwrap::core::{Word, display_width};
 use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
 
-/// How many columns of a line are left to the words around a path.
+/// The columns of a line that are kept for the words around a path.
 const AROUND: usize = 16;
 /// The shortest limit of a path, in columns.
 const LEAST: usize = 20;
 
-/// How many of the last parts of a path are shown if they fit.
+/// The number of the last parts of a path that are shown if they fit.
 const ENDING: usize = 3;
 
 /// Returns a text as lines of at most `width` columns. The first begins with `first`, the others with `indent` spaces.
@@ -39,7 +38,7 @@ fn words(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
     Box::new(parts.map(Word::from))
 }
 
-/// Returns a text whose paths in backticks leave a line of `width` columns some room.
+/// Shortens the paths in backticks, so that a line of `width` columns has room for other words.
 pub fn with_short_paths(text: &str, width: usize) -> String {
     let limit = width.saturating_sub(AROUND).max(LEAST);
     let is_path = |code: &str| code.starts_with(['/', '~']) && !code.contains(' ');
@@ -50,7 +49,7 @@ pub fn with_short_paths(text: &str, width: usize) -> String {
     parts.collect::<Vec<_>>().join("`")
 }
 
-/// Returns a path with `…` for its middle: the end tells the most, then the beginning.
+/// Returns a path with `…` for its middle, because the end says the most, then the beginning.
 fn short_path(path: &str, limit: usize) -> String {
     if display_width(path) <= limit {
         return path.to_owned();
@@ -66,7 +65,7 @@ fn short_path(path: &str, limit: usize) -> String {
     let front = (1..parts.len()).take_while(|front| fits(*front, back)).last().unwrap_or(0);
     let back = (back..parts.len()).take_while(|back| fits(front, *back)).last().unwrap_or(back);
     match back {
-        // Not even the last part fits: its own middle is left out.
+        // Not even the last part fits, so its own middle is left out.
         0 => {
             let count = path.chars().count();
             let half = limit.saturating_sub(1) / 2;

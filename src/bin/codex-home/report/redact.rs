@@ -1,7 +1,7 @@
-//! Replaces names of the person's: directories, users, hosts, accounts, agents.
+//! Replaces the person's names: directories, users, hosts, accounts, agents.
 //!
-//! In code only words stay that this program's documentation has too, and short numbers: they tell nothing about the person. Every
-//! other word is replaced by a name with a number, the same word by the same one.
+//! In code, words of this program's documentation and short numbers stay, because they say nothing about the person. Every other
+//! word becomes a placeholder with a number; equal words get the same number.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -20,10 +20,10 @@ const PAGES: [&str; 8] = [
     include_str!("../../../../docs/settings.md"),
     include_str!("../../../../packaging/man/codex-home-shim.toml.5"),
 ];
-/// The longest number that stays: a mode, a year, an exit code.
+/// The longest number that stays, such as a mode, a year or an exit code.
 const DIGITS: usize = 4;
 
-/// Replaces names, each by the same number in all texts.
+/// Replaces names. A name has the same number in all texts.
 pub struct Redactor {
     /// The person's home directories as text, the longest first.
     homes: Vec<String>,
@@ -56,11 +56,11 @@ impl Redactor {
         }
     }
 
-    /// Returns a text of this program's without names of the person's. What is in backticks is code; the rest are our own words, in
-    /// which paths, addresses and the names themselves are replaced.
+    /// Returns a text of this program without the person's names. Text in backticks is code. In the rest, which is our own, paths,
+    /// addresses and the names themselves are replaced.
     pub fn text(&mut self, text: &str) -> String {
         let text = text.replace(['\n', '\r'], " ");
-        // A name with a backtick in it makes it unclear what is code: then all of it is.
+        // If a name has a backtick, it is unclear what is code, so all of it counts as code.
         let is_unclear = text.matches('`').count() % 2 == 1;
         let is_code = |at: usize| is_unclear || at % 2 == 1;
         let parts: Vec<_> = text.split('`').enumerate().map(|(at, part)| self.part(part, is_code(at))).collect();
@@ -84,7 +84,7 @@ impl Redactor {
         words.collect::<Vec<_>>().join(" ")
     }
 
-    /// Replaces the names of the user and the host alone.
+    /// Replaces only the names of the user and of the host.
     fn without_names(&mut self, text: &str) -> String {
         let shown = words(text).map(|(word, is_word)| match is_word && self.names.contains(word) {
             true => self.code(word),
@@ -124,7 +124,7 @@ fn is_number(word: &str) -> bool {
     number.split('.').all(is_of_digits) && (rest_is_known || rest.split(['-', 'T']).all(is_of_digits))
 }
 
-/// Replaces a home directory by `~`, and no directory whose name only begins like it.
+/// Replaces a home directory by `~`, but not another directory with the same prefix.
 fn with_tilde(text: &str, home: &str) -> String {
     let mut parts = text.split(home);
     let first = parts.next().unwrap_or_default().to_owned();
@@ -134,7 +134,7 @@ fn with_tilde(text: &str, home: &str) -> String {
     })
 }
 
-/// Splits a text into words and what is between them; the flag tells which it is.
+/// Splits a text into words and separators; the flag is true for words.
 fn words(text: &str) -> impl Iterator<Item = (&str, bool)> {
     let is_in_word = |c: char| {
         c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '@' | '+') || !(c.is_ascii() || matches!(c, '—' | '…'))

@@ -1,4 +1,4 @@
-//! What the launcher's own `observe` and `decide` foretell of a start, to be compared with what is then seen.
+//! The forecast of a start by the launcher's own `observe` and `decide`, to be compared with the real start.
 
 use std::path::PathBuf;
 
@@ -17,23 +17,23 @@ use super::session::Stopped;
 use crate::dry_run::DryRun;
 use crate::inspection::Inspection;
 
-/// What is foretold.
+/// The forecast.
 pub struct Forecast {
     /// `keep`, `redirect`, `repair` or `refuse`.
     pub decision: &'static str,
     /// Why.
     pub because: String,
-    /// The home that codex is started in; `None` if it is not started.
+    /// The home in which codex is started; `None` if it is not started.
     pub home: Option<PathBuf>,
     /// The version of codex, if its files tell.
     pub version: Option<String>,
     /// Whether codex is logged in; `None` if the files do not tell.
     pub logged_in: Option<bool>,
-    /// What is answered in codex's place.
+    /// The answer in place of codex's.
     pub refusal: Option<String>,
-    /// The journal that the launcher writes a line to, if it does.
+    /// The journal, if the launcher writes a line to it.
     pub journal: Option<PathBuf>,
-    /// What repairs a start that does not log in.
+    /// The help, if the start does not log in.
     pub help: Option<String>,
 }
 
@@ -59,7 +59,7 @@ impl Forecast {
         }
     }
 
-    /// Returns in what the start was other than foretold, each in words.
+    /// Returns the differences between the start and the forecast, in words.
     pub fn differences(&self, seen: &Seen) -> Vec<String> {
         let mut differences = Vec::new();
         let refused = match &seen.stopped {

@@ -1,6 +1,6 @@
-//! What OpenClaw's gateway would start as codex, and how: program, arguments, environment, home.
+//! The start that OpenClaw's gateway would make: program, arguments, environment, home.
 //!
-//! Reads; starts nothing. What is not known is an error or an assumption that is said, never a guess.
+//! Only reads. An unknown fact is an error or a stated assumption, never a guess.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -21,31 +21,31 @@ use crate::openclaw::config::KEY;
 use crate::openclaw::version::{DEFAULT_ARGUMENTS, Version};
 use crate::openclaw::{OpenClaw, Purpose};
 
-/// The variable that OpenClaw takes arguments from if `appServer` has none (2026.4.21).
+/// The variable with the arguments, if `appServer` has none (OpenClaw 2026.4.21).
 const ARGUMENTS: &str = "OPENCLAW_CODEX_APP_SERVER_ARGS";
 
 /// A start as the gateway would make it.
 pub struct GatewayStart {
-    /// What it would start.
+    /// The program.
     pub program: PathBuf,
     /// Whether that is the launcher.
     pub is_launcher: bool,
-    /// Arguments and environment, the injected home among them.
+    /// Arguments and environment, with the injected home.
     pub invocation: Invocation,
-    /// Where the environment is from: a process, the file of a service; `None` if it is this shell's.
+    /// The source of the environment: a process, or the file of a service; `None` for this shell.
     pub environment_of: Option<String>,
     /// The version of OpenClaw, if it is known.
     pub version: Option<String>,
     /// Whether the host logs codex in after the start, which `verify` does not do.
     pub host_logs_in: bool,
-    /// What is not known and was assumed.
+    /// The assumptions.
     pub assumed: Vec<String>,
 }
 
-/// Returns what the gateway would start, in `home` if that is not the one that it would inject.
+/// Returns the start that the gateway would make, in `home` or else in the home that it would inject.
 ///
 /// # Errors
-/// If that is not known, with [`UNKNOWN`] as the exit code; if it cannot be started, with 126 or 127.
+/// With exit code [`UNKNOWN`] if the start is not known, and 126 or 127 if the program cannot be started.
 pub fn what_the_gateway_starts(
     invocation: &Invocation,
     home: Option<PathBuf>,
@@ -80,12 +80,12 @@ pub fn what_the_gateway_starts(
     Ok(GatewayStart { program, is_launcher, invocation: start, environment_of, version, host_logs_in, assumed })
 }
 
-/// Returns an error for what is not known.
+/// Returns the error for an unknown fact.
 fn unknown(message: impl Into<String>, help: impl Into<String>) -> CliError {
     CliError::Other { message: message.into(), help: help.into(), code: UNKNOWN }
 }
 
-/// Returns a start in the environment of the gateway, and where that is from.
+/// Returns a start in the environment of the gateway, and the source of that environment.
 fn environment(
     invocation: &Invocation,
     gateway: &Gateway,
@@ -101,7 +101,7 @@ fn environment(
         return (start, gateway.pid.map(|pid| format!("process {pid}")).or_else(of_service));
     }
     assumed.push("the environment of this shell: no gateway runs, and no service of one is found".to_owned());
-    // What is known of the gateway's places wins over this shell's.
+    // The gateway's own places override this shell's.
     let is_set = |name: &OsString| name != "PATH" && start.env().iter().any(|(other, _)| other == name);
     let others = invocation.env().iter().filter(|(name, _)| !is_set(name)).cloned();
     let known = start.env().iter().filter(|(name, _)| is_set(name)).cloned();

@@ -1,9 +1,9 @@
-//! Texts of codex as `verify` shows them: without a token, and without an e-mail address in full. Pure.
+//! Removes tokens from codex's texts, and shortens e-mail addresses. Pure.
 
 use anstream::adapter::strip_str;
 use codex_home::display::plain_text;
 
-/// What looks like an e-mail address in the command that installs codex, `npm i -g @openai/codex@latest`.
+/// The part of `npm i -g @openai/codex@latest` that looks like an e-mail address.
 const IN_COMMAND: &str = "codex@latest";
 /// The longest text of another program that is shown, in characters.
 const LONGEST: usize = 400;
@@ -38,7 +38,7 @@ fn is_secret(word: &str) -> bool {
     begins || (word.len() >= 32 && word.bytes().any(|b| b.is_ascii_digit()))
 }
 
-/// Returns an e-mail address of which its owner recognises the beginnings; any other text as it is.
+/// Shortens an e-mail address to beginnings that its owner recognises. Returns any other text unchanged.
 pub fn masked(email: &str) -> String {
     let initial =
         |part: &str| part.chars().next().filter(|_| part.chars().count() > 2).map(String::from).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What `verify` says: beforehand, and of what was seen. No token and no e-mail address is printed in full.
+//! The output of `verify`: before the start, and about it. Prints no token, and no e-mail address in full.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -20,13 +20,13 @@ use crate::printer::{BAD, DOUBTFUL, GOOD, HEAD, Printer, painted};
 /// What codex writes into its home at any start (0.123.0, 0.169.0).
 const OF_CODEX: &str = "what it writes at any start: databases (`*.sqlite`), `installation_id`, `skills/.system`, `tmp`, a login that it renews, and more";
 
-/// What is reported.
+/// Everything for the report.
 pub struct Report {
-    /// What was started.
+    /// The start.
     pub start: GatewayStart,
-    /// What was foretold, if the launcher is started.
+    /// The forecast, if the launcher is started.
     pub forecast: Option<Forecast>,
-    /// What was seen.
+    /// The result.
     pub seen: Seen,
     /// The limit, in seconds.
     pub limit: u64,
@@ -37,12 +37,12 @@ pub struct Report {
 enum Status {
     Yes,
     No,
-    /// It cannot be told.
+    /// It is not known.
     Unknown,
 }
 
 impl Report {
-    /// Says what is about to be started, and what may then be written.
+    /// Prints what is about to be started, and what codex may write.
     pub fn announce(&self, printer: &mut Printer) -> Result<(), CliError> {
         let start = &self.start;
         let args = self.args();
@@ -70,7 +70,7 @@ impl Report {
         without_values(&args.collect::<Vec<_>>())
     }
 
-    /// Returns what the start may write. `verify` itself writes nothing.
+    /// Returns the paths that the start may write. `verify` itself writes nothing.
     fn may_write(&self, shown: impl Fn(&Path) -> String) -> Vec<String> {
         let invocation = &self.start.invocation;
         let mut writes = Vec::new();
@@ -116,7 +116,7 @@ impl Report {
         }
     }
 
-    /// Returns why the exchange ended before its time, in words.
+    /// Returns why the exchange ended early, in words.
     fn error(&self) -> Option<String> {
         let with = |words: &str| if words.is_empty() { String::new() } else { format!(": {}", shown(words)) };
         Some(match self.seen.stopped.as_ref()? {
@@ -136,7 +136,7 @@ impl Report {
         })
     }
 
-    /// Returns what to do if codex is not known to be logged in.
+    /// Returns the help if codex is not known to be logged in.
     fn help(&self, explain: impl Fn(&Path) -> String) -> Option<String> {
         let version = self.start.version.as_deref().and_then(Version::parse);
         let is_bridge_maker = version.as_ref().is_some_and(Version::writes_bridges);
@@ -160,7 +160,7 @@ impl Report {
         }
     }
 
-    /// Prints what was seen.
+    /// Prints the result.
     pub fn print(&self, printer: &mut Printer) -> Result<(), CliError> {
         let seen = &self.seen;
         if let Some((hello, took)) = &seen.hello {
@@ -292,7 +292,7 @@ fn item(heading: &str, text: &str, printer: &mut Printer) -> Result<(), CliError
     printer.sentence(&format!("{} ", painted(HEAD, &format!("{heading:9}"))), 10, text)
 }
 
-/// Prints one line of what was seen.
+/// Prints one line of the result.
 fn line(status: Status, text: &str, printer: &mut Printer) -> Result<(), CliError> {
     let mark = match status {
         Status::Yes => painted(GOOD, "✓"),

@@ -1,6 +1,6 @@
-//! The host's side of `codex app-server`: JSON-RPC over stdio, one message a line, with a limit to every wait.
+//! The host's side of `codex app-server`: JSON-RPC over stdio, one message per line. Every wait has a limit.
 //!
-//! Answers and errors as codex 0.123.0 and 0.169.0 have them.
+//! Understands the answers and errors of codex 0.123.0 and 0.169.0.
 
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 
 use crate::child::{Child, Event};
 
-/// How long codex may take to end by itself, and then by SIGTERM before SIGKILL: all of it within a second.
+/// The time for codex to end by itself, and again after SIGTERM; then it is killed. All of it takes less than a second.
 const GRACE: Duration = Duration::from_millis(300);
-/// What the model is asked.
+/// The question to the model.
 const QUESTION: &str = "Answer with the single word pong. Run nothing.";
 
-/// What keeps the exchange from going on.
+/// Why the exchange ended.
 #[derive(Debug)]
 pub enum Stopped {
     /// The program was not started.
@@ -31,38 +31,38 @@ pub enum Stopped {
     Interrupted(Signal),
 }
 
-/// What codex says of itself.
+/// codex's answer about itself.
 #[derive(Clone, Debug)]
 pub struct Hello {
-    /// Its version; `None` if it does not say it as the known releases do.
+    /// Its version; `None` if the answer has another form than in the known releases.
     pub version: Option<String>,
     /// Its home; `None` if it does not say (before 0.123).
     pub home: Option<PathBuf>,
 }
 
-/// What codex says of its login.
+/// codex's answer about its login.
 #[derive(Clone, Debug, Default)]
 pub struct Account {
-    /// The kind of login that it holds, in codex's word; `None` if it holds none.
+    /// The kind of the login, in codex's word; `None` if there is none.
     pub kind: Option<String>,
     /// The e-mail address. Never printed in full.
     pub email: Option<String>,
     /// The plan.
     pub plan: Option<String>,
-    /// Whether its model provider needs a login of OpenAI's.
+    /// Whether its model provider needs an OpenAI login.
     pub is_needed: bool,
-    /// Why it did not tell more, if it could not.
+    /// Why the answer is incomplete, if it is.
     pub remark: Option<String>,
 }
 
-/// What became of a turn.
+/// The result of a turn.
 #[derive(Clone, Debug, Default)]
 pub struct Turn {
-    /// `completed`, or what codex calls it.
+    /// codex's own word, such as `completed`.
     pub status: String,
-    /// What the model answered.
+    /// The model's answer.
     pub answer: String,
-    /// What codex gives as the reason if the turn did not complete.
+    /// codex's reason if the turn did not complete.
     pub error: String,
 }
 
@@ -80,7 +80,7 @@ impl Session {
         Ok(Self { child, last_id: 0, deadline })
     }
 
-    /// Introduces ourselves.
+    /// Makes the handshake.
     pub fn initialize(&mut self) -> Result<Hello, Stopped> {
         let client = json!({"name": "codex-home", "title": "codex-home", "version": env!("CARGO_PKG_VERSION")});
         let answer = self.request("initialize", &json!({ "clientInfo": client }))?;
@@ -125,7 +125,7 @@ impl Session {
         let mut turn = Turn::default();
         loop {
             let message = self.next().map_err(|stopped| match stopped {
-                // What codex says of its attempts tells more than its last line on stderr.
+                // codex's messages about its attempts say more than its last line on stderr.
                 Stopped::Late(_) if !turn.error.is_empty() => Stopped::Late(turn.error.clone()),
                 stopped => stopped,
             })?;
@@ -150,7 +150,7 @@ impl Session {
         }
     }
 
-    /// Waits for the server to end by itself after its stdin was closed, but not long; returns its exit code.
+    /// Closes stdin and waits a moment for the server to end by itself. Returns its exit code.
     pub fn end(mut self) -> Option<i32> {
         self.child.close();
         let deadline = Instant::now() + GRACE;
@@ -190,7 +190,7 @@ impl Session {
         if self.child.send(&message.to_string()).is_ok() {
             return Ok(());
         }
-        // It reads no more: why, it may have said before.
+        // It reads no more, and may have said why before.
         loop {
             self.next()?;
         }

@@ -1,4 +1,4 @@
-//! What OpenClaw runs as codex.
+//! The program that OpenClaw runs as codex.
 
 use std::path::Path;
 
@@ -74,7 +74,7 @@ impl Checks<'_> {
             AppServerCommand::Program(path) => {
                 let text = format!("OpenClaw runs `{}`, without the launcher", self.path(path));
                 match findings.own_way() {
-                    // A codex that the person chose, and which OpenClaw logs in.
+                    // The person chose this codex, and OpenClaw logs it in.
                     Some(_) => self.known(ID, known, Status::Ok, text, None),
                     None => self.known(ID, known, status, text, install),
                 }
@@ -82,7 +82,7 @@ impl Checks<'_> {
         }
     }
 
-    /// Returns how to make OpenClaw run what it should; `None` if the launcher would leave everything alone there.
+    /// Returns how to make OpenClaw run the right program; `None` if the launcher would leave everything alone there.
     fn installation(&self) -> Option<String> {
         let text = match &self.findings.version {
             Some(_) if self.findings.own_way().is_some() => {
@@ -127,12 +127,12 @@ impl Checks<'_> {
         self.known(ID, findings.command.known, status, text, Some(help));
     }
 
-    /// Returns the home directory that a script of the gateway's has.
+    /// Returns the home directory of a script that the gateway runs.
     fn person(&self) -> Option<&Path> {
         self.findings.settings.person_home.as_deref()
     }
 
-    /// Returns the settings that make the launcher do what a wrapper does, as far as that was tried.
+    /// Returns the settings with which the launcher does what a wrapper does, if a dry run shows that they do.
     fn settings_of(&self, wrapper: &Wrapper) -> Option<String> {
         let findings = self.findings;
         let home = wrapper

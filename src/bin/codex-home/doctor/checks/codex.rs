@@ -15,7 +15,7 @@ fn version_of(codex: &Codex) -> String {
     codex.version().map(|version| format!(" {}", plain_text(version))).unwrap_or_default()
 }
 
-/// Returns npm's package that a codex is in, if it is in one.
+/// Returns the npm package that holds a codex, if one does.
 fn package(codex: &Codex) -> Option<PathBuf> {
     codex.path.ancestors().find(|path| path.ends_with("@openai/codex")).map(Path::to_owned)
 }
@@ -25,7 +25,7 @@ impl Checks<'_> {
         let findings = self.findings;
         let codex = match &findings.codex {
             Ok(codex) => codex,
-            // The gateway finds one that this shell does not: only that counts.
+            // Only the codex that the gateway finds counts.
             Err(_) if findings.codex_of_gateway.is_ok() && findings.codex_known.is_certain() => return,
             Err(failure) => {
                 // Without the launcher, OpenClaw may bring its own.
@@ -80,7 +80,7 @@ impl Checks<'_> {
         let is_here = findings.codex.as_ref().is_ok_and(|here| here.path == codex.path);
         let which =
             if is_here { "this one".to_owned() } else { format!("the gateway's, `{}`,", self.path(&codex.path)) };
-        // A codex that is found here and by habit is the gateway's too.
+        // A codex that is found here, and with a service's usual PATH, is the gateway's too.
         let known = match findings.codex_of_openclaw {
             Some(_) => findings.command.known,
             None => self.codex_known(),

@@ -1,4 +1,4 @@
-//! What differs between this shell and the gateway, and how the last starts went.
+//! The differences between this shell and the gateway, and the last starts.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ impl Checks<'_> {
         if !findings.only_here.is_empty() {
             let names = findings.only_here.join("`, `");
             let text = format!("`{names}` is set here but not for the gateway, so the launcher there lacks it");
-            // What else has no key: where the settings file is, and what stderr shows.
+            // The other variables have no key: the path of the settings file, and the level of stderr.
             let keys = Key::ALL.into_iter().filter(|key| findings.only_here.iter().any(|name| name == key.variable()));
             let commands: Vec<_> = keys.map(|key| self.set(key, &findings.values_here(key))).collect();
             let help = match commands.as_slice() {
@@ -41,7 +41,7 @@ impl Checks<'_> {
 
     pub(super) fn journal(&mut self) {
         let starts = &self.findings.starts;
-        // A start that succeeded shows that what failed before is over.
+        // A successful start shows that earlier failures are over.
         let succeeded = starts.iter().take_while(|start| start.error.is_none()).count();
         match (succeeded, starts.first().and_then(|start| Some((&start.time, start.error.as_ref()?)))) {
             (0, None) => self.never_started(),

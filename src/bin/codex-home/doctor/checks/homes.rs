@@ -37,10 +37,10 @@ impl Checks<'_> {
         self.files(&findings.personal_files);
     }
 
-    /// What other users could read, and what codex could not renew.
+    /// Files that other users could read, and logins that codex could not renew.
     fn files(&mut self, files: &HomeFiles) {
         let open: Vec<_> = files.all.iter().filter(|file| file.mode & 0o077 != 0).collect();
-        // A home that other users cannot enter protects what is in it.
+        // A home that other users cannot enter protects its files.
         let is_closed = files.all.first().is_some_and(|home| home.mode & 0o077 == 0);
         if let (Some(first), false) = (open.first(), is_closed) {
             let readable = open.iter().skip(1).filter(|file| file.mode & 0o044 != 0);
@@ -175,7 +175,7 @@ impl Checks<'_> {
         self.add(ID, Status::Unknown, text, Some(format!("{FIND_OUT}; if the bot does not answer, {help}")));
     }
 
-    /// A home that is kept although it cannot log in, and that nothing logs in later.
+    /// A home that is kept although it cannot log in, and that no host logs in later.
     fn kept(&mut self, home: &JudgedHome) {
         let inspection = &home.inspection;
         let is_broken = matches!(inspection.login, Login::Broken(_));
