@@ -431,7 +431,9 @@ fn openclaw() -> Vec<Case> {
             let mut doctor = person.codex_home(&["doctor"]);
             doctor.env("PATH", person.work()).env("HOME", "").env("CODEX_HOME_SHIM_JOURNAL", "off");
             assert!(matches!(crate::support::run(&mut doctor).code, Some(0 | 1)));
-        }),
+        })
+        .needs(Need::NoSystemCodex)
+        .needs(Need::NoSystemOpenClaw),
     ]
 }
 
@@ -491,7 +493,8 @@ fn app_server() -> Vec<Case> {
                 let status = if words.contains("no such interpreter") { "fail" } else { "warn" };
                 patient.says("app-server-command", status, &text, "run `codex-home install`");
             }
-        }),
+        })
+        .needs(Need::Shell("zsh")),
         case("doctor: a wrapper for another home and codex is replaced by settings", || {
             let patient = Patient::new(Release::April);
             let other = patient.person.home().join("other home");

@@ -8,7 +8,7 @@ use snapbox::str;
 use super::{at_home, shows};
 use crate::doctor::{Patient, without_machine};
 use crate::support::openclaw::Release;
-use crate::support::{Case, case};
+use crate::support::{Case, Need, case};
 use crate::{ask, compare};
 
 pub fn cases() -> Vec<Case> {
@@ -110,7 +110,8 @@ first: run `codex-home verify`, or `codex-home doctor` again while the gateway
 
 "#]],
             );
-        }),
+        })
+        .needs(Need::NoSystemCodex),
         case("doctor's screen: two gateways", || {
             let patient = at_home(Release::April);
             fs::create_dir_all(patient.person.home().join(".openclaw-work/agents")).unwrap();
@@ -145,6 +146,7 @@ first: run `codex-home install`
 
 "#]],
             );
-        }),
+        })
+        .needs(Need::NoSystemCodex),
     ]
 }
