@@ -19,7 +19,7 @@ use crate::cli::in_a_terminal;
 use crate::support::fixture::UNPRIVILEGED;
 use crate::support::openclaw::{OpenClaw, Release, lay_codex, lay_package};
 use crate::support::tokens::ACCOUNT;
-use crate::support::{Case, Fixture, case};
+use crate::support::{Case, Fixture, Need, case};
 use crate::{ask, ask_json, compare};
 
 /// A person who is logged in, with an OpenClaw and a codex.
@@ -433,6 +433,8 @@ fn openclaw() -> Vec<Case> {
             let mut doctor = person.codex_home(&["doctor"]);
             doctor.env("PATH", person.work()).env("HOME", "").env("CODEX_HOME_SHIM_JOURNAL", "off");
             assert!(matches!(crate::support::run(&mut doctor).code, Some(0 | 1)));
-        }),
+        })
+        .needs(Need::NoSystemCodex)
+        .needs(Need::NoSystemOpenClaw),
     ]
 }

@@ -349,7 +349,8 @@ codex-home: `plugins.entries.codex.config.appServer.command` is not set, and whi
             let (code, said) = ask_json(&person, &mut verify);
             assert_eq!((code, &said["started"]["is_launcher"]), (0, &json!(true)), "{said:#}");
             assert!(said["assumed"].to_string().contains("OpenClaw is not found"), "{said:#}");
-        }),
+        })
+        .needs(Need::NoSystemOpenClaw),
         case("verify: nothing is started in another user's files", || {
             let proof = Proof::new(Release::April);
             proof.person.chown(&proof.person.home(), MALLORY);

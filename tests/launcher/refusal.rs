@@ -245,7 +245,12 @@ fn every_reason() -> Vec<Case> {
             },
         )
     });
-    conversations.chain(others).collect()
+    let with_needs = |(refused, case): (&Refused, Case)| match refused.reason {
+        "codex-not-found" => case.needs(Need::NoSystemCodex),
+        _ => case,
+    };
+    let all = REFUSED.iter().zip(conversations).chain(REFUSED.iter().zip(others));
+    all.map(with_needs).collect()
 }
 
 // ---- What an answer looks like ----

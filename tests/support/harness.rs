@@ -57,6 +57,8 @@ pub enum Need {
     Linux,
     /// No codex in the places of installers outside any home, which would be found before one in a home.
     NoSystemCodex,
+    /// No `openclaw` in the directories of the system, which would be found beside the one in a home.
+    NoSystemOpenClaw,
 }
 
 /// Makes a case that needs nothing.
@@ -153,6 +155,12 @@ impl Need {
             Self::Linux if cfg!(target_os = "linux") => Ok(()),
             Self::Linux => Err("needs Linux".to_owned()),
             Self::NoSystemCodex => no_system_codex(),
+            Self::NoSystemOpenClaw => {
+                let system =
+                    ["/opt/homebrew/bin", "/usr/local/bin", "/usr/bin", "/bin", "/home/linuxbrew/.linuxbrew/bin"];
+                let found = system.map(|bin| Path::new(bin).join("openclaw")).into_iter().find(|path| path.exists());
+                found.map_or(Ok(()), |path| Err(format!("`{}` is on this machine", path.display())))
+            }
             Self::MountNamespace => MOUNTS.get_or_init(can_mount).clone(),
             Self::Strace => STRACE.get_or_init(|| strace::program().map(drop)).clone(),
             Self::Codex => CODEX

@@ -70,7 +70,8 @@ pub fn cases() -> Vec<Case> {
                 let status = if words.contains("no such interpreter") { "fail" } else { "warn" };
                 patient.says("app-server-command", status, &text, "run `codex-home install`");
             }
-        }),
+        })
+        .needs(Need::Shell("zsh")),
         case("doctor: no word of a wrapper or of a command is shown unless it is known what it is", || {
             const CANARY: &str = "sk-Canary7777";
             let scripts = [

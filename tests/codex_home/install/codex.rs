@@ -8,7 +8,7 @@ use serde_json::json;
 use super::Clinic;
 use crate::support::fixture::{place, programs};
 use crate::support::openclaw::{Release, lay_package};
-use crate::support::{Case, Fixture, case, run};
+use crate::support::{Case, Fixture, Need, case, run};
 
 /// A codex outside PATH whose version its place tells.
 fn pinned(clinic: &Clinic, version: &str) -> PathBuf {
@@ -98,7 +98,8 @@ fn carried() -> Vec<Case> {
             assert_eq!(text, format!("search = [\"{}\"]\n", directory.display()));
             clinic.succeeds(&["uninstall"]);
             assert!(!settings.exists());
-        }),
+        })
+        .needs(Need::NoSystemCodex),
         case("if OpenClaw refuses the edit, no setting is kept and all of it is told by hand", || {
             let clinic = Clinic::new(Release::April);
             let codex = pinned(&clinic, "0.140.0");
@@ -122,7 +123,8 @@ fn judged() -> Vec<Case> {
             without_codex(&clinic);
             refuses(&clinic, &["the launcher would find no codex for the gateway", "help: "]);
             clinic.succeeds(&["install", "--force"]);
-        }),
+        })
+        .needs(Need::NoSystemCodex),
         case("a codex that OpenClaw does not accept, or whose version is not known, is no reason to install", || {
             let clinic = Clinic::new(Release::April);
             without_codex(&clinic);
@@ -132,7 +134,8 @@ fn judged() -> Vec<Case> {
             clinic.person.link(&clinic.person.codex(), &clinic.person.home().join("bin/codex"));
             clinic.openclaw.configure_app_server(&json!({"command": "/opt/gone"}));
             refuses(&clinic, &["whose version is not known", "--version`; if it is 0.118.0 or later", "--force"]);
-        }),
+        })
+        .needs(Need::NoSystemCodex),
         case("a codex of unknown version that OpenClaw starts today may be started by the launcher", || {
             let clinic = Clinic::new(Release::April);
             without_codex(&clinic);
@@ -217,6 +220,7 @@ fn wrappers() -> Vec<Case> {
             let link: &Path = &clinic.person.home().join(".local/bin/codex");
             clinic.openclaw.configure_app_server(&json!({"command": link}));
             clinic.succeeds(&["install"]);
-        }),
+        })
+        .needs(Need::NoSystemCodex),
     ]
 }

@@ -9,7 +9,7 @@ use super::{at_home, shown, shows};
 use crate::ask;
 use crate::doctor::{Patient, without_machine};
 use crate::support::openclaw::Release;
-use crate::support::{Case, case};
+use crate::support::{Case, Need, case};
 
 pub fn cases() -> Vec<Case> {
     vec![
@@ -96,7 +96,8 @@ first: run `codex-home verify`, or `codex-home doctor` again while the gateway
 
 "#]],
             );
-        }),
+        })
+        .needs(Need::NoSystemCodex),
         case("doctor's screen: two gateways", || {
             let patient = at_home(Release::April);
             fs::create_dir_all(patient.person.home().join(".openclaw-work/agents")).unwrap();
@@ -131,6 +132,7 @@ first: run `codex-home install`
 
 "#]],
             );
-        }),
+        })
+        .needs(Need::NoSystemCodex),
     ]
 }
