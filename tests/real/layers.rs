@@ -1,9 +1,11 @@
-//! What the layers of codex's configuration outside its home decide about a login.
+//! What the layers of codex's configuration, and its environment, decide about a login.
 //!
 //! The launcher rests on it: the starts that it judges end no login, except by what it reads in these layers.
 
 use std::fs;
 use std::process::Command;
+
+use codex_home::observe::WORKLOAD_IDENTITY;
 
 use crate::judge::{UNSAFE, answered, token};
 use crate::lab::{Check, Lab, cases as of_each_codex, personal_bearer};
@@ -21,6 +23,7 @@ const CHECKS: &[Check] = &[
     ("exec deletes a login that a layer forbids", deletes_a_login),
     ("a keyring in /etc/codex/config.toml hides auth.json", keyring),
     ("a login that requirements.toml does not admit is not used", not_admitted),
+    ("a workload identity in the environment is preferred to auth.json", workload_identity),
 ];
 
 /// A layer, and what lays it; what that returns is for `/etc/codex`.
@@ -111,5 +114,17 @@ fn not_admitted(lab: &Lab) {
         server.initialize().unwrap();
         let expected = (is_admitted || !is_read).then(personal_bearer);
         assert_eq!(token(&mut server), expected, "{line}");
+    }
+}
+
+fn workload_identity(lab: &Lab) {
+    lab.person.log_in(ACCOUNT);
+    for variable in WORKLOAD_IDENTITY {
+        let mut command = lab.codex(&lab.person.personal());
+        command.env(variable, "/nowhere");
+        let mut server = lab.serve(command);
+        // Alone neither is enough: codex says so and exits.
+        let starts = answered(server.initialize()).is_ok();
+        assert_eq!(starts, !lab.is_newest(), "{variable}");
     }
 }

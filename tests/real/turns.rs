@@ -1,12 +1,14 @@
 //! A turn of real codex behind the launcher: whose credential leaves the machine, and which files change.
 
-use std::fs;
+use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use crate::judge::UNSAFE;
 use crate::lab::{Check, Lab, assert_logged_in, assert_pong, bridge_bearer, cases as of_each_codex, personal_bearer};
+use crate::support::app_server::AppServer;
 use crate::support::fixture::BRIDGE_REFRESH;
 use crate::support::tokens::ACCOUNT;
-use crate::support::{Case, Need, assert_same, auth, entry, snapshot};
+use crate::support::{Case, Need, PATIENCE, assert_same, auth, entry, npm, snapshot};
 
 pub fn cases() -> Vec<Case> {
     let quick = of_each_codex(QUICK, &[Need::Codex]);
@@ -27,6 +29,7 @@ const DEEP: &[Check] = &[
     ("a bridge that OpenClaw rewrites between two starts is redirected twice, and repaired twice", two_starts),
     ("a running server goes on working when OpenClaw rewrites the bridge under it", rewritten_under_a_server),
     ("exec in a bridge carries the bridge's bearer, and with strategy `redirect` the personal one", exec),
+    ("exec with --remote uses the login of the other server, and the bridge is left as it is", remote),
     ("logout and --version do in the bridge what they do without the launcher", passed_through),
     ("a forced login method or a profile in argv never signs the personal home out", never_signed_out),
 ];
@@ -165,6 +168,30 @@ fn exec(lab: &Lab) {
     }
     assert_eq!(lab.backend.bearers(), [Some(personal_bearer()), Some(bridge_bearer())]);
     assert_eq!(entry(&personal.join("auth.json")), before.0);
+}
+
+fn remote(lab: &Lab) {
+    let (bridge, personal) = (lab.person.break_bridge(ACCOUNT), lab.person.log_in(ACCOUNT));
+    let socket = lab.person.root().join("socket");
+    let address = format!("unix://{}", socket.display());
+    let mut command = lab.codex(&personal);
+    command.args(["app-server", "--listen", &address]);
+    let _server = AppServer::spawn(command);
+    let deadline = Instant::now() + PATIENCE;
+    // The older one has no such server, and no such option.
+    while lab.is_newest() && !socket.exists() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(20));
+    }
+    let before = entry(&bridge.join("auth.json"));
+
+    // Beside the option codex takes no `-c`, as the script of the lab has it.
+    let mut launcher = lab.launcher(&bridge);
+    launcher.env("CODEX_HOME_SHIM_CODEX", npm::codex(lab.version).unwrap());
+    let said = lab.run(launcher, &["exec", "--remote", &address, "--skip-git-repo-check", "ping"]);
+
+    let (code, sent) = if lab.is_newest() { (0, vec![Some(personal_bearer())]) } else { (2, Vec::new()) };
+    assert_eq!((said.code, lab.backend.bearers()), (Some(code), sent), "{said:?}");
+    assert_eq!(entry(&bridge.join("auth.json")), before);
 }
 
 fn passed_through(lab: &Lab) {
