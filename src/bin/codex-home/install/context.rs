@@ -68,8 +68,12 @@ impl<'a> Context<'a> {
         };
         let receipts_file = receipt::path(invocation).ok_or_else(no_home)?;
         let receipts = Receipts::read(&receipts_file, invocation.uid).map_err(|error| {
-            let message = format!("`{}` cannot be read: {}", printer.path(&receipts_file), plain_text(&error));
-            CliError::new(message, format!("move {} away", shell_word(&receipts_file, None)))
+            // What another user has recorded stays.
+            let others = write::refuse_if_owned_by_other_user(&[&receipts_file], invocation.uid).err();
+            others.unwrap_or_else(|| {
+                let message = format!("`{}` cannot be read: {}", printer.path(&receipts_file), plain_text(&error));
+                CliError::new(message, format!("move {} away", shell_word(&receipts_file, None)))
+            })
         })?;
         let version = openclaw.version();
         let launcher = Launcher::find(invocation);
