@@ -38,6 +38,8 @@ pub struct GatewayStart {
     pub version: Option<String>,
     /// Whether the host logs codex in after the start, which `verify` does not do.
     pub host_logs_in: bool,
+    /// What makes the host itself start codex, as one thing to do.
+    pub message: String,
     /// What is not known and was assumed.
     pub assumed: Vec<String>,
 }
@@ -76,8 +78,18 @@ pub fn what_the_gateway_starts(
     if is_launcher {
         start.program = canonicalize(&program);
     }
+    let message = openclaw.send_a_message();
     let version = openclaw.package.map(|package| package.version);
-    Ok(GatewayStart { program, is_launcher, invocation: start, environment_of, version, host_logs_in, assumed })
+    Ok(GatewayStart {
+        program,
+        is_launcher,
+        invocation: start,
+        environment_of,
+        version,
+        host_logs_in,
+        message,
+        assumed,
+    })
 }
 
 /// Returns an error for what is not known.
@@ -196,8 +208,11 @@ fn injected(
     let homes = openclaw.homes.iter().filter(|home| is_for_server(home.purpose));
     let mut homes = homes.filter(|home| home.purpose.is_used_by(version.as_ref()) != Some(false));
     let Some(first) = homes.next() else {
-        let message = "OpenClaw has not made a home for codex yet, or it is not found";
-        return Err(unknown(message, "send the bot a message, then run `codex-home verify` again"));
+        let state = openclaw.state.as_deref().map(|state| format!(" in `{}`", plain_text(state.join("agents"))));
+        let place = state.unwrap_or_default();
+        let message = format!("OpenClaw makes codex's home at the first message, and there is none{place} yet");
+        let help = format!("{}, then this again", openclaw.send_a_message());
+        return Err(unknown(message, help));
     };
     let more = homes.count();
     if more > 0 {
