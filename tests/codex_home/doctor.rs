@@ -2,6 +2,7 @@
 
 mod gateways;
 mod homes;
+mod layouts;
 mod running;
 pub mod service;
 mod settings;
@@ -148,7 +149,8 @@ pub fn without_machine(text: &str) -> String {
 
 pub fn cases() -> Vec<Case> {
     let own = [releases(), openclaw(), app_server(), codex()];
-    let others = [gateways::cases(), homes::cases(), running::cases(), service::cases(), settings::cases()];
+    let others =
+        [gateways::cases(), homes::cases(), layouts::cases(), running::cases(), service::cases(), settings::cases()];
     own.into_iter().chain(others).flatten().collect()
 }
 

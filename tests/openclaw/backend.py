@@ -97,9 +97,13 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(data)))
         self.send_header("Connection", "close")
-        self.end_headers()
-        self.wfile.write(data)
         self.close_connection = True
+        try:
+            self.end_headers()
+            self.wfile.write(data)
+        except ConnectionError:
+            # Whoever asked did not wait for the answer.
+            pass
 
 
 def error(message):

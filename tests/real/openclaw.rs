@@ -29,6 +29,12 @@ pub fn cases() -> Vec<Case> {
         case("OpenClaw 2026.4.21 without a personal login: the bridge is repaired, and the turn answered", || {
             shown(&[REPORTED, "--personal", "none"]);
         }),
+        case(
+            "OpenClaw 2026.4.21 as a gateway: its own API answers a message with the launcher, and not without",
+            || {
+                shown(&[REPORTED, "--gateway"]);
+            },
+        ),
         case("OpenClaw 2026.4.21 with strategy `repair`: the turn is answered, and ~/.codex is not touched", || {
             shown(&[REPORTED, "--only", "with", "--strategy", "repair"]);
         }),
