@@ -57,6 +57,9 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(426, error("websockets are not spoken here"))
         if self.route() == "/v1/models":
             return self.answer(200, {"object": "list", "data": [], "models": []})
+        if self.route() == "/backend-api/wham/accounts/check":
+            # At another body codex 0.169 starts no thread: "workspace routing discovery failed".
+            return self.answer(404, {})
         return self.answer(404, error("nothing is here"))
 
     def do_CONNECT(self):

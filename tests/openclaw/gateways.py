@@ -3,9 +3,10 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
+import urllib.error
+import urllib.request
 
 # A busy machine is slow.
 PATIENCE = 180
@@ -18,21 +19,24 @@ class Gateway:
 
     def __init__(self, openclaw, environment, port, log, options=()):
         words = [*openclaw, *options, "gateway", "--port", str(port), "--bind", "loopback"]
-        self.port, self.log = port, log
+        self.url, self.log = f"http://127.0.0.1:{port}", log
         with open(log, "wb") as out:
             self.child = subprocess.Popen(
                 words, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
             )
 
     def wait(self):
-        """Returns when it listens."""
+        """Returns when it answers: it listens some time before."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline and self.child.poll() is None:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            time.sleep(0.5)
-        raise SystemExit(f"no gateway at {self.port}: {self.log.read_text(errors='replace')[-2000:]}")
+            try:
+                urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"{self.url}/healthz", timeout=5)
+                return
+            except urllib.error.HTTPError:
+                return
+            except OSError:
+                time.sleep(0.5)
+        raise SystemExit(f"no gateway at {self.url}: {self.log.read_text(errors='replace')[-2000:]}")
 
     def stop(self):
         """Kills it with everything that it started and that has not left it."""
