@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use snapbox::str;
 
 use crate::support::fixture::{KEY, MALLORY};
-use crate::support::openclaw::{OpenClaw, Release};
+use crate::support::openclaw::{OpenClaw, Release, lay_package};
 use crate::support::stand_in::{REPORT, Report, SERVE};
 use crate::support::tokens::ACCOUNT;
 use crate::support::{Case, Fixture, Need, case, run};
@@ -351,6 +351,16 @@ codex-home: OpenClaw makes codex's home at the first message, and there is none 
                 );
                 assert!(!proof.report_file().exists());
             }
+        }),
+        case("verify: OpenClaw 2026.4.22 may never make a home, and then it is the person's own that is tried", || {
+            let proof = Proof::new(Release::April);
+            fs::remove_dir_all(proof.openclaw.state.join("agents")).unwrap();
+            lay_package(&proof.openclaw.package, "2026.4.22");
+            let finished = ask(&proof.person, &mut proof.verify(&[], &chatgpt()));
+            let help = "run `codex-home verify --home ~/.codex`\n";
+            assert!(finished.code == Some(3) && finished.stderr.contains(help), "{finished:?}");
+            let (code, said) = proof.json(&["--home", proof.person.personal().to_str().unwrap()], &chatgpt());
+            assert_eq!((code, &said["codex_home"]), (0, &json!(proof.person.personal())), "{said:#}");
         }),
         case("verify: the message goes to the default agent of the gateway that is meant", || {
             let proof = Proof::new(Release::September);

@@ -210,8 +210,12 @@ fn injected(
     let Some(first) = homes.next() else {
         let state = openclaw.state.as_deref().map(|state| format!(" in `{}`", plain_text(state.join("agents"))));
         let place = state.unwrap_or_default();
-        let message = format!("OpenClaw makes codex's home at the first message, and there is none{place} yet");
-        let help = format!("{}, then this again", openclaw.send_a_message());
+        let mut message = format!("OpenClaw makes codex's home at the first message, and there is none{place} yet");
+        let mut help = format!("{}, then this again", openclaw.send_a_message());
+        if version.as_ref().is_some_and(Version::borrows_id_token) {
+            message.push_str("; this release makes one only if `~/.codex` holds a login of the same account");
+            help.push_str("; if there is still none, run `codex-home verify --home ~/.codex`");
+        }
         return Err(unknown(message, help));
     };
     let more = homes.count();
