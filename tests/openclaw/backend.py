@@ -58,8 +58,9 @@ class Handler(BaseHTTPRequestHandler):
         if self.route() == "/v1/models":
             return self.answer(200, {"object": "list", "data": [], "models": []})
         if self.route() == "/backend-api/wham/accounts/check":
-            # At another body codex 0.169 starts no thread: "workspace routing discovery failed".
-            return self.answer(404, {})
+            # Without it codex 0.169 does not say which login it holds, and OpenClaw 2026.9.6 does not go on.
+            place = {"workspace_backend_origin": "https://chatgpt.com", "account_routing_override": "us"}
+            return self.answer(200, {"accounts": [{"id": self.headers.get("ChatGPT-Account-Id")} | place]})
         return self.answer(404, error("nothing is here"))
 
     def do_CONNECT(self):
