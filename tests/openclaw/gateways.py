@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import time
-import urllib.error
 import urllib.request
 
 # A busy machine is slow.
@@ -26,13 +25,11 @@ class Gateway:
             )
 
     def wait(self):
-        """Returns when it answers: it listens some time before."""
+        """Returns when it is ready: it listens some time before."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline and self.child.poll() is None:
             try:
-                urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"{self.url}/healthz", timeout=5)
-                return
-            except urllib.error.HTTPError:
+                urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"{self.url}/readyz", timeout=5)
                 return
             except OSError:
                 time.sleep(0.5)
