@@ -4,6 +4,7 @@ mod app_server;
 mod codex;
 mod gateways;
 mod homes;
+mod layouts;
 mod running;
 pub mod service;
 mod settings;
@@ -150,7 +151,8 @@ pub fn without_machine(text: &str) -> String {
 
 pub fn cases() -> Vec<Case> {
     let own = [releases(), openclaw(), app_server::cases(), codex::cases()];
-    let others = [gateways::cases(), homes::cases(), running::cases(), service::cases(), settings::cases()];
+    let others =
+        [gateways::cases(), homes::cases(), layouts::cases(), running::cases(), service::cases(), settings::cases()];
     own.into_iter().chain(others).flatten().collect()
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use snapbox::str;
 
 use crate::support::fixture::{KEY, MALLORY};
-use crate::support::openclaw::{OpenClaw, Release};
+use crate::support::openclaw::{OpenClaw, Release, lay_package};
 use crate::support::stand_in::{REPORT, Report, SERVE};
 use crate::support::tokens::ACCOUNT;
 use crate::support::{Case, Fixture, Need, case, run};
@@ -290,7 +290,9 @@ fn cannot_tell() -> Vec<Case> {
                 let proof = Proof::new(release);
                 let (code, said) = proof.json(&["--turn"], &logged_out());
                 assert_eq!((code, &said["logged_in"], &said["turn"]), (3, &json!(null), &json!(null)), "{said:#}");
-                assert!(said["help"].as_str().unwrap().starts_with("send the bot a message"), "{said:#}");
+                let help = "run `openclaw agent --agent main --message ping`: OpenClaw logs codex in after the start, which \
+                            `verify` does not do";
+                assert_eq!(said["help"], json!(help));
                 let home = proof.openclaw.agent.join("codex-home");
                 assert_eq!(proof.report().var("CODEX_HOME"), Some(home.clone()));
                 let inside = (release == Release::May).then(|| home.join("home"));
@@ -334,10 +336,53 @@ codex-home: `plugins.entries.codex.config.appServer.command` is not set, and whi
             );
         }),
         case("verify: before the first message OpenClaw has made no home", || {
+            for release in [Release::April, Release::May, Release::September] {
+                let proof = Proof::new(release);
+                fs::remove_dir_all(proof.openclaw.state.join("agents")).unwrap();
+                complains(
+                    &proof.person,
+                    proof.verify(&[], &chatgpt()).env("PATH", proof.openclaw.path()),
+                    3,
+                    str![[r#"
+codex-home: OpenClaw makes codex's home at the first message, and there is none in `[ROOT]/home/.openclaw/agents` yet
+  help: run `openclaw agent --agent main --message ping`, then this again
+
+"#]],
+                );
+                assert!(!proof.report_file().exists());
+            }
+        }),
+        case("verify: OpenClaw 2026.4.22 may never make a home, and then it is the person's own that is tried", || {
             let proof = Proof::new(Release::April);
             fs::remove_dir_all(proof.openclaw.state.join("agents")).unwrap();
+            lay_package(&proof.openclaw.package, "2026.4.22");
             let finished = ask(&proof.person, &mut proof.verify(&[], &chatgpt()));
-            assert!(finished.code == Some(3) && finished.stderr.contains("send the bot a message"), "{finished:?}");
+            let help = "run `codex-home verify --home ~/.codex`\n";
+            assert!(finished.code == Some(3) && finished.stderr.contains(help), "{finished:?}");
+            let (code, said) = proof.json(&["--home", proof.person.personal().to_str().unwrap()], &chatgpt());
+            assert_eq!((code, &said["codex_home"]), (0, &json!(proof.person.personal())), "{said:#}");
+        }),
+        case("verify: the message goes to the default agent of the gateway that is meant", || {
+            let proof = Proof::new(Release::September);
+            let work = proof.person.home().join(".openclaw-work");
+            fs::rename(&proof.openclaw.state, &work).unwrap();
+            fs::remove_dir_all(work.join("agents")).unwrap();
+            let config = json!({"plugins": {"entries": {"codex": {"config": {"appServer": {
+                "command": proof.person.launcher(),
+            }}}}}});
+            for agents in [
+                json!({"list": [{"id": "other"}, {"id": "second", "default": true}]}),
+                json!({"entries": {"a": {}, "second": {"default": true}}}),
+                json!({"list": [{"id": "second"}]}),
+            ] {
+                let mut config = config.clone();
+                config["agents"] = agents;
+                fs::write(work.join("openclaw.json"), config.to_string()).unwrap();
+                let mut verify = proof.verify(&["--profile", "work"], &chatgpt());
+                let finished = ask(&proof.person, verify.env("PATH", proof.openclaw.path()));
+                let help = "run `openclaw --profile work agent --agent second --message ping`, then this again";
+                assert!(finished.code == Some(3) && finished.stderr.contains(help), "{finished:?}");
+            }
         }),
         case("verify: without OpenClaw the launcher is started, which is said", || {
             let person = Fixture::issue_70511();

@@ -57,6 +57,10 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(426, error("websockets are not spoken here"))
         if self.route() == "/v1/models":
             return self.answer(200, {"object": "list", "data": [], "models": []})
+        if self.route() == "/backend-api/wham/accounts/check":
+            # Without it codex 0.169 does not say which login it holds, and OpenClaw 2026.9.6 does not go on.
+            place = {"workspace_backend_origin": "https://chatgpt.com", "account_routing_override": "us"}
+            return self.answer(200, {"accounts": [{"id": self.headers.get("ChatGPT-Account-Id")} | place]})
         return self.answer(404, error("nothing is here"))
 
     def do_CONNECT(self):
@@ -97,9 +101,13 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(data)))
         self.send_header("Connection", "close")
-        self.end_headers()
-        self.wfile.write(data)
         self.close_connection = True
+        try:
+            self.end_headers()
+            self.wfile.write(data)
+        except ConnectionError:
+            # Whoever asked did not wait for the answer.
+            pass
 
 
 def error(message):

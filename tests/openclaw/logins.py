@@ -5,6 +5,7 @@ import json
 import time
 
 ACCOUNT = "acc-11111111-2222-3333-4444-555555555555"
+OTHER_ACCOUNT = "acc-99999999-2222-3333-4444-555555555555"
 FAR = 4_102_444_800  # 2100-01-01
 
 
@@ -15,8 +16,8 @@ def jwt(claims):
     return f"{part({'alg': 'none', 'typ': 'JWT'})}.{part(claims)}.c2ln"
 
 
-def access_token(whose):
-    """An access token of the account; `whose` tells two of them apart."""
+def access_token(whose, account=ACCOUNT):
+    """An access token of an account; `whose` tells two of them apart."""
     return jwt(
         {
             "iss": "https://auth.invalid",
@@ -24,7 +25,7 @@ def access_token(whose):
             "iat": 1_776_000_000,
             "exp": FAR,
             "https://api.openai.com/auth": {
-                "chatgpt_account_id": ACCOUNT,
+                "chatgpt_account_id": account,
                 "chatgpt_plan_type": "plus",
                 "chatgpt_user_id": "user-1",
                 "user_id": "user-1",
@@ -36,26 +37,27 @@ def access_token(whose):
 
 OPENCLAWS = access_token("openclaw")
 PERSONAL = access_token("personal")
+PERSONAL_OF_OTHER = access_token("personal", OTHER_ACCOUNT)
 
 
 def whose(bearer):
     """Which home a bearer belongs to; never the bearer itself."""
-    names = {None: "none", OPENCLAWS: "OpenClaw's profile", PERSONAL: "~/.codex"}
+    names = {None: "none", OPENCLAWS: "OpenClaw's profile", PERSONAL: "~/.codex", PERSONAL_OF_OTHER: "~/.codex"}
     return names.get(bearer, "another")
 
 
-def personal_auth():
+def personal_auth(account=ACCOUNT):
     """`~/.codex/auth.json` as `codex login` leaves it."""
     claims = {
         "exp": FAR,
         "email": "person@example.com",
-        "https://api.openai.com/auth": {"chatgpt_account_id": ACCOUNT, "chatgpt_plan_type": "plus"},
+        "https://api.openai.com/auth": {"chatgpt_account_id": account, "chatgpt_plan_type": "plus"},
     }
     tokens = {
         "id_token": jwt(claims),
-        "access_token": PERSONAL,
+        "access_token": access_token("personal", account),
         "refresh_token": "rt-personal",
-        "account_id": ACCOUNT,
+        "account_id": account,
     }
     refreshed = time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime(time.time() - 300))
     return {"auth_mode": "chatgpt", "OPENAI_API_KEY": None, "tokens": tokens, "last_refresh": refreshed}

@@ -39,9 +39,10 @@ class Release:
 
     @property
     def login(self):
-        """`file`: the bridge home of #70511. `ambient`: no home is injected. `rpc`: the host logs in after the start."""
+        """`file`: the bridge home of #70511. `lent`: such a home, with the id token of `~/.codex`. `ambient`: no home is injected.
+        `rpc`: the host logs in after the start."""
         if (2026, 4, 20) <= self.number <= (2026, 4, 22):
-            return "file"
+            return "lent" if self.number == (2026, 4, 22) else "file"
         return "ambient" if self.number < (2026, 5, 2) else "rpc"
 
     @property
@@ -53,7 +54,8 @@ class Release:
 
     @property
     def before(self):
-        """The day after which nothing that this release depends on is taken: some of it has moved on."""
+        """The day after which nothing that this release depends on is taken: some of it has moved on. npm dates some copies later
+        than their release, so the day may be later too."""
         days = sorted((number(last), day) for last, day in VERSIONS["openclaw"]["dependencies"].items())
         return next((day for last, day in days if self.number <= last), None)
 
@@ -74,7 +76,10 @@ class Release:
                 defaults["embeddedHarness"] = {"runtime": "codex", "fallback": "none"}
         elif self.number < (2026, 7, 1):
             defaults["model"] = {"primary": "openai/gpt-5.4"}
-            defaults["agentRuntime"] = {"id": "codex", "fallback": "none"}
+            if self.number < (2026, 5, 12):
+                defaults["agentRuntime"] = {"id": "codex", "fallback": "none"}
+            else:
+                defaults["models"] = {"openai/gpt-5.4": {"agentRuntime": {"id": "codex"}}}
         else:
             defaults["model"] = {"primary": "openai/gpt-5.4" if self.number < (2026, 8, 1) else "openai/gpt-5.6-terra"}
         # Bundled plugins that would fetch what they depend on at their first load.
@@ -133,11 +138,11 @@ class Shelf:
 
     def openclaw(self, release):
         """Returns OpenClaw's command, and what it installs its codex plugin from unless it brings the plugin."""
-        specs = [f"openclaw@{release.version}"]
-        if release.before:
-            specs.append(f"--before={release.before}")
         command = self.fetch(
-            f"openclaw-{release.version}", specs, "node_modules/openclaw/openclaw.mjs"
+            f"openclaw-{release.version}",
+            [f"openclaw@{release.version}"],
+            "node_modules/openclaw/openclaw.mjs",
+            release.before,
         )
         bundled = command.parent / "dist/extensions"
         if (bundled / "codex").is_dir():
@@ -148,11 +153,40 @@ class Shelf:
 
     def plugin(self, release, command):
         """Returns the codex plugin of a release that does not bundle it: npm's if npm has it, else the code in the release."""
-        for version in reversed(self.versions(PLUGIN)):
+        there_are = self.versions(PLUGIN)
+        for version in reversed(there_are):
             if number(version)[:2] == release.number[:2] and number(version) <= release.number:
                 return f"npm:{PLUGIN}@{version}"
+        if release.number >= (2026, 8, 1):
+            raise CannotRun(
+                f"OpenClaw {release.version} accepts its codex plugin from npm only, and npm has {PLUGIN} {' and '.join(there_are)}"
+            )
         mount(release, command.parent)
         return None
+
+    def install_plugin(self, release, plugin, command, home, state):
+        """Has OpenClaw install its plugin into a state directory: it accepts no other installer."""
+        state.mkdir(mode=0o700, parents=True)
+        environment = os.environ | {
+            "HOME": str(home),
+            "OPENCLAW_STATE_DIR": str(state),
+            "OPENCLAW_CONFIG_PATH": str(state / "openclaw.json"),
+            "PATH": f"{self.node()}:{os.environ['PATH']}",
+            "npm_config_cache": str(self.root / "npm"),
+            "NO_COLOR": "1",
+        }
+        # The second compares what is installed with what npm has; before that the plugin is not used.
+        steps = [["plugins", "install", plugin], ["plugins", "list"]]
+        if not plugin.endswith(f"@{release.version}"):
+            # It wants a plugin of its own version; this accepts the one that exists.
+            steps[1] = ["update", "repair"]
+        for words in steps:
+            words = [self.node() / "node", command, *words]
+            said = subprocess.run(words, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+            if said.returncode:
+                lines = visible(said.stdout) + visible(said.stderr) or ["it did not say why"]
+                reason = next((line for line in lines if "rror" in line), lines[-1])
+                raise CannotRun(f"OpenClaw could not install {plugin}: {reason}")
 
     def is_mounted(self, command):
         """Whether the plugin is one of ours, of the release's code."""
@@ -167,8 +201,8 @@ class Shelf:
             return []
         return sorted([versions] if isinstance(versions, str) else versions, key=number)
 
-    def fetch(self, name, specs, pattern):
-        """Returns what `pattern` finds in the cache, which npm fills if it finds nothing yet."""
+    def fetch(self, name, specs, pattern, before=None):
+        """Returns what `pattern` finds in the cache, which npm fills if it finds nothing yet: with what was there before a day."""
         kept = self.root / name
         if found := first(kept, pattern):
             return found
@@ -177,7 +211,7 @@ class Shelf:
         with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=self.root) as fresh:
             prefix = Path(fresh) / "installed"
             prefix.mkdir()
-            self.install(prefix, specs)
+            self.install(prefix, self.pack(fresh, specs[0], before) if before else specs)
             if not first(prefix, pattern):
                 raise CannotRun(f"{specs[0]} brought no `{pattern}`")
             try:
@@ -188,19 +222,25 @@ class Shelf:
             return found
         raise CannotRun(f"{kept} was there and is gone")
 
+    def pack(self, directory, spec, before):
+        """Returns what installs one package with dependencies of before a day. The package itself may be a copy of a later day,
+        which npm would not find then, so it is a file."""
+        said = npm(["pack", spec, "--pack-destination", str(directory)], directory)
+        return [f"{directory}/{said.split()[-1]}", f"--before={before}"]
+
     def install(self, prefix, specs):
         print(f"installing {' '.join(specs)} …", flush=True)
-        options = "--ignore-scripts --include=optional --no-audit --no-fund --no-update-notifier --loglevel=error"
-        said = subprocess.run(
-            ["npm", "install", "--prefix", ".", *options.split(), *specs],
-            cwd=prefix,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-        )
-        if said.returncode:
-            lines = [line for line in said.stderr.splitlines() if line.strip() and "warn" not in line]
-            raise CannotRun(f"npm could not install {specs[0]}: {lines[0] if lines else 'it did not say why'}")
+        npm(["install", "--prefix", ".", "--ignore-scripts", "--include=optional", "--no-audit", "--no-fund", *specs], prefix)
+
+
+def npm(words, directory):
+    """Returns what npm printed."""
+    words = ["npm", *words, "--no-update-notifier", "--loglevel=error"]
+    said = subprocess.run(words, cwd=directory, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if said.returncode:
+        lines = [line for line in said.stderr.splitlines() if line.strip() and "warn" not in line and " code " not in line]
+        raise CannotRun(f"`{' '.join(words)}` failed: {lines[0] if lines else 'it did not say why'}")
+    return said.stdout
 
 
 def first(root, pattern):
@@ -298,6 +338,11 @@ def exported(package, source, name):
             if alias:
                 return file, alias.group(1)
     raise CannotRun(f"OpenClaw {package.parent.parent.name} carries no code of its codex plugin (`{source}`)")
+
+
+def visible(text):
+    """The lines of an output, without those of the boxes in which OpenClaw warns about other things."""
+    return [line.rstrip() for line in text.splitlines() if line.strip() and line[0] not in "│◇├┌└"]
 
 
 def executable(path):

@@ -4,12 +4,15 @@ import fcntl
 import hashlib
 import json
 import os
+import shlex
 import signal
 import socket
 import struct
 import subprocess
 import time
 from pathlib import Path
+
+from releases import visible
 
 # A busy machine is slow; a turn that is answered takes seconds.
 PATIENCE = 240
@@ -38,6 +41,35 @@ def own_log(scratch):
     if not there.exists():
         there.mkdir(mode=0o700)
     subprocess.run(["mount", "--bind", str(log), str(there)], capture_output=True)
+
+
+def person(backend, home, temporary):
+    """Returns the environment of a person whom only the stand-in answers."""
+    return backend.environment() | {
+        "HOME": str(home),
+        "USER": "person",
+        "LANG": "C.UTF-8",
+        "SHELL": "/bin/sh",
+        "TERM": "dumb",
+        "NO_COLOR": "1",
+        # Gateways have their locks there.
+        "TMPDIR": str(temporary),
+    }
+
+
+def lay_codex(file, codex, backend, remark=""):
+    """Writes a codex that talks to the stand-in. A start whose own arguments send codex elsewhere is redirected nowhere, so they
+    are added behind the launcher."""
+    file.write_text(f"#!/bin/sh{remark}\nexec {shlex.join([codex, *backend.arguments()])} \"$@\"\n")
+    file.chmod(0o755)
+
+
+def bring_logins(release, openclaw, environment, log):
+    """Brings OpenClaw's logins of `auth-profiles.json` into the database in which newer releases have them."""
+    if release.number >= (2026, 8, 1):
+        words = [*openclaw, "doctor", "--fix", "--non-interactive"]
+        with open(log, "wb") as said:
+            subprocess.run(words, env=environment, cwd=log.parent, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
 
 
 def turn(command, environment, workspace, scratch, backend):
@@ -85,11 +117,6 @@ def check_settings(node, environment, workspace):
     return [f"exit code {said.returncode}: {' / '.join(lines[-3:])}"]
 
 
-def visible(text):
-    """The lines, without those of the boxes in which OpenClaw warns about other things."""
-    return [line.rstrip() for line in text.splitlines() if line.strip() and line[0] not in "│◇├┌└"]
-
-
 def journal(scratch):
     """Yields the lines of the launcher's journal, without what differs from run to run."""
     for file in sorted(scratch.rglob("codex-home-shim/journal.jsonl")):
@@ -104,6 +131,27 @@ def homes(scratch):
         if auth.is_dir():
             yield f"{auth.relative_to(scratch)}: {' '.join(names(auth)) or '(nothing)'}"
     yield f"~/.codex: {' '.join(names(scratch / 'home/.codex'))}"
+
+
+def layout(state, launcher):
+    """Returns what OpenClaw has laid out: directories and files down to what is in the homes, the names of the fields of each
+    `auth.json`, and `openclaw.json`, with the launcher's path as `LAUNCHER`. No login is in it."""
+    paths, logins = [], {}
+    for path in sorted(state.rglob("*")):
+        below = path.relative_to(state)
+        # Databases come and go with their journals, and everything else there is OpenClaw's own.
+        if below.parts[0] != "agents" or len(below.parts) > (7 if "harness-auth" in below.parts else 5):
+            continue
+        if path.name.endswith(("-shm", "-wal")) or ".migrated-" in path.name or "sessions" in below.parts[:-1]:
+            continue
+        paths.append(f"{below}{'/' if path.is_dir() else ''} {path.stat().st_mode & 0o777:o}")
+        if path.name == "auth.json":
+            login = json.loads(path.read_text())
+            logins[str(below)] = sorted({*login, *(f"tokens.{name}" for name in login.pop("tokens", {}))} - {"tokens"})
+    settings = json.loads((state / "openclaw.json").read_text().replace(str(launcher), "LAUNCHER"))
+    kept = {key: settings[key] for key in ("agents", "plugins") if key in settings}
+    kept["agents"].get("defaults", {}).pop("workspace", None)
+    return {"paths": paths, "logins": logins, "settings": kept}
 
 
 def names(directory):

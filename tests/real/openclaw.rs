@@ -31,8 +31,14 @@ pub fn cases() -> Vec<Case> {
     let turns = turns.collect::<Vec<_>>().into_iter();
     let rest = [
         case("OpenClaw 2026.4.21 without a personal login: the bridge is repaired, and the turn answered", || {
-            shown(&[reported(), "--personal", "none"]);
+            shown(&[reported(), "--only", "with", "--personal", "none"]);
         }),
+        case(
+            "OpenClaw 2026.4.21 as a gateway: its own API answers a message with the launcher, and not without",
+            || {
+                shown(&[reported(), "--gateway"]);
+            },
+        ),
         case("OpenClaw 2026.4.21 with strategy `repair`: the turn is answered, and ~/.codex is not touched", || {
             shown(&[reported(), "--only", "with", "--strategy", "repair"]);
         }),

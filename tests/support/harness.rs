@@ -51,6 +51,8 @@ pub enum Need {
     Codex,
     /// `npm` and the registry.
     Npm,
+    /// `sudo`.
+    Sudo,
     /// This shell.
     Shell(&'static str),
     /// Linux.
@@ -142,10 +144,7 @@ impl Need {
             Self::Root if geteuid().is_root() => Ok(()),
             Self::Root => Err("needs root".to_owned()),
             Self::Setuid => honours_setuid(),
-            Self::Compiler => match Command::new("cc").arg("--version").stdout(Stdio::null()).status() {
-                Ok(status) if status.success() => Ok(()),
-                _ => Err("needs a C compiler".to_owned()),
-            },
+            Self::Compiler => has("cc"),
             Self::Shell(name) => {
                 match Command::new(name).args(["-c", "true"]).stdout(Stdio::null()).stderr(Stdio::null()).status() {
                     Ok(status) if status.success() => Ok(()),
@@ -166,13 +165,16 @@ impl Need {
             Self::Codex => CODEX
                 .get_or_init(|| versions::codex().iter().try_for_each(|version| npm::codex(version).map(drop)))
                 .clone(),
-            Self::Npm => {
-                match Command::new("npm").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status() {
-                    Ok(status) if status.success() => Ok(()),
-                    _ => Err("needs npm".to_owned()),
-                }
-            }
+            Self::Npm => has("npm"),
+            Self::Sudo => has("sudo"),
         }
+    }
+}
+
+fn has(program: &str) -> Result<(), String> {
+    match Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status() {
+        Ok(status) if status.success() => Ok(()),
+        _ => Err(format!("needs {program}")),
     }
 }
 

@@ -136,6 +136,12 @@ pub fn access(home: &Path, names: &[&str], uid: u32) -> Vec<Access> {
     of(".", home.to_owned()).into_iter().chain(files).collect()
 }
 
+/// Returns whether a directory above `path` keeps every other user out.
+pub fn is_behind_closed_directory(path: &Path) -> bool {
+    let path = fs::canonicalize(path).unwrap_or_else(|| path.to_owned());
+    path.ancestors().skip(1).any(|above| fs::stat(above).is_ok_and(|stat| stat.mode & 0o011 == 0))
+}
+
 /// Returns whether `path`, or the nearest existing directory above it, belongs to another user.
 pub fn owned_by_other_user(path: &Path, uid: u32) -> bool {
     path.ancestors().find_map(|path| fs::stat(path).ok()).is_some_and(|stat| stat.uid != uid)

@@ -186,6 +186,13 @@ impl Asker<'_> {
         let environment = Environment::of(process.env.iter().cloned(), Known::Seen);
         let home = environment.text("HOME").map(PathBuf::from);
         let pid = process.pid;
+        let temporary = ["TMPDIR", "TMP", "TEMP"].iter().find_map(|name| environment.text(name));
+        let temporary = PathBuf::from(temporary.unwrap_or("/tmp"));
+        let locks: Vec<_> = directories.iter().map(|state| state.join("tmp")).chain([temporary]).collect();
+        let configuration = locks::configuration(&process, &locks, self.invocation.uid);
+        if !process.is_certain && configuration.is_none() {
+            return None;
+        }
         if process.is_contained {
             self.add_contained(&process, &environment, directories, found);
             return None;
@@ -198,10 +205,6 @@ impl Asker<'_> {
             });
             return None;
         }
-        let temporary = ["TMPDIR", "TMP", "TEMP"].iter().find_map(|name| environment.text(name));
-        let temporary = PathBuf::from(temporary.unwrap_or("/tmp"));
-        let locks: Vec<_> = directories.iter().map(|state| state.join("tmp")).chain([temporary]).collect();
-        let configuration = locks::configuration(&process, &locks, self.invocation.uid);
         let named = environment.text("OPENCLAW_STATE_DIR").or_else(|| environment.text("OPENCLAW_CONFIG_PATH"));
         let state = match (named, configuration.as_deref().and_then(Path::parent)) {
             (None, Some(state)) => Some(state.to_owned()),

@@ -12,6 +12,7 @@ pub mod version;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use codex_home::display::shell_word;
 use codex_home::invocation::Invocation;
 
 use crate::disk;
@@ -127,6 +128,16 @@ impl OpenClaw {
             || self.package.is_some()
             || self.gateway.known.is_certain()
             || self.config_file.as_deref().is_some_and(disk::is_there)
+    }
+
+    /// Returns what makes it start codex once, as one thing to do.
+    pub fn send_a_message(&self) -> String {
+        if self.command.is_none() {
+            return "send the bot a message".to_owned();
+        }
+        let agent = self.readable_config().and_then(|config| config.agent.as_deref()).unwrap_or(config::AGENT);
+        let agent = shell_word(Path::new(agent), None);
+        self.gateway.addressed(&format!("run `openclaw agent --agent {agent} --message ping`"))
     }
 
     /// Returns its version, if it is known.

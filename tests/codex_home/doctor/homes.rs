@@ -80,6 +80,9 @@ pub fn cases() -> Vec<Case> {
             patient.person.chmod(&personal, 0o755);
             let text = format!("may look into `{0}` (mode 755), and read `{0}/auth.json` there", personal.display());
             patient.says("open-to-others", "warn", &text, &format!("chmod go= {}", personal.display()));
+            // Nor through a directory that is closed.
+            patient.person.chmod(&patient.person.home(), 0o700);
+            patient.is_silent_about("open-to-others");
         }),
         case("doctor: what makes the next renewal lose the login is named", || {
             let patient = Patient::installed(Release::April);

@@ -17,8 +17,12 @@ struct Gateway(Child);
 
 impl Gateway {
     fn start(patient: &Patient, uid: u32, variables: &[(&str, &Path)]) -> Gateway {
+        Gateway::titled("openclaw-gateway", patient, uid, variables)
+    }
+
+    fn titled(title: &str, patient: &Patient, uid: u32, variables: &[(&str, &Path)]) -> Gateway {
         let mut command = Command::new("/bin/sleep");
-        command.arg0("openclaw-gateway").arg("600").env_clear().uid(uid).gid(uid).current_dir("/");
+        command.arg0(title).arg("600").env_clear().uid(uid).gid(uid).current_dir("/");
         command.env("HOME", patient.person.home()).envs(variables.iter().copied());
         let child = {
             let _alone = forking();
@@ -178,6 +182,27 @@ pub fn cases() -> Vec<Case> {
                 "HOME=/srv codex-home doctor",
             );
         }),
+        case(
+            "doctor: a gateway of OpenClaw 2026.5.12, whose title is that of every `openclaw`, is seen by its lock",
+            || {
+                const UID: u32 = 4014;
+                let patient = Patient::without_service(Release::May, "0.169.0");
+                let (path, temporary) = (patient.path(), patient.person.root().join("tmp"));
+                let variables = [("PATH", Path::new(&path)), ("TMPDIR", &temporary)];
+                let gateway = Gateway::titled("openclaw", &patient, UID, &variables);
+                let known = || patient.json(&mut doctor(&patient, UID))["gateways"][0]["gateway"]["known"].clone();
+                assert_eq!(known(), json!("read"), "it may be another command");
+                let locks = temporary.join(format!("openclaw-{UID}"));
+                fs::create_dir_all(&locks).unwrap();
+                let lock = json!({
+                    "pid": gateway.0.id(),
+                    "createdAt": chrono::Utc::now().to_rfc3339(),
+                    "configPath": patient.openclaw.state.join("openclaw.json"),
+                });
+                fs::write(locks.join("gateway.0123abcd.lock"), lock.to_string()).unwrap();
+                assert_eq!(known(), json!("seen"));
+            },
+        ),
     ];
     let cases = cases.into_iter().map(|case| case.needs(Need::Root));
     cases.chain([contained().needs(Need::MountNamespace).needs(Need::Deep)]).collect()

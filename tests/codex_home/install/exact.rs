@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{Clinic, KEY, MOOD, wrapper};
-use crate::openclaw_stand_in::BACKUPS;
+use crate::openclaw_stand_in::{self, BACKUPS};
 use crate::support::fixture::UNPRIVILEGED;
 use crate::support::openclaw::Release;
 use crate::support::{Case, Need, case, forking, run, strace};
@@ -187,6 +187,12 @@ fn sudo() -> Vec<Case> {
             assert!(clinic.changed(&before).is_empty() && clinic.calls().is_empty());
         })
         .needs(Need::Root),
+        case("a real sudo: both refuse, with root's home and with the user's, and touch nothing", under_a_real_sudo)
+            .needs(Need::Deep)
+            .needs(Need::Root)
+            .needs(Need::Linux)
+            .needs(Need::MountNamespace)
+            .needs(Need::Sudo),
         case("another user's configuration that has no receipt is left alone", || {
             let clinic = Clinic::new(Release::April);
             clinic.openclaw.configure_app_server(&json!({"command": clinic.launcher()}));
@@ -197,6 +203,39 @@ fn sudo() -> Vec<Case> {
         })
         .needs(Need::Root),
     ]
+}
+
+/// In a mount namespace with a `sudoers` in which the user may do everything.
+fn under_a_real_sudo() {
+    let mut clinic = Clinic::with_wrapper();
+    clinic.succeeds(&["install"]);
+    clinic.calls();
+    clinic.person.become_unprivileged();
+    let sudoers = clinic.person.root().join("sudoers");
+    fs::write(&sudoers, format!("#{UNPRIVILEGED} ALL=(ALL) NOPASSWD: SETENV: ALL\n")).unwrap();
+    clinic.person.chmod(&sudoers, 0o440);
+    let script = format!(
+        "mount --bind \"$1\" /etc/sudoers && shift && \
+         exec setpriv --reuid {UNPRIVILEGED} --regid {UNPRIVILEGED} --clear-groups sudo -n \"$@\""
+    );
+    let before = clinic.files();
+    let refuses = |words: &[&str], verb: &str, help: &str| {
+        let mut command = clinic.person.command("unshare");
+        command.args(["-m", "--propagation", "private", "sh", "-c", &script, "sh"]).arg(&sudoers).args(words);
+        let finished = run(command.arg(clinic.person.launcher().with_file_name("codex-home")).arg(verb));
+        assert!(finished.code == Some(1) && finished.stderr.contains(help), "{words:?} {verb}: {finished:?}");
+    };
+    let path = format!("PATH={}", clinic.openclaw.path());
+    let calls = format!("{}={}", openclaw_stand_in::CALLS, clinic.calls_file().display());
+    for words in [&[] as &[&str], &["-i"], &["-E", &path, &calls]] {
+        for verb in ["install", "uninstall"] {
+            refuses(words, verb, &format!("run `codex-home {verb}` without `sudo`"));
+        }
+    }
+    // Not even if the caller is hidden.
+    let hidden = ["-E", "env", "-u", "SUDO_USER", &path, &calls];
+    refuses(&hidden, "uninstall", "run this as that user, without `sudo`");
+    assert!(clinic.changed(&before).is_empty() && clinic.calls().is_empty());
 }
 
 fn purge() -> Vec<Case> {

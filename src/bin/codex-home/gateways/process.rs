@@ -14,11 +14,14 @@ const RUN: &str = "run";
 /// The programs that run OpenClaw's script.
 const RUNTIMES: [&str; 2] = ["node", "bun"];
 
-/// A running gateway.
+/// A running gateway, or what may be one.
 #[derive(Clone, Debug)]
 pub struct Process {
     /// Its id.
     pub pid: u32,
+    /// Whether its title, its command line or its environment says that it is a gateway. The title of a gateway of 2026.5.2 to
+    /// 2026.6.11 is that of every `openclaw`, and only its lock tells.
+    pub is_certain: bool,
     /// Its command line, or its title if it gave itself one.
     pub command: Vec<String>,
     /// Its environment when it was started.
@@ -43,7 +46,7 @@ impl Process {
     }
 }
 
-/// Returns this user's running gateways.
+/// Returns this user's running gateways, and what may be one.
 pub fn gateways(uid: u32) -> Vec<Process> {
     let mut system = System::new();
     let listed = ProcessRefreshKind::nothing().with_cmd(UpdateKind::Always).with_user(UpdateKind::Always);
@@ -76,9 +79,7 @@ fn gateway(pid: Pid, process: &Listed) -> Option<Process> {
     let env: Vec<(OsString, OsString)> = process.environ().iter().filter_map(variable).collect();
     let command = command(process);
     let is_service = || env.iter().any(|(name, value)| name == "OPENCLAW_SERVICE_KIND" && value == "gateway");
-    if !is_gateway(&command) && !is_service() {
-        return None;
-    }
+    let is_certain = is_gateway(&command) || is_service();
     // Without an environment nothing is known: it is another user's process, or has just ended.
     let pid = pid.as_u32();
     let is_node = |path: &&Path| path.ends_with("node");
@@ -87,6 +88,7 @@ fn gateway(pid: Pid, process: &Listed) -> Option<Process> {
         is_contained: is_contained(pid),
         since: process.start_time(),
         pid,
+        is_certain,
         command,
         env,
         node,

@@ -68,10 +68,14 @@ impl<'a> Context<'a> {
         };
         let receipts_file = receipt::path(invocation).ok_or_else(no_home)?;
         let receipts = Receipts::read(&receipts_file, invocation.uid).map_err(|error| {
-            let message = format!("`{}` cannot be read: {}", printer.path(&receipts_file), plain_text(&error));
-            let old = receipts_file.with_extension("json.old");
-            let [file, old] = [&receipts_file, &old].map(|path| shell_word(path, None));
-            CliError::new(message, format!("run `mv {file} {old}`: what was there before is then not known"))
+            // Another user's receipts stay.
+            let others = write::refuse_if_owned_by_other_user(&[&receipts_file], invocation.uid).err();
+            others.unwrap_or_else(|| {
+                let message = format!("`{}` cannot be read: {}", printer.path(&receipts_file), plain_text(&error));
+                let old = receipts_file.with_extension("json.old");
+                let [file, old] = [&receipts_file, &old].map(|path| shell_word(path, None));
+                CliError::new(message, format!("run `mv {file} {old}`: what was there before is then not known"))
+            })
         })?;
         let version = openclaw.version();
         let launcher = Launcher::find(invocation);

@@ -15,6 +15,8 @@ use crate::gateways::environment::Environment;
 pub const KEY: &str = "plugins.entries.codex.config.appServer.command";
 /// The setting that names the program OpenClaw 2026.4 starts as `codex exec`.
 pub const CLI_KEY: &str = "agents.defaults.cliBackends.codex-cli.command";
+/// The agent that exists if none is configured.
+pub const AGENT: &str = "main";
 /// The deepest nesting of a file.
 const DEPTH: usize = 256;
 
@@ -44,6 +46,8 @@ pub struct OpenClawConfig {
     pub uses_cli: bool,
     /// `agentDir` of every agent, variables resolved.
     pub agent_dirs: Vec<Resolved>,
+    /// The agent that is the default one, or any; `None` if none is configured.
+    pub agent: Option<String>,
     /// Whether the settings include files that were not followed.
     pub unfollowed: Includes,
     /// Whether the file itself includes others, which `openclaw config set` may copy into it.
@@ -93,8 +97,12 @@ impl OpenClawConfig {
             plugin_off: plugin_off(&root),
             cli_program: cli.and_then(program),
             uses_cli: at(&root, "agents").is_some_and(mentions_cli),
+            agent: agents(&root)
+                .find(|(_, agent)| agent.get("default").and_then(Value::as_bool) == Some(true))
+                .or_else(|| agents(&root).next())
+                .map(|(id, _)| id.to_owned()),
             agent_dirs: agents(&root)
-                .filter_map(|agent| agent.get("agentDir")?.as_str())
+                .filter_map(|(_, agent)| agent.get("agentDir")?.as_str())
                 .filter(|directory| !directory.trim().is_empty())
                 .map(|directory| resolve(directory.trim(), environment))
                 .collect(),
@@ -122,11 +130,12 @@ fn at<'a>(root: &'a Value, key: &str) -> Option<&'a Value> {
     key.split('.').try_fold(root, |value, part| value.get(part))
 }
 
-/// Returns the agents: `agents.list[]`, from 2026.9.5 `agents.entries.<id>`.
-fn agents(root: &Value) -> impl Iterator<Item = &Value> {
+/// Returns the agents with their ids: `agents.list[]`, from 2026.9.5 `agents.entries.<id>`.
+fn agents(root: &Value) -> impl Iterator<Item = (&str, &Value)> {
     let list = at(root, "agents.list").and_then(Value::as_array).into_iter().flatten();
+    let list = list.map(|agent| (agent.get("id").and_then(Value::as_str).unwrap_or(AGENT), agent));
     let entries = at(root, "agents.entries").and_then(Value::as_object).into_iter().flatten();
-    list.chain(entries.map(|(_, agent)| agent))
+    list.chain(entries.map(|(id, agent)| (id.as_str(), agent)))
 }
 
 /// Returns the setting that turns the codex plugin off, if one does.

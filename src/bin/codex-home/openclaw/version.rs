@@ -53,6 +53,11 @@ impl Version {
         self.between((2026, 4, 20), (2026, 4, 22))
     }
 
+    /// Returns whether it makes a bridge only beside a login of the same account in `~/.codex`, whose `id_token` it takes.
+    pub fn borrows_id_token(&self) -> bool {
+        self.between((2026, 4, 22), (2026, 4, 22))
+    }
+
     /// Returns whether it can share the person's own home (`appServer.homeScope`).
     pub fn has_home_scope(&self) -> bool {
         self.since((2026, 7, 1))

@@ -38,6 +38,8 @@ pub struct GatewayStart {
     pub version: Option<String>,
     /// Whether the host logs codex in after the start, which `verify` does not do.
     pub host_logs_in: bool,
+    /// How to make the host itself start codex, as one thing to do.
+    pub message: String,
     /// The assumptions.
     pub assumed: Vec<String>,
 }
@@ -76,8 +78,18 @@ pub fn what_the_gateway_starts(
     if is_launcher {
         start.program = canonicalize(&program);
     }
+    let message = openclaw.send_a_message();
     let version = openclaw.package.map(|package| package.version);
-    Ok(GatewayStart { program, is_launcher, invocation: start, environment_of, version, host_logs_in, assumed })
+    Ok(GatewayStart {
+        program,
+        is_launcher,
+        invocation: start,
+        environment_of,
+        version,
+        host_logs_in,
+        message,
+        assumed,
+    })
 }
 
 /// Returns the error for an unknown fact.
@@ -196,8 +208,15 @@ fn injected(
     let homes = openclaw.homes.iter().filter(|home| is_for_server(home.purpose));
     let mut homes = homes.filter(|home| home.purpose.is_used_by(version.as_ref()) != Some(false));
     let Some(first) = homes.next() else {
-        let message = "OpenClaw has not made a home for codex yet, or it is not found";
-        return Err(unknown(message, "send the bot a message, then run `codex-home verify` again"));
+        let state = openclaw.state.as_deref().map(|state| format!(" in `{}`", plain_text(state.join("agents"))));
+        let place = state.unwrap_or_default();
+        let mut message = format!("OpenClaw makes codex's home at the first message, and there is none{place} yet");
+        let mut help = format!("{}, then this again", openclaw.send_a_message());
+        if version.as_ref().is_some_and(Version::borrows_id_token) {
+            message.push_str("; this release makes one only if `~/.codex` holds a login of the same account");
+            help.push_str("; if there is still none, run `codex-home verify --home ~/.codex`");
+        }
+        return Err(unknown(message, help));
     };
     let more = homes.count();
     if more > 0 {

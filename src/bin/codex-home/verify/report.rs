@@ -145,9 +145,10 @@ impl Report {
             (_, Some(Stopped::Late(_))) if self.limit < MOST => {
                 Some(format!("run it again with `--limit {}`", (self.limit * 4).min(MOST)))
             }
-            (Status::Unknown, None) if self.start.host_logs_in => Some(
-                "send the bot a message: OpenClaw logs codex in after the start, which `verify` does not do".to_owned(),
-            ),
+            (Status::Unknown, None) if self.start.host_logs_in => Some(format!(
+                "{}: OpenClaw logs codex in after the start, which `verify` does not do",
+                self.start.message
+            )),
             (Status::No, None) if self.seen.turn.is_some() => Some("run `codex-home doctor`".to_owned()),
             _ if self.forecast.is_none() && is_bridge_maker => Some("run `codex-home install`".to_owned()),
             _ => {

@@ -7,6 +7,7 @@ use codex_home::home::{AUTH_FILE, Kind};
 use codex_home::settings::Key;
 
 use super::{Checks, FIND_OUT, Status};
+use crate::disk;
 use crate::doctor::homes::{HomeFiles, JudgedHome};
 use crate::hosts;
 use crate::openclaw::Purpose;
@@ -41,7 +42,10 @@ impl Checks<'_> {
     fn files(&mut self, files: &HomeFiles) {
         let open: Vec<_> = files.all.iter().filter(|file| file.mode & 0o077 != 0).collect();
         // A home that other users cannot enter protects its files.
-        let is_closed = files.all.first().is_some_and(|home| home.mode & 0o077 == 0);
+        let is_closed = files
+            .all
+            .first()
+            .is_some_and(|home| home.mode & 0o077 == 0 || disk::is_behind_closed_directory(&home.path));
         if let (Some(first), false) = (open.first(), is_closed) {
             let readable = open.iter().skip(1).filter(|file| file.mode & 0o044 != 0);
             let readable: Vec<_> = readable.map(|file| self.path(&file.path)).collect();
