@@ -1,7 +1,7 @@
-//! Every command that the doctor and `inspect` print is carried out in the world in which it was printed, and is asked again.
+//! Every command that `doctor` and `inspect` print is carried out in its world, and the check is made again.
 //!
-//! `codex`, `openclaw` and `sudo` are stand-ins on PATH: `codex login` leaves a login in the home it is given, `sudo` runs what
-//! follows it, and `openclaw` sets what it is told.
+//! `codex`, `openclaw` and `sudo` are stand-ins on PATH: `codex login` leaves a login in its home, `sudo` runs its arguments, and
+//! `openclaw` changes the setting.
 
 use std::fs;
 use std::os::unix::process::CommandExt as _;
@@ -17,7 +17,7 @@ use crate::support::openclaw::{Release, lay_codex};
 use crate::support::tokens::ACCOUNT;
 use crate::support::{Case, Need, auth, case, run};
 
-/// A world in which something is wrong: what, how to lay it out, and the checks that are to be right afterwards.
+/// A world with a fault: its name, its layout, and the checks that must be right afterwards.
 struct World {
     what: &'static str,
     lay: fn(&Patient),
@@ -119,7 +119,7 @@ pub fn cases() -> Vec<Case> {
     cases
 }
 
-/// Lays the world out, follows every help about its checks, and expects that none of them is complained of any more.
+/// Lays the world out, follows every help about its checks, and expects that all of them are then right.
 fn followed(world: &World) {
     // The home of acpx is of a later release than the others.
     let release = if world.checks == ["home-left-alone"] { Release::May } else { Release::April };
@@ -156,7 +156,7 @@ fn complaints(patient: &Patient, world: &World) -> Vec<(String, String)> {
     let said = patient.json(&mut doctor);
     let checks = said["checks"].as_array().unwrap();
     let is_complaint = |check: &&Value| matches!(check["status"].as_str(), Some("warn" | "fail"));
-    // What begins with a condition is for the person to judge.
+    // A help that begins with a condition is for the person to judge.
     let is_of_world = |check: &&Value| {
         let help = check["help"].as_str().unwrap_or_default();
         world.checks.iter().any(|id| check["id"] == *id) && !help.starts_with("if ")
@@ -170,7 +170,7 @@ fn complaints(patient: &Patient, world: &World) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Returns the commands that a help says to run, those behind what they risk left out.
+/// Returns the commands that a help says to run, without those that carry a risk.
 fn commands(help: &str) -> impl Iterator<Item = String> + '_ {
     let help = help.split("; what that risks").next().unwrap_or_default();
     let help = help.split(": the launcher would").next().unwrap_or_default();
@@ -206,7 +206,7 @@ fn shell(patient: &Patient, command: &str) -> Command {
     shell
 }
 
-/// Follows the help about the personal home, and returns what was said before.
+/// Follows the help about the personal home, and returns the text before it.
 fn follow_inspection(patient: &Patient) -> Value {
     let inspect = || {
         let mut inspect = patient.person.codex_home(&["inspect", "--json"]);
@@ -216,7 +216,7 @@ fn follow_inspection(patient: &Patient) -> Value {
     };
     let before = inspect();
     for command in commands(before["help"].as_str().unwrap_or_default()) {
-        // Only root may change an owner: here it is to the user whose home it is.
+        // Only root may change an owner, here to the owner of the home.
         let command = command.replace("$(id -un)", &UNPRIVILEGED.to_string());
         let finished = run(&mut shell(patient, &command));
         assert_eq!(finished.code, Some(0), "`{command}`: {finished:?}");

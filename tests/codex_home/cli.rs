@@ -13,7 +13,7 @@ use crate::support::tokens::ACCOUNT;
 use crate::support::{Case, Fixture, case, forking};
 use crate::{ask, codex_home};
 
-/// What a command prints in a terminal of so many columns.
+/// The output of a command in a terminal of this width.
 pub fn in_a_terminal(command: &mut Command, columns: u16) -> String {
     let size = Winsize { ws_row: 50, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
     let terminal = openpty(&size, None).unwrap();
@@ -23,7 +23,7 @@ pub fn in_a_terminal(command: &mut Command, columns: u16) -> String {
         let _alone = forking();
         command.spawn().unwrap()
     };
-    // Nothing here may hold the other end.
+    // This process must not hold the other end.
     command.stdout(Stdio::null());
     drop(terminal.slave);
     let mut printed = Vec::new();

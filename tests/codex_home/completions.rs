@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::support::{Case, Finished, Fixture, Need, case, run};
 use crate::{ask, codex_home};
 
-/// A shell, and the script that completes a line in it: `$1` is the completion script, the words of the line follow.
+/// A shell, and a script that completes a line in it: `$1` is the completion script, then come the words of the line.
 struct Shell {
     name: &'static str,
     need: Need,
@@ -31,7 +31,7 @@ const FISH: Shell = Shell {
     completes: "source $argv[1]\ncomplete -C (string join ' ' -- $argv[2..])\n",
 };
 
-/// zsh completes nothing without a terminal: it runs in one of its own, and is asked there to list what it knows.
+/// zsh completes only in a terminal, so it runs in one of its own and lists the candidates there.
 const ZSH: Shell = Shell {
     name: "zsh",
     need: Need::Shell("zsh"),
@@ -58,7 +58,7 @@ zpty -d shell
 };
 
 impl Shell {
-    /// What the shell offers at the end of a line.
+    /// The candidates of the shell at the end of a line.
     fn offers(&self, person: &Fixture, words: &[&str]) -> String {
         let script = ask(person, &mut codex_home(person, &["completions", self.name])).stdout;
         let place = person.root().join(format!("completions.{}", self.name));
@@ -119,7 +119,7 @@ pub fn cases() -> Vec<Case> {
         fs::write(&place, script).unwrap();
         fs::create_dir_all(person.work().join("homes")).unwrap();
         fs::write(person.work().join("homework"), "").unwrap();
-        // `compopt` acts in a completion only, so what it asks for is printed.
+        // `compopt` works only in a completion, so its arguments are printed instead.
         let text = "source \"$1\"; compopt() { printf '%s ' \"$@\"; }; COMP_WORDS=(codex-home explain --home h); \
                     COMP_CWORD=3; _codex__home codex-home h --home; printf '%s ' \"${COMPREPLY[@]}\"";
         let mut bash = person.command(Path::new("/bin/bash"));

@@ -1,4 +1,4 @@
-//! `codex-home config set` and `unset`: one key is changed and the rest of the file kept, or nothing is.
+//! `codex-home config set` and `unset`: one key changes and the rest of the file stays, or nothing changes.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -32,7 +32,7 @@ fn changes(person: &Fixture, args: &[&str]) -> Finished {
     finished
 }
 
-/// Runs a change that is refused, and that leaves the file as it is.
+/// Runs a change that is refused and leaves the file unchanged.
 #[track_caller]
 fn refuses(person: &Fixture, file: &Path, args: &[&str], code: i32, parts: &[&str]) {
     let before = entry(file);
@@ -340,7 +340,7 @@ fn safe() -> Vec<Case> {
                 }
             }
             assert!(ends[0] >= 5 && ends[1] >= 7, "{ends:?}");
-            // Nothing that was left stands in the way.
+            // A leftover does not block the next change.
             changes(&person, &["set", "strategy", "repair"]);
             let names: Vec<_> =
                 fs::read_dir(file.parent().unwrap()).unwrap().map(|entry| entry.unwrap().file_name()).collect();

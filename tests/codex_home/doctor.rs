@@ -1,4 +1,4 @@
-//! `codex-home doctor`: what it says of each OpenClaw as it lies on a disk. It runs nothing and changes nothing.
+//! `codex-home doctor` about each OpenClaw on the disk. It runs nothing and changes nothing.
 
 mod app_server;
 mod codex;
@@ -52,7 +52,7 @@ impl Patient {
         Patient { person, openclaw, codex }
     }
 
-    /// The same as a new one, and OpenClaw has run the launcher.
+    /// The same as a new one, but OpenClaw has run the launcher.
     pub fn installed(release: Release) -> Patient {
         let patient = Patient::new(release);
         patient.openclaw.configure_app_server(&json!({"command": patient.person.launcher()}));

@@ -22,7 +22,7 @@ pub fn cases() -> Vec<Case> {
     starts.chain(texts()).chain(reasons()).chain(starts_that_are_asked_about()).chain(hosts()).collect()
 }
 
-/// `explain` for the start that `command` is; returns the comparison with what that start then does.
+/// Explains the start `command`, and returns the comparison with what that start then does.
 fn explained(person: &Fixture, command: &Command) -> Box<dyn FnOnce(&Ended)> {
     let mut explain = person.codex_home(&["explain", "--json", "--"]);
     explain.args(command.get_args()).env_clear().current_dir(command.get_current_dir().unwrap());
@@ -46,7 +46,7 @@ fn is_what_was_done(code: i32, explained: &Value, ended: &Ended) {
             "{}",
             context()
         ),
-        // Starts that are passed through leave no line, nor do starts under settings that cannot be told.
+        // Starts that pass through leave no line, nor do starts with unknown settings.
         None => assert!(decision == "keep" || explained["reason"] == "setting-invalid", "{}", context()),
     }
     match &ended.report {
@@ -66,7 +66,7 @@ fn is_what_was_done(code: i32, explained: &Value, ended: &Ended) {
         let home = Path::new(repair["file"].as_str().unwrap()).parent().unwrap();
         assert_eq!(explained["launch"]["codex_home"].as_str(), home.to_str(), "{}", context());
     }
-    // What is said as one line is said in the same words.
+    // A message of one line has the same words.
     if let [line] = ended.stderr.lines().collect::<Vec<_>>()[..] {
         let said = line.trim_start_matches("codex-home-shim: ").trim_start_matches("warning: ");
         assert_eq!(explained["message"], said, "{}", context());

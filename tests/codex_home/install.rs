@@ -27,7 +27,7 @@ use crate::support::{
 /// OpenClaw with its dependencies takes ten seconds a command on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(240);
 
-/// A person with an OpenClaw, whose command is the stand-in.
+/// A person with an OpenClaw. Its command is the stand-in.
 pub struct Clinic {
     pub person: Fixture,
     pub openclaw: OpenClaw,
@@ -46,13 +46,13 @@ impl Clinic {
 
     /// Puts the stand-in in the command's place, behind `script`.
     fn lay_command(&self, script: &str) {
-        // A link to this test program, which stays if the program is built anew meanwhile.
+        // A link to this test program, which survives a rebuild.
         let own = programs().join("codex");
         let text = format!("#!/bin/sh\n{script}\nexec '{}' \"$@\"\n", own.display());
         write_executable(&self.openclaw.package.join("openclaw.mjs"), &text);
     }
 
-    /// A clinic whose OpenClaw runs a wrapper.
+    /// A clinic with an OpenClaw that runs a wrapper.
     fn with_wrapper() -> Clinic {
         let clinic = Clinic::new(Release::April);
         clinic.openclaw.configure_app_server(&wrapper());
@@ -85,14 +85,14 @@ impl Clinic {
         self.person.root().join("calls")
     }
 
-    /// How the stand-in was called since the last time, a line a call.
+    /// The calls of the stand-in since the last time, one per line.
     fn calls(&self) -> Vec<String> {
         let calls = fs::read_to_string(self.calls_file()).unwrap_or_default();
         let _ = fs::remove_file(self.calls_file());
         calls.lines().map(str::to_owned).collect()
     }
 
-    /// Starts a command whose `openclaw` takes its time, and returns once it was called.
+    /// Starts a command with a slow `openclaw`, and returns once `openclaw` was called.
     fn start_slowly(&self, args: &[&str]) -> Child {
         let mut command = self.command(args);
         command.env(MOOD, "wait").stdout(Stdio::null()).stderr(Stdio::null());
@@ -118,7 +118,7 @@ impl Clinic {
         value["plugins"]["entries"]["codex"]["config"]["appServer"].clone()
     }
 
-    /// Wherever `XDG_STATE_HOME` points.
+    /// The receipts, whatever `XDG_STATE_HOME` is.
     fn receipt(&self) -> PathBuf {
         let below = if cfg!(target_os = "macos") { "Library/Application Support" } else { ".local/state" };
         self.person.home().join(below).join("codex-home-shim/install.json")
@@ -127,7 +127,7 @@ impl Clinic {
     fn files(&self) -> BTreeMap<PathBuf, Entry> {
         let trees = ["home", "state"].map(|tree| self.person.root().join(tree));
         let whole = |tree: PathBuf| snapshot(&tree).into_iter().map(move |(path, entry)| (tree.join(path), entry));
-        // A directory that was made and is empty holds nothing.
+        // A new directory that is empty holds nothing.
         trees.into_iter().flat_map(whole).filter(|(_, entry)| entry.content != Content::Directory).collect()
     }
 
@@ -181,7 +181,7 @@ fn sets_and_restores() -> Vec<Case> {
             assert!(!clinic.receipt().exists());
         }),
         case("a value that was absent is absent again", || {
-            // On 2026.4.21 an `appServer`, if only an empty one, switches `OPENCLAW_CODEX_APP_SERVER_BIN` off.
+            // On 2026.4.21 an `appServer`, even an empty one, turns `OPENCLAW_CODEX_APP_SERVER_BIN` off.
             for (laid, removed) in [
                 (r#"{"plugins":{"entries":{"codex":{"config":{"appServer":{"args":[]}}}}}}"#, KEY),
                 (r#"{"plugins":{"entries":{"codex":{"config":{"appServer":{}}}}}}"#, KEY),
@@ -439,7 +439,7 @@ fn fails() -> Vec<Case> {
         case("an install that was killed can still be undone", || {
             let clinic = Clinic::with_wrapper();
             let mut child = clinic.start_slowly(&["install"]);
-            // OpenClaw has the value, and `install` does not know it yet.
+            // OpenClaw has the value, but `install` does not know it yet.
             child.kill().unwrap();
             child.wait().unwrap();
             assert_eq!(clinic.app_server()["command"], json!(clinic.launcher()));
@@ -576,7 +576,7 @@ fn takes_and_gives_up(openclaw: &npm::OpenClaw, hint: &str) {
         assert!(succeeds(&["install"]).starts_with("already installed"));
         succeeds(&["uninstall"]);
         let mut after = read();
-        // What is said: OpenClaw's own note.
+        // The printed exception: OpenClaw's own note.
         after.as_object_mut().unwrap().remove("meta");
         assert_eq!(after, before, "{laid}");
     }

@@ -1,5 +1,5 @@
-//! `codex-home` from outside: what each command prints, as text and as JSON, in a pipe and in a terminal; that everything but
-//! `install` and `uninstall` changes nothing; and that no secret is ever printed.
+//! `codex-home` from outside: the output of each command, as text and as JSON, in a pipe and in a terminal. Only `install`,
+//! `uninstall` and `config` change anything, and no secret is ever printed.
 
 #![allow(
     clippy::disallowed_methods,

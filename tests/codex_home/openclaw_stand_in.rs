@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 /// The setting.
 pub const KEY: &str = "plugins.entries.codex.config.appServer.command";
-/// Where the stand-in writes how it was called; a process with this variable is the stand-in.
+/// The variable with the file for the stand-in's calls. A process with this variable is the stand-in.
 pub const CALLS: &str = "STAND_IN_CALLS";
 /// `fail`: exit 1 and change nothing; `lie`: change nothing and exit 0; `wait`: change it, and take a second to end; `meta`: change
 /// something else too.
@@ -19,7 +19,7 @@ pub const MOOD: &str = "STAND_IN_MOOD";
 /// With this variable it keeps backups.
 pub const BACKUPS: &str = "STAND_IN_BACKUPS";
 
-/// Acts as OpenClaw, if that is what this process was started for.
+/// Acts as OpenClaw, if this process was started for that.
 pub fn act() -> Option<ExitCode> {
     let calls = env::var_os(CALLS)?;
     Some(config(Path::new(&calls)))
@@ -80,7 +80,7 @@ fn config(calls: &Path) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Keeps the file as it was, and the backups before it, if it is a configuration that a person wrote.
+/// Backs up the file and keeps older backups, if it is a configuration that a person wrote.
 fn back_up(file: &Path) {
     let Ok(text) = fs::read(file) else { return };
     let backup = file.with_extension("json.bak");

@@ -1,4 +1,4 @@
-//! `codex-home report`: what a person pastes into an issue has no name of theirs.
+//! `codex-home report`: the text for an issue has none of the person's names.
 
 use std::fs;
 
@@ -28,7 +28,7 @@ pub fn cases() -> Vec<Case> {
                 for canary in CANARIES.iter().chain([&patient.person.root().to_str().unwrap()]) {
                     assert!(!text.contains(canary), "{canary}: {text}");
                 }
-                // What the maintainers need is there.
+                // The facts that maintainers need are there.
                 for words in [
                     "### doctor",
                     "OpenClaw 2026.4.21, codex 0.169.0, found by path",
@@ -59,7 +59,7 @@ pub fn cases() -> Vec<Case> {
             // The line with a backtick in a name is all code.
             let lines: Vec<_> = text.lines().filter(|line| !line.contains("app-server-command")).collect();
             let sentences: String = lines.join("\n").split('`').step_by(2).collect();
-            // An address stands where no path and no code is expected.
+            // An address is in a place without paths or code.
             assert_eq!(sentences.replace(": name14,", "").matches("name").count(), 0, "{sentences}");
         }),
         case("report: without OpenClaw, codex and starts", || {
@@ -72,7 +72,7 @@ pub fn cases() -> Vec<Case> {
     ]
 }
 
-/// Everything that a person chose has a canary in it.
+/// Every name that a person chooses is a canary.
 fn patient_with_canaries() -> Patient {
     let patient = Patient::new(Release::April);
     let home = patient.person.home();

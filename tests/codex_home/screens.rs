@@ -1,5 +1,5 @@
-//! Every screen as people see it: in terminals of 80 and 120 columns, and in a pipe. A line that is longer than its terminal is a
-//! command or an address to be pasted.
+//! Every screen as people see it: in terminals of 80 and 120 columns, and in a pipe. Only commands and addresses, which are pasted,
+//! may be longer than the terminal.
 
 mod doctor;
 mod install;
@@ -33,7 +33,7 @@ fn shows(person: &Fixture, command: &mut Command, columns: u16, expected: impl I
     compare(person, &shown(command, columns), expected);
 }
 
-/// A person whose paths are all in their home directory: those elsewhere are of any length.
+/// A person with all paths in the home directory, because paths elsewhere have any length.
 fn at_home(release: Release) -> Patient {
     let patient = Patient::without_service(release, "0.169.0");
     let _ = fs::remove_dir_all(patient.openclaw.agent.join("cli-auth"));

@@ -16,7 +16,7 @@ use crate::support::tokens::ACCOUNT;
 use crate::support::{Case, Fixture, Need, case, run};
 use crate::{ask, ask_json, codex_home, complains, prints};
 
-/// A person whose OpenClaw starts the launcher, in a bridge that cannot log in, beside a login of the person's.
+/// A person with an OpenClaw that starts the launcher in a bridge that cannot log in, and with a login of their own.
 struct Proof {
     person: Fixture,
     openclaw: OpenClaw,
@@ -34,7 +34,7 @@ impl Proof {
         Proof { person, openclaw }
     }
 
-    /// The command, for a codex that answers by this script. The journal is off: it is the launcher's.
+    /// The command, for a codex that answers by this script. The launcher's journal is off.
     fn verify(&self, args: &[&str], script: &Value) -> Command {
         let mut command = codex_home(&self.person, &[&["verify"], args].concat());
         command.env(REPORT, self.report_file()).env(SERVE, script.to_string());
@@ -182,7 +182,7 @@ may write codex, in `~/.codex`: what it writes at any start: databases (`*.sqlit
             let mut verify = proof.verify(&["--json"], &chatgpt());
             verify.env("CODEX_HOME_SHIM_CODEX", "/nowhere/codex");
             assert_eq!(ask_json(&proof.person, &mut verify).0, 127);
-            // A command stays one that can be pasted.
+            // A command can still be pasted.
             let script = ".npm-global/lib/node_modules/@openai/codex/bin/codex.js";
             let hollow = proof.person.write_program(&proof.person.home().join(script), "#!/usr/bin/env node\n");
             let mut verify = proof.verify(&["--json"], &chatgpt());
@@ -242,7 +242,7 @@ fn starts() -> Vec<Case> {
                 assert_eq!((finished.code, &*finished.stdout), (Some(3), ""), "{finished:?}");
                 assert!(finished.stderr.contains("no such gateway; there are: `default`, `work`"), "{finished:?}");
             }
-            // With several, none is guessed.
+            // There are several, and none is guessed.
             let finished = ask(&proof.person, &mut proof.verify(&[], &chatgpt()));
             assert_eq!(finished.code, Some(3), "{finished:?}");
             assert!(finished.stderr.contains("there are several gateways"), "{finished:?}");

@@ -1,11 +1,11 @@
-//! Releases of codex judge our judge, on the files of `tests/vectors` and on as many made at random.
+//! Compares our judgement with real codex, on the files of `tests/vectors` and on random ones.
 //!
-//! Two questions, each asked of the program and of us about the same bytes: does a turn carry a bearer (`auth.json`), and does
-//! `thread/start` succeed (`config.toml`)? The rule is in [`crate::judge`]. Not asked: a `config.toml` that is wrong where no
-//! login is decided; its types are codex's to check, and differ.
+//! Two questions about the same bytes: does a turn carry a bearer (`auth.json`), and does `thread/start` succeed (`config.toml`)?
+//! The rule is in [`crate::judge`]. Keys of `config.toml` that do not affect a login are not compared, because their types differ
+//! between releases.
 //!
-//! The random files of a run come from one number, which is printed, and which `CODEX_HOME_SHIM_SEED` sets. How many there are is
-//! set by `CODEX_HOME_SHIM_MUTANTS` (of `auth.json`; a quarter as many of `config.toml`).
+//! The seed of the random files is printed, and `CODEX_HOME_SHIM_SEED` sets it. `CODEX_HOME_SHIM_MUTANTS` sets the number of random
+//! `auth.json` files; there are a quarter as many of `config.toml`.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -27,10 +27,10 @@ use crate::vectors::{self, vectors};
 type Question = (&'static str, fn(&Codex));
 
 const QUESTIONS: &[Question] = &[
-    ("a turn carries a bearer if the status tells of a token", a_turn_carries_what_the_status_says),
-    ("every vector is judged as it is read", every_vector),
-    ("no random auth.json is judged otherwise than it is read", random_auth),
-    ("no random config.toml is judged otherwise than it is read", random_config),
+    ("a turn carries a bearer if getAuthStatus reports a token", a_turn_carries_what_the_status_says),
+    ("every vector is judged as codex reads it", every_vector),
+    ("every random auth.json is judged as codex reads it", random_auth),
+    ("every random config.toml is judged as codex reads it", random_config),
 ];
 
 pub fn cases() -> Vec<Case> {
@@ -50,7 +50,7 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-/// The seed of a run that names none: the same commit passes or fails twice. Another one looks further.
+/// The default seed, so that a commit always passes or always fails.
 const SEED: u64 = 642_635_754;
 
 fn seed() -> u64 {
@@ -69,7 +69,7 @@ fn how_many() -> u64 {
 fn every_vector(codex: &Codex) {
     let mut agreement = Agreement::of(codex);
     let (all, now) = (vectors(), Utc::now());
-    // Those that all releases read alike are divided among them.
+    // Files that all releases read alike are divided among the releases.
     let (apart, alike): (Vec<_>, Vec<_>) = all.iter().partition(|vector| vector.tells_versions_apart());
     for vector in apart.into_iter().chain(codex.share(alike)) {
         // codex waits for ever for a writer of a FIFO.
@@ -94,8 +94,8 @@ fn every_vector(codex: &Codex) {
     agreement.assert("vectors", true);
 }
 
-/// Our answer about an `auth.json`. Only releases after 0.136.0 read the `agent_identity` that they write, and the login beside
-/// it is one to them: such a home is not broken, and not asked about.
+/// Our answer about an `auth.json`. Only releases after 0.136.0 read the `agent_identity` that they write, and they use the login
+/// beside it. Such a home is not broken, so it is not compared.
 fn ours(home: &Home, how: &str) -> Ours {
     match Ours::from(&home.login(&Overrides::default())) {
         Ours::Usable if how.contains("agent_identity") => Ours::NotJudged,
@@ -116,7 +116,7 @@ fn random_auth(codex: &Codex) {
     agreement.assert("auth.json", false);
 }
 
-/// What only later releases take (a list came after 0.123.0), and what their users have: a home is not broken for it.
+/// Values that only later releases accept (a list came after 0.123.0). They do not break a home.
 const TAKEN_LATER: [&str; 2] = ["workspace list", "workspace empty list"];
 
 fn random_config(codex: &Codex) {
@@ -128,7 +128,7 @@ fn random_config(codex: &Codex) {
             file.how.split("; ").any(|what| what.starts_with("profiles") || TAKEN_LATER.contains(&what));
         let ours = match home.own_config(&Overrides::default()) {
             Err(Login::Broken(_)) => Ours::Broken,
-            // Whether such a provider or profile is there and complete decides about no login.
+            // Whether such a provider or profile is complete does not affect a login.
             Ok(config) if !config.selects_profile && config.provider == Provider::OpenAi && !is_taken_later => {
                 Ours::Usable
             }

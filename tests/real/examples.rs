@@ -1,4 +1,4 @@
-//! `examples/` as it is in the repository: each file with this build's launcher in it, used for what it is for.
+//! The files of `examples/`, each used for its purpose, with the launcher of this build.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -76,7 +76,7 @@ pub fn app_server(path: &str) -> Value {
     settings["plugins"]["entries"]["codex"]["config"]["appServer"].clone()
 }
 
-/// Runs a program that this machine may lack; then the check is left out.
+/// Runs a program that this machine may lack. Without it the check is skipped.
 fn run_if_present(command: &mut Command) -> Option<Finished> {
     let finished = run_within(command, PATIENCE);
     if let Err(reason) = &finished {
@@ -112,7 +112,7 @@ fn variable_is_openclaws() {
 
 // ---- The wrapper ----
 
-/// Writes the wrapper as the page has it, but for the line that sets `HOME`, which some copies lack; `None` without a zsh.
+/// Writes the wrapper of the page, without the line that sets `HOME`, which some copies lack; `None` without zsh.
 fn wrapper(person: &Fixture, name: &str) -> Option<PathBuf> {
     let page = example("migrate-from-zsh-wrapper.md");
     let script = page.split_once("```zsh\n").unwrap().1.split_once("```").unwrap().0;
@@ -270,7 +270,7 @@ fn systemd_accepts_the_drop_in() {
     let Some(said) = run_if_present(&mut verify) else { return };
     assert_eq!(said.code, Some(0), "{said:?}");
     assert!(!said.stderr.contains("codex-home-shim.conf"), "{said:?}");
-    // It does complain of what is wrong.
+    // It does report faults.
     fs::write(beside.join("codex-home-shim.conf"), "[Service]\nEnvironmemt=x\n").unwrap();
     assert!(run(&mut verify).stderr.contains("Environmemt"));
 }

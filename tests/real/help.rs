@@ -1,6 +1,7 @@
-//! `--help` of real codex, and whether we read each start that it names as codex does.
+//! Compares our reading of each start in the `--help` of real codex with codex's own.
 //!
-//! Unsafe is a judged start whose words codex reads otherwise: a home may then be chosen for a start that ends its login.
+//! It is unsafe if codex reads the words of a judged start in another way, because a home may then be chosen for a start that ends
+//! its login.
 
 use std::path::PathBuf;
 use std::{env, fs};
@@ -10,17 +11,17 @@ use codex_home::request::{Request, without_values};
 use crate::judge::{Codex, Probe, UNSAFE};
 use crate::support::{Case, Need, case, npm, run, versions};
 
-/// The variable that names a directory; what the pages say is written there, in a file for each version.
+/// The variable that names a directory. The content of the pages is written there, to a file for each version.
 const PAGES: &str = "CODEX_HOME_SHIM_HELP";
 
-/// Subcommands of judged ones that use the login as those do.
+/// Subcommands of judged subcommands that use the login in the same way.
 const NESTED: [&str; 3] = ["exec fork", "exec resume", "exec review"];
-/// Options that we do not read on purpose, so that such a start is passed through: they end a login or start no server, or say
-/// for whom it is.
+/// Options that we deliberately do not know, so that such a start passes through. They end a login, start no server, or name the
+/// client.
 const NOT_READ: [&str; 3] = ["--startup-sign-out", "--print-startup-config", "--startup-client-info"];
-/// Here an option takes one value, and we take all that follow. No subcommand can follow.
+/// Starts in which an option takes one value and we take all that follow. No subcommand can follow there.
 const TAKES_ONE: [&str; 2] = ["exec fork --image", "exec resume --image"];
-/// What an option is called that ends or makes a login.
+/// Names of options that end or make a login.
 const ABOUT_LOGINS: [&str; 5] = ["sign-out", "sign-in", "logout", "log-out", "login"];
 
 pub fn cases() -> Vec<Case> {
@@ -34,10 +35,10 @@ pub fn cases() -> Vec<Case> {
     versions::codex().map(of).into()
 }
 
-/// What is found on all pages.
+/// The content of all pages.
 #[derive(Default)]
 struct Found {
-    /// Each start and option, and what we make of it.
+    /// Each start and option, and our reading.
     lines: Vec<String>,
     wrong: Vec<String>,
 }
@@ -100,7 +101,7 @@ fn is_judged(words: &[String]) -> bool {
 
 /// Returns how many values we take for those of an option.
 fn reads(name: &str) -> &'static str {
-    // What is no value is shown.
+    // Words that are not values are shown.
     match without_values(&[name, "exec", "exec"].map(str::to_owned)).as_slice() {
         [first, ..] if first != name => "unknown",
         [_, second, _] if second == "exec" => "no value",
@@ -111,7 +112,7 @@ fn reads(name: &str) -> &'static str {
 
 /// Returns the options on a page, and how many values each takes.
 fn options(page: &str) -> impl Iterator<Item = (&str, &'static str)> {
-    // What stands further right explains.
+    // Columns further right are explanations.
     let lines = page.lines().filter(|line| line.len() - line.trim_start().len() < 8);
     lines.filter_map(|line| {
         let line = Some(line.trim_start()).filter(|line| line.starts_with('-'))?;

@@ -15,7 +15,7 @@ struct Host {
     name: &'static str,
     from: Source,
     start: fn(&Lab, &Path, &Path) -> Command,
-    /// Whose login answers: an app-server is redirected, every other start repaired.
+    /// The login that answers: that of `~/.codex` for an app-server, that of the repaired bridge for any other start.
     bearer: fn() -> String,
 }
 
@@ -97,7 +97,7 @@ fn acpx(lab: &Lab, prefix: &Path, node: &Path, agent: &str) -> Command {
 }
 
 impl Host {
-    /// In a bridge that cannot log in, beside a login of the person's, the answer comes by the right login.
+    /// In a bridge that cannot log in, beside a login of the person, the right login is used.
     fn answers(&self) {
         let prefix = match &self.from {
             Source::Npm(specs) => npm::packages(specs).unwrap(),
@@ -111,7 +111,7 @@ impl Host {
         let own: Vec<_> =
             command.get_envs().map(|(name, value)| (name.to_owned(), value.unwrap().to_owned())).collect();
         lab.prepare(&mut command, &bridge);
-        // What the host's own start sets is stronger, but for PATH.
+        // The host's own variables override these, except PATH.
         command.envs(own).env("PATH", format!("{}:/usr/bin:/bin", node.display()));
         let said = run(&mut command);
 
@@ -128,7 +128,7 @@ fn pypi(spec: &str) -> Result<PathBuf, String> {
     if done.is_file() {
         return Ok(kept);
     }
-    // At its place from the beginning: an environment cannot be moved.
+    // It is made in its final place, because an environment cannot be moved.
     let scratch = Fixture::new();
     let steps: [(&Path, Vec<&str>); 2] = [
         (Path::new("python3"), vec!["-m", "venv", "--clear", kept.to_str().ok_or("no UTF-8")?]),

@@ -1,9 +1,9 @@
-//! Real codex as the judge of our judge: a start in a scratch home, and the comparison of both answers.
+//! Compares our answers with those of real codex, started in a scratch home.
 //!
-//! Releases differ, and a home is judged before it is known which of them will read it. So one rule for all of it: *usable* is
-//! what every release takes, and *broken* what some release does not take. A release that does not take what we call usable is
-//! a failure at once; if one takes what we call broken, the others are asked, and we are wrong only if all of them take it.
-//! What is *not judged* agrees with everything, and a case in which it is more than one in six fails.
+//! Releases differ, and the launcher does not know which release will read a home. So *usable* means that every release accepts the
+//! file, and *broken* that some release does not. If a release rejects a file that we call usable, the case fails at once. If a
+//! release accepts a file that we call broken, the others are asked, and the case fails only if all of them accept it. *Not judged*
+//! agrees with everything, but fails the case if it is more than one answer in six.
 
 use std::fmt;
 use std::fs;
@@ -63,13 +63,13 @@ impl Codex {
         (Codex { version: self.version, binary }, directory)
     }
 
-    /// Whether this release is given everything: the oldest and the newest are; for all of them it would take too long.
+    /// Whether this release gets every file. The oldest and the newest do; for all of them it would take too long.
     pub fn sees_all(&self) -> bool {
         let judges = versions::judges();
         judges.first() == Some(&self.version) || judges.last() == Some(&self.version)
     }
 
-    /// Returns the items that this release is given of those that are divided among all. One that is not known yet is given all.
+    /// Returns this release's share of items that are divided among all releases. A release that is not in the list gets all.
     pub fn share<T>(&self, items: impl IntoIterator<Item = T>) -> impl Iterator<Item = T> {
         let judges = versions::judges();
         let first = judges.iter().position(|version| *version == self.version).unwrap();
@@ -99,7 +99,7 @@ impl Probe {
         probe
     }
 
-    /// The home in question, which is not there until it is made.
+    /// The home in question. It does not exist at first.
     pub fn home(&self) -> PathBuf {
         self.person.root().join("codex")
     }
@@ -125,22 +125,22 @@ impl Probe {
         command
     }
 
-    /// What codex says that it would send. Costs a fifth of a second; a turn that fails costs ten.
+    /// The token that codex says it would send. Takes a fifth of a second; a turn that fails takes ten.
     pub fn token(&self, codex: &Codex) -> Option<String> {
         let mut server = self.serve(codex, |_| ());
         answered(server.initialize()).ok()?;
         token(&mut server)
     }
 
-    /// What it does send at first: with nothing to send it is turned away, and renews what it has.
+    /// The token that codex really sends first. If it is rejected, codex renews its login.
     pub fn bearer(&self, codex: &Codex) -> Option<String> {
         let mut server = self.serve(codex, |_| ());
-        // A turn that fails is as good an answer.
+        // A turn that fails is an answer too.
         let _ = answered(server.turn("ping"));
         self.backend.bearers().into_iter().next().flatten()
     }
 
-    /// Whether it starts a thread, and what it says if it does not.
+    /// Whether it starts a thread, or its error.
     pub fn thread(&self, codex: &Codex) -> Result<(), String> {
         let mut server = self.serve(codex, |_| ());
         answered(server.initialize())?;
@@ -148,14 +148,14 @@ impl Probe {
     }
 }
 
-/// Has a command run by a user without privileges, also if root starts it.
+/// Makes a command run as a user without privileges, even if root starts it.
 pub fn unprivileged(command: &mut Command) {
     if geteuid().is_root() {
         command.uid(UNPRIVILEGED).gid(UNPRIVILEGED);
     }
 }
 
-/// Returns what a server said, also if it was no; silence for a minute is not a no.
+/// Returns the answer of a server, which may be an error. No answer for a minute is not an error.
 pub fn answered<T>(answer: Result<T, String>) -> Result<T, String> {
     if let Err(silence) = &answer {
         assert!(!silence.starts_with("no answer in"), "{silence}");
@@ -195,12 +195,12 @@ pub fn uses(codex: &Codex, bytes: &[u8], ours: &Home) -> bool {
     }
 }
 
-/// How one release and we got along in one case.
+/// The comparison with one release in one case.
 pub struct Agreement<'a> {
     codex: &'a Codex,
     agreed: usize,
     not_judged: Vec<String>,
-    /// What we call broken, and only some releases take.
+    /// Files that we call broken and that only some releases reject.
     differ: Vec<String>,
     wrong: Vec<String>,
 }
@@ -233,12 +233,12 @@ impl Agreement<'_> {
         self.agreed += 1;
     }
 
-    /// Notes something that is wrong.
+    /// Notes a failure.
     pub fn note(&mut self, wrong: String) {
         self.wrong.push(wrong);
     }
 
-    /// Compares our answer with that of this release, and of the others if they matter. Returns why it does not stand.
+    /// Compares our answer with that of this release and, if needed, of the others. Returns why our answer is wrong, if it is.
     #[must_use]
     pub fn compare(&mut self, what: &str, ours: Ours, ask: impl Fn(&Codex) -> bool) -> Option<String> {
         let version = self.codex.version;
@@ -256,7 +256,7 @@ impl Agreement<'_> {
         None
     }
 
-    /// Fails with all that is wrong, and if more than one in six is not judged.
+    /// Fails with every failure, and if more than one answer in six is not judged.
     pub fn assert(self, of: &str, may_be_not_judged: bool) {
         let Agreement { codex, agreed, not_judged, differ, wrong } = self;
         eprintln!(
@@ -268,7 +268,7 @@ impl Agreement<'_> {
     }
 }
 
-/// Describes a file that was judged wrongly, without what is in it.
+/// Describes a file that was judged wrongly, without its content.
 pub fn about(what: impl fmt::Display, why: &str, home: &Home, bytes: &[u8]) -> String {
     let login = home.login(&Overrides::default());
     let config = home.own_config(&Overrides::default());

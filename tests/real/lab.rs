@@ -47,7 +47,7 @@ pub fn personal_bearer() -> String {
 impl Lab {
     pub fn new(version: &'static str) -> Lab {
         let person = Fixture::new();
-        // In a home below the temporary directory codex leaves out some of what it does.
+        // codex skips some of its work in a home below the temporary directory.
         fs::create_dir(person.root().join("tmp")).unwrap();
         let backend = Backend::start();
         let script = backend.script(&npm::codex(version).unwrap());
@@ -92,7 +92,7 @@ impl Lab {
         AppServer::spawn(command)
     }
 
-    /// One turn, from the start to the end of codex, and the home that `initialize` answered with.
+    /// One turn, from the start to the end of codex, and the home in the answer to `initialize`.
     pub fn turn(&self, command: Command) -> (Turn, PathBuf) {
         let mut server = self.serve(command);
         let answer = server.initialize().unwrap();
@@ -104,7 +104,7 @@ impl Lab {
         (turn, home)
     }
 
-    /// Checks that each of so many turns carried this bearer, that no other went anywhere, and that no login was renewed.
+    /// Checks that there were this many turns, each with this bearer, that no other bearer was sent, and that no login was renewed.
     #[track_caller]
     pub fn assert_sent(&self, turns: usize, bearer: &str) {
         let requests = self.backend.requests();
@@ -117,7 +117,7 @@ impl Lab {
         }
     }
 
-    /// Checks what the last start left in the journal.
+    /// Checks the last line of the journal.
     #[track_caller]
     pub fn assert_decision(&self, decision: &str) {
         let line = self.person.journal_lines().pop().unwrap();
@@ -131,7 +131,7 @@ pub fn assert_pong(turn: &Turn) {
     assert_eq!((&*turn.status, &*turn.said), ("completed", "pong"), "{turn:?}");
 }
 
-/// Checks what `login status` said: releases differ in the stream they say it on.
+/// Checks the answer of `login status`, which releases print on different streams.
 #[track_caller]
 pub fn assert_logged_in(status: &Finished, how: &str) {
     let said = format!("{}{}", status.stdout, status.stderr);

@@ -1,6 +1,6 @@
-//! What the layers of codex's configuration, and its environment, decide about a login.
+//! The effect of codex's configuration layers, and of its environment, on a login.
 //!
-//! The launcher rests on it: the starts that it judges end no login, except by what it reads in these layers.
+//! The launcher depends on this: the starts that it judges end no login, except by keys that it reads in these layers.
 
 use std::fs;
 use std::process::Command;
@@ -26,7 +26,7 @@ const CHECKS: &[Check] = &[
     ("a workload identity in the environment is preferred to auth.json", workload_identity),
 ];
 
-/// A layer, and what lays it; what that returns is for `/etc/codex`.
+/// A layer, and a function that lays it out and returns the files for `/etc/codex`.
 type Layer = (&'static str, fn(&Lab, &str) -> Vec<(&'static str, String)>);
 
 /// The layers that can force a login.
@@ -123,7 +123,7 @@ fn workload_identity(lab: &Lab) {
         let mut command = lab.codex(&lab.person.personal());
         command.env(variable, "/nowhere");
         let mut server = lab.serve(command);
-        // Alone neither is enough: codex says so and exits.
+        // One of them alone is not enough: codex reports that and exits.
         let starts = answered(server.initialize()).is_ok();
         assert_eq!(starts, !lab.is_newest(), "{variable}");
     }

@@ -1,5 +1,5 @@
-//! What real codex makes of a login, and that our judge says the same: after its token's end, forbidden by the home's own
-//! configuration, beside an `agent_identity`.
+//! Real codex and our judge agree about a login with an expired token, one that the home's own configuration forbids, and one
+//! beside an `agent_identity`.
 
 use std::path::Path;
 use std::thread;
@@ -46,7 +46,7 @@ fn judged(home: &Path) -> Login {
 /// codex's own words, in `docs/failure-modes.md` too.
 const REVOKED: &str = "Your access token could not be refreshed because your refresh token was revoked. Please log out and sign in again.";
 
-/// A bridge of openclaw#70511 whose token ends at this time.
+/// A bridge of openclaw#70511 with a token that expires at this time.
 fn bridge_until(end: DateTime<Utc>) -> Vec<u8> {
     auth::issue_70511(&token_until(end), BRIDGE_REFRESH)
 }
@@ -59,7 +59,7 @@ fn past_the_end(lab: &Lab) {
     let bridge = lab.person.break_bridge(ACCOUNT);
     lab.run(lab.launcher(&bridge), &["login", "status"]);
     lab.assert_decision("repair");
-    // The same file when the end has come.
+    // The same file after the token has expired.
     let mut file = read_auth(&bridge);
     file["tokens"]["access_token"] = json!(token_until(Utc::now() - TimeDelta::minutes(1)));
     lab.person.write_auth(&bridge, &auth::bytes(&file));
@@ -67,7 +67,7 @@ fn past_the_end(lab: &Lab) {
     server.initialize().unwrap();
     ends(lab, &mut server);
 
-    // Another start is refused, and says how to log OpenClaw in.
+    // Another start is refused, with the command that logs OpenClaw in.
     lab.person.write_auth(&bridge, &bridge_until(Utc::now() + TimeDelta::minutes(4)));
     let refused = lab.run(lab.launcher(&bridge), &["login", "status"]);
     assert_eq!(refused.code, Some(78), "{refused:?}");
@@ -75,7 +75,7 @@ fn past_the_end(lab: &Lab) {
 }
 
 fn runs_to_the_end(lab: &Lab) {
-    // A repair asks for five minutes more.
+    // A repair needs five minutes more.
     let end = Utc::now() + TimeDelta::seconds(305);
     let bridge = lab.person.write_auth(&lab.person.bridge(), &bridge_until(end));
     let mut server = lab.serve(lab.launcher(&bridge));
@@ -119,7 +119,7 @@ fn forbidden(lab: &Lab) {
         let sent = lab.backend.bearers().len();
         let (turn, _) = lab.turn(lab.codex(&home));
         let sent = lab.backend.bearers().split_off(sent);
-        // To 0.123.0 these keys matter at a login and in `exec` only.
+        // For 0.123.0 these keys matter only at a login and in `exec`.
         if lab.is_newest() {
             let said = format!("{}{}", status.stdout, status.stderr);
             assert!(status.code == Some(1) && said.contains("Not logged in"), "{config}: {status:?}");
@@ -161,7 +161,7 @@ fn agent_identity(lab: &Lab) {
             file["agent_identity"] = identity.clone();
             let home = lab.person.write_auth(&lab.person.other(), &auth::bytes(&file));
 
-            // What only the older one reads is not ours to judge; what the newest reads is a login.
+            // A file that only the older release reads is not judged; a file that the newest reads is a login.
             let name = match expected {
                 [_, true] => "yes",
                 [true, false] => "unknown",

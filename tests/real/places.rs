@@ -1,4 +1,4 @@
-//! Every way to spell, lay out or close a `CODEX_HOME`: codex and we must take it for the same directory, with the same files.
+//! Every way to spell, lay out or close a `CODEX_HOME`. codex and the launcher must find the same directory with the same files.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -21,7 +21,7 @@ use crate::support::fixture::{UNPRIVILEGED, place as link};
 use crate::support::tokens::ACCOUNT;
 use crate::support::{Case, Need, auth, case, run, versions};
 
-/// A home that is spelled, laid out or closed in some way, as a user without privileges finds it.
+/// A home that is spelled, laid out or closed in some way, for a user without privileges.
 struct Place {
     what: &'static str,
     /// Changes the scratch directory, in which `codex` is a home that can log in.
@@ -196,10 +196,10 @@ impl Place {
     }
 }
 
-/// The variable that makes this program the judge of the home it was started with, as a launcher would be.
+/// The variable that makes this program judge its home as the launcher would.
 const JUDGE: &str = "CODEX_HOME_SHIM_TEST_JUDGE";
 
-/// If this process was started to judge, prints what we say of the home that is in our environment.
+/// If this process was started to judge, prints its judgement of the home in its environment.
 pub fn judge_here() -> bool {
     if std::env::var_os(JUDGE).is_none() {
         return false;
@@ -245,7 +245,7 @@ fn every_place(codex: &Codex) {
     agreement.assert("CODEX_HOME", false);
 }
 
-/// Returns in what codex and we differ about a place, if we do.
+/// Returns the difference between codex's answer and ours about a place, if there is one.
 fn differences(place: &Place, codex: &Codex, judge: &Path) -> Option<String> {
     let probe = place.lay();
     let root = probe.person.root();

@@ -1,4 +1,4 @@
-//! Records what a codex does with the files of `tests/vectors/auth-homes.json`, and writes that into it:
+//! Records what a release of codex does with the files of `tests/vectors/auth-homes.json`, and writes the result into that file:
 //!
 //!     CODEX_HOME_SHIM_RECORD=0.169.0 cargo test --locked --test real recorded
 //!
@@ -23,7 +23,7 @@ use crate::vectors::{Observed, Vector, Vectors};
 
 /// The variable that names the version to be recorded. Without it there is nothing to do.
 const RECORD: &str = "CODEX_HOME_SHIM_RECORD";
-/// How long `login status` may take; it waits for ever for a writer of a FIFO.
+/// The longest time for `login status`, which waits for ever for a writer of a FIFO.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub fn cases() -> Vec<Case> {
@@ -78,11 +78,11 @@ fn observe(vector: &Vector, codex: &Codex) -> Observed {
     let mut server = probe.serve(codex, unprivileged);
     let starts = server.initialize().is_ok();
     if starts && let Ok(thread) = server.start_thread() {
-        // How the turn ends is not asked, but what was sent.
+        // The end of the turn does not matter, only the request.
         let _ = server.say(&thread, "ping");
     }
     let bearers = probe.backend.bearers();
-    // Turned away, codex renews what it has; what it sends then is not what it was given.
+    // If the request is rejected, codex renews its login and then sends another token.
     let outcome = match bearers.first() {
         Some(Some(_)) => "bearer-sent",
         Some(None) => "request-without-bearer",

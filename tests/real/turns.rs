@@ -1,4 +1,4 @@
-//! A turn of real codex behind the launcher: whose credential leaves the machine, and which files change.
+//! A turn of real codex behind the launcher: the credential that is sent, and the files that change.
 
 use std::time::{Duration, Instant};
 use std::{fs, thread};
@@ -93,7 +93,7 @@ fn refused(lab: &Lab) {
     assert_eq!(server.close().unwrap().0, Some(78));
     assert_same(&before, &snapshot(&bridge));
     assert_eq!(entry(&lab.person.personal()), None);
-    // No codex starts without a trace in its home, so none was started.
+    // Every codex leaves a trace in its home, so none was started.
     lab.run(lab.codex(&bridge), &["login", "status"]);
     assert_ne!(before, snapshot(&bridge));
 }
@@ -211,7 +211,7 @@ fn passed_through(lab: &Lab) {
 
 fn never_signed_out(lab: &Lab) {
     let bridge = lab.person.write_auth(&lab.person.cli_bridge(), &crate::support::fixture::broken(ACCOUNT));
-    // Only from some release on codex lays this file over config.toml.
+    // Only newer releases of codex lay this file over config.toml.
     let profile = lab.person.log_in(ACCOUNT).join("work.config.toml");
     fs::write(profile, "forced_login_method = \"api\"\n").unwrap();
     for (arg, value, is_dangerous) in [("-c", "forced_login_method=\"api\"", true), ("-p", "work", lab.is_newest())] {
@@ -223,7 +223,7 @@ fn never_signed_out(lab: &Lab) {
 
         let with = lab.run(launcher, &args);
         assert_eq!(entry(&personal.join("auth.json")), before, "{UNSAFE}the login is gone: {with:?}");
-        // The danger is real: in that home codex deletes the login.
+        // In that home codex would delete the login.
         let without = lab.run(lab.codex(&personal), &args);
         assert_eq!(entry(&personal.join("auth.json")).is_none(), is_dangerous, "{without:?}");
     }

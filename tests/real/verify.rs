@@ -1,4 +1,4 @@
-//! `codex-home verify` with real codex, in each ending of the decision: what it reports is what codex said.
+//! `codex-home verify` with real codex, for each decision: it reports what codex answers.
 
 use std::fs;
 
@@ -48,7 +48,7 @@ fn verify_json(lab: &Lab, args: &[&str]) -> (i32, Value) {
     (finished.code.unwrap(), value)
 }
 
-/// Checks what a start is reported as that logs in.
+/// Checks the report about a start that logs in.
 #[track_caller]
 fn assert_logged_in(lab: &Lab, said: &(i32, Value), home: &std::path::Path, decision: &str) {
     let (code, said) = said;

@@ -1,4 +1,4 @@
-//! What the doctor says of the program that OpenClaw runs as codex.
+//! The doctor about the program that OpenClaw runs as codex.
 
 use std::fs;
 
@@ -133,7 +133,7 @@ pub fn cases() -> Vec<Case> {
             patient.says("app-server-command", "warn", "", &home);
             let codex = format!("codex-home config set codex {}", patient.codex.display());
             patient.says("app-server-command", "warn", "", &codex);
-            // A home that is not there, and a program that is not codex, are no advice.
+            // A missing home and a program that is not codex are not advised.
             let script = "#!/bin/sh\nCODEX_HOME=/nowhere/codex exec /usr/bin/env codex \"$@\"\n";
             patient.person.write_program(&path, script);
             let [_, _, help] = patient.lines("app-server-command", &mut patient.doctor()).remove(0);

@@ -1,4 +1,4 @@
-//! What the doctor says of the codex that would be started.
+//! The doctor about the codex that would be started.
 
 use std::fs;
 

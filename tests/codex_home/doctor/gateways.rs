@@ -1,4 +1,4 @@
-//! What the doctor says if there are several gateways, or if nothing is known of one.
+//! The doctor about several gateways, and about gateways of which nothing is known.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -272,7 +272,7 @@ fn units() -> Vec<Case> {
             let own = drop_ins.join("own.conf");
             fs::write(&own, "[Service]\nEnvironment=\"PATH=%h/tools/bin:/usr/bin\"\n").unwrap();
             patient.says_in(&mut doctor(), "codex-under-service", "ok", "finds the same codex", "");
-            // An environment file wins over the unit, and one that cannot be read leaves everything open.
+            // An environment file overrides the unit, and an unreadable one makes every variable uncertain.
             let variables = patient.person.home().join("gateway.env");
             fs::write(&variables, "# mine\nPATH='/nowhere'\n").unwrap();
             fs::write(&own, "[Service]\nEnvironmentFile=-%h/gateway.env\n").unwrap();
@@ -287,7 +287,7 @@ fn units() -> Vec<Case> {
             lay(&patient, &unit(&[("PATH", Path::new("%t/bin:/usr/bin"))]));
             patient.says("codex-under-service", "unknown", "presumably", "");
         }),
-        // What systemd 252 of Debian 12 answered, booted in a namespace, to the very question; only the paths are this test's.
+        // The answer of systemd 252 of Debian 12, booted in a namespace, to this question, with the paths of this test.
         case("doctor: a recorded answer of systemd 252 is believed over the unit's file", || {
             let patient = Patient::installed(Release::April);
             let other = patient.person.write_program(&patient.person.root().join("other bin/codex"), "#!/bin/sh\n");

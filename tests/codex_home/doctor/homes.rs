@@ -1,4 +1,4 @@
-//! What the doctor says of homes, and of past starts.
+//! The doctor about homes and past starts.
 
 use std::fs;
 
@@ -75,7 +75,7 @@ pub fn cases() -> Vec<Case> {
             let patient = Patient::installed(Release::April);
             let personal = patient.person.personal();
             patient.person.chmod(&personal.join("auth.json"), 0o644);
-            // Other users do not get as far as that file.
+            // Other users cannot reach that file.
             patient.is_silent_about("open-to-others");
             patient.person.chmod(&personal, 0o755);
             let text = format!("may look into `{0}` (mode 755), and read `{0}/auth.json` there", personal.display());
@@ -110,7 +110,7 @@ pub fn cases() -> Vec<Case> {
         case(
             "doctor: more agents, starts and lines of a wrapper cost no more looks at the disk; settings cost some each",
             || {
-                // Every path that is looked at, without those of the machine's processes.
+                // Every path that is looked at, except those of processes.
                 let looks = |size: usize, patterns: usize| {
                     let patient = Patient::installed(Release::April);
                     // Those that exist and are not found, and those that depend on a variable.
@@ -168,7 +168,7 @@ pub fn cases() -> Vec<Case> {
             patient.says("journal", "warn", text, "run `codex-home log`");
             // The next start may well succeed.
             assert_eq!(patient.json(&mut patient.doctor())["status"], "warn");
-            // Then what failed before is over.
+            // Then earlier failures are over.
             patient.record(&[failed(9), line(10, Value::Null)]);
             patient.says("journal", "ok", "the last start succeeded", "");
             patient.is_silent_about("login-in-environment");

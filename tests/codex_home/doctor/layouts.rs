@@ -1,4 +1,4 @@
-//! What the doctor says of what each release really laid out. `tests/openclaw/run --layout` recorded the layouts.
+//! The doctor about the real files of each release. `tests/openclaw/run --layout` recorded the layouts.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,10 +17,10 @@ use crate::support::openclaw::{Release, lay_package};
 use crate::support::tokens::ACCOUNT;
 use crate::support::{Case, auth, case};
 
-/// What a release laid out below its state directory.
+/// The files of a release below its state directory.
 #[derive(Deserialize)]
 struct Layout {
-    /// Paths, a directory's with a slash behind it, each with its mode.
+    /// Paths, each with its mode. The path of a directory ends in a slash.
     paths: Vec<String>,
     /// The names of the fields in each `auth.json`.
     logins: BTreeMap<PathBuf, Vec<String>>,
@@ -82,7 +82,7 @@ fn lay(patient: &Patient, layout: &Layout) {
     fs::set_permissions(state, fs::Permissions::from_mode(0o700)).unwrap();
 }
 
-/// What follows from the layout and the version.
+/// The conclusions from the layout and the version.
 fn interesting(value: &Value) -> Value {
     let only = |value: &Value, keys: &[&str]| {
         keys.iter().map(|key| ((*key).to_owned(), value[key].clone())).collect::<serde_json::Map<_, _>>()

@@ -1,4 +1,4 @@
-//! What the doctor sees of gateways that run. Each case has a user of its own, whose processes are its alone.
+//! The doctor about running gateways. Each case has a user of its own, so that it sees only its own processes.
 
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -12,7 +12,7 @@ use super::service::{lay, unit};
 use crate::support::openclaw::Release;
 use crate::support::{Case, Need, case, forking};
 
-/// A process with the title and the environment of a gateway, which is ended when it is dropped.
+/// A process with the title and the environment of a gateway. It is killed when this is dropped.
 struct Gateway(Child);
 
 impl Gateway {
@@ -49,7 +49,7 @@ fn doctor(patient: &Patient, uid: u32) -> Command {
     doctor
 }
 
-/// A gateway in namespaces of its own, where its home directory is another one and its state is this user's, as containers have it.
+/// A gateway in namespaces of its own, with another home directory and the state of this user, as in a container.
 fn contained() -> Case {
     case("doctor: nothing is right or wrong about a gateway in a container by the files that are seen here", || {
         const UID: u32 = 4014;
@@ -81,7 +81,7 @@ fn contained() -> Case {
         let checks = value["checks"].as_array().unwrap().iter().filter(|check| check["gateway"] == "default");
         let checks: Vec<_> = checks.map(|check| (&check["id"], &check["status"])).collect();
         assert_eq!(checks, [(&json!("service-elsewhere"), &json!("unknown"))], "{value:#}");
-        // Neither does another command take the files here for its.
+        // Other commands do not take the files here for the gateway's either.
         let default = ["--profile", "default"];
         for args in [
             ["install"].to_vec(),
@@ -168,7 +168,7 @@ pub fn cases() -> Vec<Case> {
                 fs::write(locks.join(format!("gateway.{name}.lock")), lock.to_string()).unwrap();
             };
             lock("0123abcd", &chrono::Utc::now().to_rfc3339(), &patient.openclaw.state);
-            // One that was left by a process with the same id.
+            // A lock that was left by a process with the same id.
             lock("ffffffff", "2026-01-01T00:00:00.000Z", &work);
             let gates = patient.lines("codex-gate", &mut doctor(&patient, UID));
             assert_eq!([gates[0][0].as_str(), gates[1][0].as_str()], ["ok", "warn"], "{gates:#?}");

@@ -1,4 +1,4 @@
-//! What the doctor says of the gateway as a service: its environment is not this shell's.
+//! The doctor about a gateway that is a service, with another environment than this shell's.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use super::Patient;
 use crate::support::openclaw::Release;
 use crate::support::{Case, Need, case};
 
-/// The service's file, where every system's reader finds it.
+/// The service's file, in the place of this system.
 pub fn file(patient: &Patient) -> PathBuf {
     patient.person.home().join(".config/systemd/user/openclaw-gateway.service")
 }
@@ -56,7 +56,7 @@ pub fn cases() -> Vec<Case> {
             );
         })
         .needs(Need::Linux),
-        // The doctor once read this shell's XDG_CONFIG_HOME, and called a service well that finds no settings.
+        // The doctor once read this shell's XDG_CONFIG_HOME, and marked a service ✓ that finds no settings.
         case("doctor: the service's environment decides which settings file the service finds", || {
             let patient = Patient::installed(Release::April);
             let other = other_codex(&patient, "other");

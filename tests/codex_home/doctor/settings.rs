@@ -1,4 +1,4 @@
-//! What the doctor says of OpenClaw's settings, as people write them.
+//! The doctor about OpenClaw's settings, as people write them.
 
 use std::fs;
 use std::os::unix::fs::symlink;

@@ -1,4 +1,4 @@
-//! Which gateway `install` and `uninstall` mean, and what they do not do without being told.
+//! The gateway that `install` and `uninstall` change.
 
 use std::fs;
 use std::os::unix::fs::symlink;

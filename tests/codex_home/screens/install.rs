@@ -1,4 +1,4 @@
-//! The screens of `install` and `uninstall`, with every path in the home directory: those elsewhere are of any length.
+//! The screens of `install` and `uninstall`, with every path in the home directory, because paths elsewhere have any length.
 
 use std::process::Command;
 

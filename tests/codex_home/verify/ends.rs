@@ -1,4 +1,4 @@
-//! That nothing of a start outlives `codex-home verify`, however it ends.
+//! Nothing of a start outlives `codex-home verify`, however it ends.
 
 use std::process::{Child, Command, Stdio};
 use std::thread;

@@ -1,4 +1,4 @@
-//! OpenClaw's locks. They tell the configuration of a running gateway even if its title hides `--profile`, and that it is a gateway.
+//! OpenClaw's locks. They tell that a process is a gateway, and its configuration even if its title hides `--profile`.
 //!
 //! `<temporary directory>/openclaw-<uid>/gateway.<hash>.lock` (2026.4.21 to 2026.7.1), from 2026.9.6 `<state>/tmp/openclaw-<uid>/…`.
 
