@@ -105,6 +105,29 @@ fn contained() -> Case {
     })
 }
 
+/// A gateway with a mount of its own and the same home, as a service with a private `/tmp`.
+fn with_private_mounts() -> Case {
+    case("doctor: a gateway with mounts of its own and the same files is seen", || {
+        const UID: u32 = 4015;
+        let patient = Patient::without_service(Release::April, "0.169.0");
+        let mut ask = doctor(&patient, UID);
+        let script = format!(
+            "mount -t tmpfs none /mnt && exec setpriv --reuid {UID} --regid {UID} --clear-groups \
+             env -i HOME='{}' bash -c 'exec -a openclaw-gateway sleep 600'",
+            patient.person.home().display(),
+        );
+        let child = {
+            let _alone = forking();
+            Command::new("unshare").args(["--mount", "sh", "-c", &script]).spawn().unwrap()
+        };
+        let gateway = Gateway(child);
+        thread::sleep(Duration::from_millis(500));
+        let value = patient.json(&mut ask);
+        let seen = &value["gateways"][0]["gateway"];
+        assert_eq!([&seen["pid"], &seen["known"]], [&json!(gateway.0.id()), &json!("seen")], "{value:#}");
+    })
+}
+
 pub fn cases() -> Vec<Case> {
     let cases = vec![
         case("doctor: a running gateway is seen, with its environment and what it would start", || {
@@ -205,5 +228,6 @@ pub fn cases() -> Vec<Case> {
         ),
     ];
     let cases = cases.into_iter().map(|case| case.needs(Need::Root));
-    cases.chain([contained().needs(Need::MountNamespace).needs(Need::Deep)]).collect()
+    let contained = [contained(), with_private_mounts()].map(|case| case.needs(Need::MountNamespace).needs(Need::Deep));
+    cases.chain(contained).collect()
 }

@@ -6,6 +6,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 #[cfg(target_os = "linux")]
+use codex_home::fs::{self, ReadError};
+#[cfg(target_os = "linux")]
 use nix::fcntl::readlink;
 use sysinfo::{Pid, Process as Listed, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
@@ -30,14 +32,14 @@ pub struct Process {
     pub node: Option<PathBuf>,
     /// When it was started, in seconds since 1970.
     pub since: u64,
-    /// Whether it sees other files than this program: it is in a container.
+    /// Whether it sees other files than this program, as in a container.
     pub is_contained: bool,
 }
 
 impl Process {
     /// Returns the path by which this program sees what the process has at `path`.
     pub fn seen(&self, path: &Path) -> PathBuf {
-        Path::new("/proc").join(self.pid.to_string()).join("root").join(path.strip_prefix("/").unwrap_or(path))
+        in_root_of(self.pid, path)
     }
 
     /// Returns whether it gave itself a title, which hides its arguments.
@@ -85,7 +87,7 @@ fn gateway(pid: Pid, process: &Listed) -> Option<Process> {
     let is_node = |path: &&Path| path.ends_with("node");
     let node = process.exe().filter(is_node).map(Path::to_owned);
     (!env.is_empty()).then(|| Process {
-        is_contained: is_contained(pid),
+        is_contained: is_contained(pid, &env),
         since: process.start_time(),
         pid,
         is_certain,
@@ -131,18 +133,36 @@ pub fn runs_gateway<'a>(arguments: impl Iterator<Item = &'a str>) -> bool {
         && arguments.next().is_none_or(|next| next == RUN || next.starts_with('-'))
 }
 
-/// Returns whether a process has mounts of its own, or another root directory.
+/// Returns whether a process sees other files than this program in the places that matter. A service with mounts of its own, such as
+/// a private `/tmp`, does not.
 #[cfg(target_os = "linux")]
-fn is_contained(pid: u32) -> bool {
+fn is_contained(pid: u32, env: &[(OsString, OsString)]) -> bool {
     let link = |process: &str, name: &str| readlink(format!("/proc/{process}/{name}").as_str()).ok();
     let differs = |name: &str| {
         let pair = (link(&pid.to_string(), name), link("self", name));
         matches!(pair, (Some(theirs), Some(ours)) if theirs != ours)
     };
-    differs("ns/mnt") || differs("root")
+    if !differs("ns/mnt") && !differs("root") {
+        return false;
+    }
+    let is_same = |path: &Path| match (fs::stat(path), fs::stat(&in_root_of(pid, path))) {
+        (Ok(ours), Ok(theirs)) => ours.id == theirs.id,
+        (Err(ReadError::Absent), Err(ReadError::Absent)) => true,
+        _ => false,
+    };
+    let variable = |wanted: &str| env.iter().find(|(name, _)| name == wanted).map(|(_, value)| PathBuf::from(value));
+    let home = variable("HOME").unwrap_or_default();
+    let below_home = [".openclaw", ".codex", ".config"].map(|name| home.join(name));
+    let places = ["/", "/usr", "/etc"].map(PathBuf::from).into_iter().chain([home]).chain(below_home);
+    !places.chain(variable("OPENCLAW_STATE_DIR")).all(|path| is_same(&path))
 }
 
 #[cfg(not(target_os = "linux"))]
-const fn is_contained(_pid: u32) -> bool {
+const fn is_contained(_pid: u32, _env: &[(OsString, OsString)]) -> bool {
     false
+}
+
+/// Returns the path by which this program sees what a process has at `path`.
+fn in_root_of(pid: u32, path: &Path) -> PathBuf {
+    Path::new("/proc").join(pid.to_string()).join("root").join(path.strip_prefix("/").unwrap_or(path))
 }
