@@ -314,7 +314,8 @@ fn install(command: &mut Command) -> Result<(), String> {
 pub fn cache() -> Result<PathBuf, String> {
     // `<target>/<profile>/deps/<test>`, `<target>/<profile>/examples/<example>`; or with a target triple before the profile.
     let program = std::env::current_exe().map_err(|error| format!("this program is nowhere: {error}"))?;
-    let target = program.ancestors().find(|path| path.join("CACHEDIR.TAG").is_file());
+    // cargo writes CACHEDIR.TAG only into a build directory that it made itself.
+    let target = program.ancestors().find(|path| path.join(".rustc_info.json").is_file());
     Ok(target.ok_or_else(|| format!("{} is not in a build directory", program.display()))?.join("npm-cache"))
 }
 
