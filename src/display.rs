@@ -104,23 +104,24 @@ pub fn short_path(path: &Path, person_home: Option<&Path>) -> String {
 #[must_use]
 pub fn shell_word(path: &Path, person_home: Option<&Path>) -> String {
     let is_plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"/._-+,:@%".contains(&b));
-    let short = short_path(path, person_home);
     let full = path.to_string_lossy();
-    let word = if is_plain(short.strip_prefix('~').unwrap_or(&short)) {
-        short
-    } else if full.chars().any(is_control) {
-        // Not POSIX, but bash, zsh and fish read it.
-        let escape = |c: char| match c {
-            '\'' | '\\' => format!("\\{c}"),
-            c if is_control(c) => c.to_string().bytes().map(|b| format!("\\{b:03o}")).collect(),
-            c => c.to_string(),
-        };
-        format!("$'{}'", full.chars().map(escape).collect::<String>())
-    } else {
-        format!("'{}'", full.replace('\'', r"'\''"))
+    let below_home = person_home.and_then(|home| path.strip_prefix(home).ok());
+    match below_home.map(Path::to_string_lossy) {
+        Some(rest) if rest.is_empty() => return "~".to_owned(),
+        Some(rest) if is_plain(&rest) => return insert_into_triggers(&format!("~/{rest}"), "''"),
+        None if is_plain(&full) && !full.is_empty() => return insert_into_triggers(&full, "''"),
+        _ => {}
+    }
+    if !full.chars().any(is_control) {
+        // A shell reads `'a''b'` as `ab`.
+        return insert_into_triggers(&format!("'{}'", full.replace('\'', r"'\''")), "''");
+    }
+    // Not POSIX, but bash and zsh read it. In dash and fish it is another word or an error: no quote ends before the last one.
+    let escape = |c: char| match c {
+        c if is_control(c) || matches!(c, '\'' | '\\') => c.to_string().bytes().map(|b| format!("\\{b:03o}")).collect(),
+        c => c.to_string(),
     };
-    // A shell reads `a''b` and `'a''b'` as `ab`.
-    insert_into_triggers(&word, "''")
+    insert_into_triggers(&format!("$'{}'", full.chars().map(escape).collect::<String>()), "'$'")
 }
 
 /// Returns what went wrong with a file, without trigger words.

@@ -294,6 +294,7 @@ fn refuses() -> Vec<Case> {
         case("a release that has nothing to gain is told so, and only --force installs", || {
             for (version, way) in [
                 ("2026.4.19", "would leave every start alone"),
+                ("2026.4.22", "takes what codex needs from `~/.codex`"),
                 ("2026.4.23", "would leave every start alone"),
                 ("2026.6.35", "would leave every start alone"),
                 ("2026.7.1-beta.1", "homeScope user"),

@@ -79,7 +79,8 @@ pub fn cases() -> Vec<Case> {
             .map(PathBuf::from)
             .to_vec();
             // bash's own quotes.
-            paths.extend(ACTING.iter().filter(|c| **c != '\0').map(|c| PathBuf::from(format!("/a'{c}\\b"))));
+            paths.extend(ACTING.iter().filter(|c| **c != '\0').map(|c| PathBuf::from(format!("/a'{c}\\b/401"))));
+            paths.extend(["", "~", "~root", "/home/me"].map(PathBuf::from));
             for path in paths {
                 let word = shell_word(&path, Some(me));
                 assert!(!word.chars().any(is_control), "{word}");
@@ -87,6 +88,13 @@ pub fn cases() -> Vec<Case> {
                 let mut command = Command::new("bash");
                 command.args(["-c", &format!("printf %s {word}")]).env("HOME", me).env("LC_ALL", "C.UTF-8");
                 assert_eq!(run(&mut command).stdout, path.to_string_lossy(), "{word}");
+            }
+        }),
+        case("a word with control characters runs nothing in a shell that does not read it", || {
+            let word = shell_word(Path::new("\t'$(echo ran >&2) #"), None);
+            for shell in ["sh", "bash"] {
+                let finished = run(Command::new(shell).args(["-c", &format!("printf %s {word}")]));
+                assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""), "{shell}: {word}");
             }
         }),
         case("a word that needs no quotes has none", || {

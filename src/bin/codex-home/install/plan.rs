@@ -125,7 +125,7 @@ impl Planner<'_> {
         let Some(version) = &context.version else {
             return context.openclaw.is_there().then(|| Concern {
                 message: "the version of OpenClaw is not known, so it may have no use for the launcher".to_owned(),
-                help: format!("run `openclaw --version`; if it is one of 2026.4.20 to 2026.4.22, {}", self.anyway),
+                help: format!("run `openclaw --version`; if it is 2026.4.20 or 2026.4.21, {}", self.anyway),
             });
         };
         if let Some(way) = version.own_way() {
@@ -135,11 +135,14 @@ impl Planner<'_> {
                 help: format!("{way}; {} installs the launcher anyway", self.anyway.trim_start_matches("run ")),
             });
         }
-        (!version.writes_bridges()).then(|| Concern {
-            message: format!(
-                "OpenClaw {version} makes no home that the launcher would change: the launcher would leave every start alone"
-            ),
-            help: format!("run `codex-home doctor` if a bot does not answer; {} installs it anyway", self.anyway.trim_start_matches("run ")),
+        let (message, remedy) = if version.borrows_id_token() {
+            ("takes what codex needs from `~/.codex`, or makes no home", "run `codex login` if a bot does not answer")
+        } else {
+            ("makes no home that the launcher would change", "run `codex-home doctor` if a bot does not answer")
+        };
+        (!version.needs_launcher()).then(|| Concern {
+            message: format!("OpenClaw {version} {message}: the launcher would leave every start alone"),
+            help: format!("{remedy}; {} installs it anyway", self.anyway.trim_start_matches("run ")),
         })
     }
 

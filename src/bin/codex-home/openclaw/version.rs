@@ -58,6 +58,11 @@ impl Version {
         self.between((2026, 4, 22), (2026, 4, 22))
     }
 
+    /// Returns whether the launcher has something to do for it: it makes a bridge that may lack what codex needs.
+    pub fn needs_launcher(&self) -> bool {
+        self.writes_bridges() && !self.borrows_id_token()
+    }
+
     /// Returns whether it can share the person's own home (`appServer.homeScope`).
     pub fn has_home_scope(&self) -> bool {
         self.since((2026, 7, 1))

@@ -88,9 +88,9 @@ impl Checks<'_> {
             Some(_) if self.findings.own_way().is_some() => {
                 "run `openclaw config unset plugins.entries.codex.config.appServer.command`"
             }
-            Some(version) if version.writes_bridges() => "run `codex-home install`",
+            Some(version) if version.needs_launcher() => "run `codex-home install`",
             Some(_) => return None,
-            None => "run `openclaw --version`: the launcher is for 2026.4.20 to 2026.4.22",
+            None => "run `openclaw --version`: the launcher is for 2026.4.20 and 2026.4.21",
         };
         Some(text.to_owned())
     }
