@@ -276,11 +276,18 @@ impl Asker<'_> {
         match home {
             Some(home) if Some(&home) == self.person.as_ref() => {}
             None if !is_of_root && !names_other => {}
-            _ => {
-                let user = service.user.as_deref().unwrap_or("root");
+            home => {
+                let user = shell_word(Path::new(service.user.as_deref().unwrap_or("root")), None);
+                let user = (is_of_root || names_other).then(|| format!("sudo -u {user} "));
+                let home = home.map(|home| format!("HOME={} ", shell_word(&home, None)));
+                let command = match (user, home) {
+                    (Some(sudo), None) => format!("{sudo}-H "),
+                    (Some(sudo), Some(home)) => format!("{sudo}env {home}"),
+                    (None, home) => home.unwrap_or_default(),
+                };
                 found.elsewhere.push(Elsewhere {
                     what: format!("the service `{shown}` starts a gateway for another user or home directory"),
-                    help: format!("run `sudo -u {user} -H codex-home doctor`"),
+                    help: format!("run `{command}codex-home doctor`"),
                 });
                 return;
             }

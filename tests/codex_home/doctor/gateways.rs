@@ -178,9 +178,29 @@ fn elsewhere() -> Vec<Case> {
             let file = lay(&patient, &unit(&[("HOME", Path::new("/srv/other"))]));
             patient.names_elsewhere(&mut patient.doctor(), &file.display().to_string(), "codex-home doctor");
             assert_eq!(patient.json(&mut patient.doctor())["openclaw"]["service"], Value::Null);
-            let text = unit(&[("PATH", Path::new("/usr/bin"))]).replace("[Service]\n", "[Service]\nUser=operator\n");
-            lay(&patient, &text);
+            let of_user = |user: &str, variables: &[(&str, &Path)]| {
+                lay(&patient, &unit(variables).replace("[Service]\n", &format!("[Service]\nUser={user}\n")));
+            };
+            of_user("operator", &[("PATH", Path::new("/usr/bin"))]);
             patient.names_elsewhere(&mut patient.doctor(), "", "run `sudo -u operator -H codex-home doctor`");
+            of_user("operator", &[("HOME", Path::new("/srv/other"))]);
+            patient.names_elsewhere(
+                &mut patient.doctor(),
+                "",
+                "run `sudo -u operator env HOME=/srv/other codex-home doctor`",
+            );
+        }),
+        case("doctor: a service of this user with another home directory is asked about with that `HOME`", || {
+            let patient = Patient::new(Release::April);
+            lay(&patient, &unit(&[("HOME", Path::new("/srv/other home"))]));
+            patient.names_elsewhere(&mut patient.doctor(), "", "run `HOME='/srv/other home' codex-home doctor`");
+        }),
+        case("doctor: the user in a unit cannot add a command to the advice", || {
+            let patient = Patient::new(Release::April);
+            let text =
+                unit(&[("PATH", Path::new("/usr/bin"))]).replace("[Service]\n", "[Service]\nUser=x; touch /tmp/x\n");
+            lay(&patient, &text);
+            patient.names_elsewhere(&mut patient.doctor(), "", "run `sudo -u 'x; touch /tmp/x' -H codex-home doctor`");
         }),
         case("doctor: OpenClaw's variables of this shell pick a gateway, and the others are named", || {
             let patient = Patient::installed(Release::April);
@@ -191,7 +211,25 @@ fn elsewhere() -> Vec<Case> {
                 doctor
             };
             assert_eq!(names(&patient.json(&mut doctor())), ["work"]);
-            patient.names_elsewhere(&mut doctor(), "`default`", "--profile default");
+            let default = format!("run `codex-home doctor --state-dir {}`", patient.openclaw.state.display());
+            patient.names_elsewhere(&mut doctor(), "`default`", &default);
+            // Nor can it be another one that is meant, by the same name in `OPENCLAW_HOME`.
+            let moved = patient.person.root().join("moved");
+            fs::create_dir_all(moved.join(".openclaw")).unwrap();
+            let mut doctor = patient.doctor();
+            doctor.env("OPENCLAW_HOME", &moved);
+            let work = format!("run `codex-home doctor --state-dir {}`", work.display());
+            patient.names_elsewhere(&mut doctor, "`work`", &work);
+        }),
+        case("doctor: another gateway's state directory is one word of the command that asks about it", || {
+            let patient = Patient::without_service(Release::April, "0.169.0");
+            let (state, path) = (patient.person.root().join("a state"), patient.path());
+            fs::create_dir(&state).unwrap();
+            lay(&patient, &unit(&[("PATH", Path::new(&path)), ("OPENCLAW_STATE_DIR", &state)]));
+            let mut doctor = patient.doctor();
+            doctor.env("OPENCLAW_STATE_DIR", &patient.openclaw.state);
+            let help = format!("run `codex-home doctor --state-dir '{}'`", state.display());
+            patient.names_elsewhere(&mut doctor, &state.display().to_string(), &help);
         }),
     ]
 }

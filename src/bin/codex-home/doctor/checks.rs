@@ -100,11 +100,15 @@ pub fn about_others(gateways: &Gateways, pick: &Pick) -> Vec<Check> {
         help: Some(other.help.clone()),
     });
     // An option says what is meant; a variable may be forgotten.
-    let others = gateways.others.iter().filter(|_| pick.is_from_shell()).map(|other| Check {
-        id: ELSEWHERE,
-        status: Status::Ok,
-        text: format!("OpenClaw's variables in this shell pick one gateway, and not `{}`", other.name),
-        help: Some(format!("run `codex-home doctor --profile {}`", other.name)),
+    let others = gateways.others.iter().filter(|_| pick.is_from_shell()).filter_map(|other| {
+        // With `OPENCLAW_HOME` in this shell, a profile's name would mean another directory.
+        let state = shell_word(other.state.as_deref()?, None);
+        Some(Check {
+            id: ELSEWHERE,
+            status: Status::Ok,
+            text: format!("OpenClaw's variables in this shell pick one gateway, and not `{}`", other.name),
+            help: Some(format!("run `codex-home doctor --state-dir {state}`")),
+        })
     });
     elsewhere.chain(others).collect()
 }
