@@ -82,7 +82,7 @@ impl Gateways {
         let mut found = Self::default();
         let directories = asker.directories();
         let mut untold = Vec::new();
-        for process in process::gateways(invocation.uid) {
+        for process in process::gateways(invocation.uid, asker.person.as_deref()) {
             untold.extend(asker.add_process(process, &directories, &mut found));
         }
         for service in service::find(invocation, asker.person.as_deref()) {

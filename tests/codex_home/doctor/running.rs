@@ -105,26 +105,34 @@ fn contained() -> Case {
     })
 }
 
+/// Starts a gateway of `uid` with a mount of its own on `/mnt`, after `prepare` and with these variables.
+fn start_with_mount(uid: u32, prepare: &str, variables: &str) -> Gateway {
+    let script = format!(
+        "mount -t tmpfs none /mnt && {prepare} && exec setpriv --reuid {uid} --regid {uid} --clear-groups \
+         env -i {variables} bash -c 'exec -a openclaw-gateway sleep 600'"
+    );
+    let child = {
+        let _alone = forking();
+        Command::new("unshare").args(["--mount", "sh", "-c", &script]).spawn().unwrap()
+    };
+    let gateway = Gateway(child);
+    thread::sleep(Duration::from_millis(500));
+    gateway
+}
+
 /// A gateway with a mount of its own and the same home, as a service with a private `/tmp`.
 fn with_private_mounts() -> Case {
-    case("doctor: a gateway with mounts of its own and the same files is seen", || {
+    case("doctor: a gateway with mounts of its own and the same files is seen, with or without `HOME`", || {
         const UID: u32 = 4015;
         let patient = Patient::without_service(Release::April, "0.169.0");
-        let mut ask = doctor(&patient, UID);
-        let script = format!(
-            "mount -t tmpfs none /mnt && exec setpriv --reuid {UID} --regid {UID} --clear-groups \
-             env -i HOME='{}' bash -c 'exec -a openclaw-gateway sleep 600'",
-            patient.person.home().display(),
-        );
-        let child = {
-            let _alone = forking();
-            Command::new("unshare").args(["--mount", "sh", "-c", &script]).spawn().unwrap()
-        };
-        let gateway = Gateway(child);
-        thread::sleep(Duration::from_millis(500));
-        let value = patient.json(&mut ask);
-        let seen = &value["gateways"][0]["gateway"];
-        assert_eq!([&seen["pid"], &seen["known"]], [&json!(gateway.0.id()), &json!("seen")], "{value:#}");
+        doctor(&patient, UID);
+        let home = format!("HOME='{}'", patient.person.home().display());
+        for variables in [home.as_str(), "LANG=C"] {
+            let gateway = start_with_mount(UID, "true", variables);
+            let value = patient.json(&mut doctor(&patient, UID));
+            let seen = &value["gateways"][0]["gateway"];
+            assert_eq!([&seen["pid"], &seen["known"]], [&json!(gateway.0.id()), &json!("seen")], "{value:#}");
+        }
     })
 }
 
