@@ -52,6 +52,8 @@ pub struct Elsewhere {
     pub what: String,
     /// How to ask.
     pub help: String,
+    /// Whether it may have files of this user's home directory: then what is right about them is not known.
+    pub may_be_here: bool,
 }
 
 /// What was found.
@@ -202,6 +204,7 @@ impl Asker<'_> {
             found.elsewhere.push(Elsewhere {
                 what: format!("a gateway with another home directory runs (process {pid})"),
                 help: format!("run `HOME={word} codex-home doctor`"),
+                may_be_here: false,
             });
             return None;
         }
@@ -238,6 +241,7 @@ impl Asker<'_> {
             None => found.elsewhere.push(Elsewhere {
                 what: format!("a gateway runs in a container (process {})", process.pid),
                 help: "run `codex-home doctor` in that container".to_owned(),
+                may_be_here: true,
             }),
         }
     }
@@ -260,6 +264,7 @@ impl Asker<'_> {
                         process.pid
                     ),
                     help: "set `OPENCLAW_STATE_DIR` where it is started".to_owned(),
+                    may_be_here: true,
                 }),
             }
         }
@@ -288,6 +293,7 @@ impl Asker<'_> {
                 found.elsewhere.push(Elsewhere {
                     what: format!("the service `{shown}` starts a gateway for another user or home directory"),
                     help: format!("run `{command}codex-home doctor`"),
+                    may_be_here: false,
                 });
                 return;
             }
@@ -339,6 +345,7 @@ impl Asker<'_> {
             found.elsewhere.push(Elsewhere {
                 what: format!("the service `{}` starts a gateway in a container", service.file.display()),
                 help: "run `codex-home doctor` in that container".to_owned(),
+                may_be_here: true,
             });
         }
     }

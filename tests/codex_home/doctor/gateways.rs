@@ -278,7 +278,7 @@ fn launch_daemon() -> Case {
 
 fn units() -> Vec<Case> {
     vec![
-        case("doctor: a unit that starts a container says nothing about the gateway in it", || {
+        case("doctor: a unit that starts a container says nothing about the gateway in it, which is named as not examined", || {
             let patient = Patient::installed(Release::April);
             let text = "[Service]\nEnvironment=PATH=/nowhere\nExecStart=/usr/bin/podman run --rm -v STATE:/home/node/.openclaw bot gateway\n";
             let file = lay(&patient, &text.replace("STATE", patient.openclaw.state.to_str().unwrap()));
@@ -286,9 +286,12 @@ fn units() -> Vec<Case> {
             patient.names_elsewhere(&mut patient.doctor(), &what, "in that container");
             assert_eq!(status(&patient.json(&mut patient.doctor()), None, "service-elsewhere"), "unknown");
             patient.is_silent_about("app-server-command");
+            let explained = run(patient.person.codex_home(&["explain"]).env("PATH", patient.path()));
+            assert!(explained.stderr.contains(&what) && explained.code == Some(0), "{explained:?}");
             lay(&patient, &text.replace("STATE", "bot-data"));
             let what = format!("the service `{}` starts a gateway in a container", file.display());
             patient.names_elsewhere(&mut patient.doctor(), &what, "in that container");
+            assert!(patient.text(&mut patient.doctor()).contains(&format!("? {what}")), "shown without `--all`");
             patient.says("codex-under-service", "unknown", "presumably", "");
         })
         .needs(Need::Linux),

@@ -191,6 +191,8 @@ pub fn cases() -> Vec<Case> {
             // Its title hides its command line, which may have had `--profile`.
             let text = format!("not known (process {})", one.0.id());
             patient.names_elsewhere(&mut doctor(&patient, UID), &text, "OPENCLAW_STATE_DIR");
+            let shown = patient.text(&mut doctor(&patient, UID));
+            assert!(shown.contains("? a gateway runs, and which state directory it has is not known"), "{shown}");
             // Its lock tells.
             let locks = temporary.join(format!("openclaw-{UID}"));
             fs::create_dir_all(&locks).unwrap();

@@ -95,7 +95,7 @@ pub fn all(findings: &Findings, person_home: Option<&Path>) -> Vec<Check> {
 pub fn about_others(gateways: &Gateways, pick: &Pick) -> Vec<Check> {
     let elsewhere = gateways.elsewhere.iter().map(|other| Check {
         id: ELSEWHERE,
-        status: Status::Ok,
+        status: if other.may_be_here { Status::Unknown } else { Status::Ok },
         text: other.what.clone(),
         help: Some(other.help.clone()),
     });
