@@ -72,6 +72,8 @@ pub(crate) struct Asker<'a> {
     invocation: &'a Invocation,
     /// This user's home directory.
     person: Option<PathBuf>,
+    /// The state directories that are where OpenClaw puts them.
+    directories: Vec<PathBuf>,
 }
 
 impl Gateways {
@@ -80,18 +82,18 @@ impl Gateways {
     /// # Errors
     /// If none of them is the one that was asked for: the names of those there are.
     pub fn find(invocation: &Invocation, pick: &Pick) -> Result<Self, Vec<String>> {
-        let asker = Asker { invocation, person: invocation.person_home() };
+        let person = invocation.person_home();
+        let asker = Asker { invocation, directories: directories(invocation, person.as_deref()), person };
         let mut found = Self::default();
-        let directories = asker.directories();
         let mut untold = Vec::new();
         for process in process::gateways(invocation.uid, asker.person.as_deref()) {
-            untold.extend(asker.add_process(process, &directories, &mut found));
+            untold.extend(asker.add_process(process, &mut found));
         }
         for service in service::find(invocation, asker.person.as_deref()) {
             asker.add_service(service, &mut found);
         }
-        for directory in directories {
-            found.gateway(&asker, Some(directory));
+        for directory in &asker.directories {
+            found.gateway(&asker, Some(directory.clone()));
         }
         asker.add_untold(untold, &mut found);
         found.pick(&asker, pick)?;
@@ -108,7 +110,7 @@ impl Gateways {
         self.all.sort_by_key(|gateway| (gateway.name != DEFAULT, gateway.name.clone()));
         if let Some(wanted) = &wanted {
             let all = std::mem::take(&mut self.all);
-            (self.all, self.others) = all.into_iter().partition(|gateway| gateway.state.as_ref() == Some(wanted));
+            (self.all, self.others) = all.into_iter().partition(|gateway| gateway.has_state(Some(wanted)));
             if self.all.is_empty() {
                 if !pick.is_from_shell() && !disk::is_directory(wanted) {
                     return Err(self.others.iter().map(|gateway| gateway.name.clone()).collect());
@@ -123,7 +125,7 @@ impl Gateways {
 
     /// Adds what one source says, to the gateway with the same state directory if there is one.
     fn gateway(&mut self, asker: &Asker<'_>, state: Option<PathBuf>) -> &mut Gateway {
-        let at = self.all.iter().position(|gateway| gateway.state == state).unwrap_or_else(|| {
+        let at = self.all.iter().position(|gateway| gateway.has_state(state.as_deref())).unwrap_or_else(|| {
             self.all.push(asker.assumed(state));
             self.all.len() - 1
         });
@@ -171,11 +173,17 @@ impl Asker<'_> {
         }
     }
 
+    /// Returns whether a directory is this user's home directory, by whatever path.
+    fn is_home(&self, directory: &Path) -> bool {
+        self.person.as_deref().is_some_and(|home| home == directory || disk::is_same(home, directory))
+    }
+
     /// Returns the name of the gateway with this state directory, and its profile if it is one's.
     fn name(&self, state: Option<&Path>) -> (String, Option<String>) {
         let Some(state) = state else { return (DEFAULT.to_owned(), None) };
+        let state = self.directories.iter().find(|usual| disk::is_same(usual, state)).map_or(state, PathBuf::as_path);
         let name = state.file_name().unwrap_or_default().to_string_lossy();
-        let is_at_home = state.parent() == self.person.as_deref();
+        let is_at_home = state.parent().is_some_and(|parent| self.is_home(parent));
         match name.strip_prefix(".openclaw-") {
             Some(profile) if is_at_home => (profile.to_owned(), Some(profile.to_owned())),
             _ if is_at_home && matches!(name.as_ref(), ".openclaw" | ".clawdbot") => (DEFAULT.to_owned(), None),
@@ -184,23 +192,23 @@ impl Asker<'_> {
     }
 
     /// Adds a running gateway; returns it if it does not tell which state directory it has.
-    fn add_process(&self, process: Process, directories: &[PathBuf], found: &mut Gateways) -> Option<Process> {
+    fn add_process(&self, process: Process, found: &mut Gateways) -> Option<Process> {
         let environment = Environment::of(process.env.iter().cloned(), Known::Seen);
         let home = environment.text("HOME").map(PathBuf::from);
         let pid = process.pid;
         let temporary = ["TMPDIR", "TMP", "TEMP"].iter().find_map(|name| environment.text(name));
         let temporary = PathBuf::from(temporary.unwrap_or("/tmp"));
-        let locks: Vec<_> = directories.iter().map(|state| state.join("tmp")).chain([temporary]).collect();
+        let locks: Vec<_> = self.directories.iter().map(|state| state.join("tmp")).chain([temporary]).collect();
         let configuration = locks::configuration(&process, &locks, self.invocation.uid);
         if !process.is_certain && configuration.is_none() {
             return None;
         }
         if process.is_contained {
-            self.add_contained(&process, &environment, directories, found);
+            self.add_contained(&process, &environment, found);
             return None;
         }
-        if home.is_some() && home != self.person {
-            let word = shell_word(home.as_deref().unwrap_or(Path::new("/")), None);
+        if let Some(home) = home.filter(|home| !self.is_home(home)) {
+            let word = shell_word(&home, None);
             found.elsewhere.push(Elsewhere {
                 what: format!("a gateway with another home directory runs (process {pid})"),
                 help: format!("run `HOME={word} codex-home doctor`"),
@@ -220,19 +228,13 @@ impl Asker<'_> {
     }
 
     /// Adds a gateway that sees other files than this program: to the one whose state directory is the same directory there.
-    fn add_contained(
-        &self,
-        process: &Process,
-        environment: &Environment,
-        directories: &[PathBuf],
-        found: &mut Gateways,
-    ) {
+    fn add_contained(&self, process: &Process, environment: &Environment, found: &mut Gateways) {
         let home = environment.path("HOME", None);
         let named = environment.path("OPENCLAW_STATE_DIR", home.as_deref());
         let inside = named
             .or_else(|| pick::of_profile(profile(&process.command).as_deref().unwrap_or(DEFAULT), home.as_deref()));
         let seen = inside.map(|inside| process.seen(&inside));
-        let state = seen.and_then(|seen| directories.iter().find(|state| disk::is_same(state, &seen)));
+        let state = seen.and_then(|seen| self.directories.iter().find(|state| disk::is_same(state, &seen)));
         match state {
             Some(state) => {
                 let gateway = found.gateway(self, Some(state.clone()));
@@ -279,7 +281,7 @@ impl Asker<'_> {
             own.is_none_or(|own| own != user)
         });
         match home {
-            Some(home) if Some(&home) == self.person.as_ref() => {}
+            Some(home) if self.is_home(&home) => {}
             None if !is_of_root && !names_other => {}
             home => {
                 let user = shell_word(Path::new(service.user.as_deref().unwrap_or("root")), None);
@@ -330,11 +332,11 @@ impl Asker<'_> {
     /// Adds a service that starts a container: to the gateways whose state directories it names, as mounts do.
     fn add_container_service(&self, service: &Service, found: &mut Gateways) {
         let mut is_named = false;
-        for state in self.directories() {
+        for state in &self.directories {
             let text = state.to_string_lossy();
             let is_mounted = |word: &String| word.split([':', '=', ',']).any(|part| part == text);
             if service.program.iter().any(is_mounted) {
-                let gateway = found.gateway(self, Some(state));
+                let gateway = found.gateway(self, Some(state.clone()));
                 if gateway.pid.is_none() && gateway.container.is_none() {
                     gateway.container = Some(Container::Service(service.file.clone()));
                 }
@@ -350,26 +352,6 @@ impl Asker<'_> {
         }
     }
 
-    /// Returns the state directories that are where OpenClaw puts them.
-    fn directories(&self) -> Vec<PathBuf> {
-        let moved = self.invocation.var("OPENCLAW_HOME").map(|home| Path::new(home).join(".openclaw"));
-        let (entries, _) = self.person.as_deref().map(|home| disk::list(home, ENTRIES)).unwrap_or_default();
-        let is_state = |path: &PathBuf| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            match name.as_ref() {
-                ".openclaw" | ".clawdbot" => disk::is_directory(path),
-                name => name.starts_with(".openclaw-") && is_used(path),
-            }
-        };
-        let mut directories: Vec<_> = entries.into_iter().filter(is_state).collect();
-        directories.extend(moved.filter(|path| disk::is_directory(path)));
-        // OpenClaw uses the old one only without the new one.
-        if directories.iter().any(|path| path.ends_with(".openclaw") && path.parent() == self.person.as_deref()) {
-            directories.retain(|path| !path.ends_with(".clawdbot"));
-        }
-        directories
-    }
-
     /// Returns the state directory of a gateway with this environment and command line, as OpenClaw 2026.4.21 finds it.
     fn state(&self, environment: &Environment, command: &[String]) -> Option<PathBuf> {
         let home = self.openclaw_home(environment);
@@ -383,7 +365,8 @@ impl Asker<'_> {
     }
 
     fn openclaw_home(&self, environment: &Environment) -> Option<PathBuf> {
-        environment.path("OPENCLAW_HOME", self.person.as_deref()).or_else(|| self.person.clone())
+        let home = environment.path("HOME", None).or_else(|| self.person.clone());
+        environment.path("OPENCLAW_HOME", home.as_deref()).or(home)
     }
 
     /// Returns the state directory without a profile: the old one if there is no new one.
@@ -392,6 +375,26 @@ impl Asker<'_> {
         let [new, old] = [".openclaw", ".clawdbot"].map(|name| home.join(name));
         Some(if !disk::is_there(&new) && disk::is_directory(&old) { old } else { new })
     }
+}
+
+/// Returns the state directories that are where OpenClaw puts them, `home` being this user's home directory.
+fn directories(invocation: &Invocation, home: Option<&Path>) -> Vec<PathBuf> {
+    let moved = invocation.var("OPENCLAW_HOME").map(|home| Path::new(home).join(".openclaw"));
+    let (entries, _) = home.map(|home| disk::list(home, ENTRIES)).unwrap_or_default();
+    let is_state = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        match name.as_ref() {
+            ".openclaw" | ".clawdbot" => disk::is_directory(path),
+            name => name.starts_with(".openclaw-") && is_used(path),
+        }
+    };
+    let mut directories: Vec<_> = entries.into_iter().filter(is_state).collect();
+    directories.extend(moved.filter(|path| disk::is_directory(path)));
+    // OpenClaw uses the old one only without the new one.
+    if directories.iter().any(|path| path.ends_with(".openclaw") && path.parent() == home) {
+        directories.retain(|path| !path.ends_with(".clawdbot"));
+    }
+    directories
 }
 
 /// Returns the profile that a command line names.

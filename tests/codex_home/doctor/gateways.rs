@@ -1,6 +1,7 @@
 //! The doctor about several gateways, and about gateways of which nothing is known.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -154,6 +155,22 @@ fn several() -> Vec<Case> {
             lay(&patient, &unit(&[("PATH", Path::new(&path)), ("OPENCLAW_STATE_DIR", &state)]));
             let help = format!("run `codex-home install --state-dir {}`", state.display());
             patient.says("app-server-command", "fail", "", &help);
+        }),
+        case("doctor: a state directory is one gateway, by whatever path it is named", || {
+            let patient = Patient::new(Release::April);
+            let (target, home) = (patient.person.root().join("moved"), patient.person.root().join("link"));
+            fs::rename(&patient.openclaw.state, &target).unwrap();
+            symlink(&target, &patient.openclaw.state).unwrap();
+            symlink(patient.person.home(), &home).unwrap();
+            let path = patient.path();
+            for variable in [("OPENCLAW_STATE_DIR", target.as_path()), ("HOME", &home)] {
+                let file = lay(&patient, &unit(&[("PATH", Path::new(&path)), variable]));
+                for options in [&[][..], &["--state-dir", target.to_str().unwrap()], &["--profile", "default"]] {
+                    let value = patient.json(patient.doctor().args(options));
+                    let service = &value["gateways"][0]["gateway"]["service"];
+                    assert_eq!((names(&value), service), (vec!["default".to_owned()], &json!(file)), "{options:?}");
+                }
+            }
         }),
         case("doctor: the old state directory counts without the new one, and the old name of the settings", || {
             let patient = Patient::new(Release::April);

@@ -1,5 +1,6 @@
 //! The doctor about running gateways. Each case has a user of its own, so that it sees only its own processes.
 
+use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command};
@@ -215,6 +216,25 @@ pub fn cases() -> Vec<Case> {
                 "HOME=/srv codex-home doctor",
             );
         }),
+        case(
+            "doctor: a running gateway is the one of its state directory and home, by whatever path it has them",
+            || {
+                const UID: u32 = 4017;
+                let patient = Patient::without_service(Release::April, "0.169.0");
+                let (target, home) = (patient.person.root().join("moved"), patient.person.root().join("link"));
+                fs::rename(&patient.openclaw.state, &target).unwrap();
+                symlink(&target, &patient.openclaw.state).unwrap();
+                symlink(patient.person.home(), &home).unwrap();
+                for variable in [("OPENCLAW_STATE_DIR", target.as_path()), ("HOME", &home)] {
+                    let gateway = Gateway::start(&patient, UID, &[variable]);
+                    let value = patient.json(&mut doctor(&patient, UID));
+                    let gateways = value["gateways"].as_array().unwrap();
+                    let seen: Vec<_> =
+                        gateways.iter().map(|one| [&one["gateway"]["name"], &one["gateway"]["pid"]]).collect();
+                    assert_eq!(seen, [[&json!("default"), &json!(gateway.0.id())]], "{value:#}");
+                }
+            },
+        ),
         case(
             "doctor: a gateway of OpenClaw 2026.5.12, whose title is that of every `openclaw`, is seen by its lock",
             || {

@@ -13,6 +13,7 @@ use super::process::Process;
 use super::service::Service;
 use super::starts::Start;
 use super::{DEFAULT, OpenClawCommand, path};
+use crate::disk;
 
 /// How it is known that a gateway runs in a container, with other files than this program's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,6 +103,14 @@ impl Gateway {
         };
         let state = self.state.as_deref().map(plain_text).unwrap_or_default();
         Some(format!("the gateway with its state in `{state}` {how}, which has other files than are seen here"))
+    }
+
+    /// Returns whether this is its state directory, by whatever path.
+    pub fn has_state(&self, state: Option<&Path>) -> bool {
+        match (self.state.as_deref(), state) {
+            (Some(own), Some(state)) => own == state || disk::is_same(own, state),
+            (own, state) => own == state,
+        }
     }
 
     /// Returns how a variable of its environment is known.
