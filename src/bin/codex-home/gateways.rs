@@ -198,7 +198,9 @@ impl Asker<'_> {
         let pid = process.pid;
         let temporary = ["TMPDIR", "TMP", "TEMP"].iter().find_map(|name| environment.text(name));
         let temporary = PathBuf::from(temporary.unwrap_or("/tmp"));
-        let locks: Vec<_> = self.directories.iter().map(|state| state.join("tmp")).chain([temporary]).collect();
+        // A service may have a `/tmp` of its own.
+        let temporary = [process.seen(&temporary), temporary];
+        let locks: Vec<_> = self.directories.iter().map(|state| state.join("tmp")).chain(temporary).collect();
         let configuration = locks::configuration(&process, &locks, self.invocation.uid);
         if !process.is_certain && configuration.is_none() {
             return None;

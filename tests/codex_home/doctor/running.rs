@@ -137,6 +137,29 @@ fn with_private_mounts() -> Case {
     })
 }
 
+/// A gateway with its lock in a temporary directory of its own, as a service with a private `/tmp` has it.
+fn with_private_lock() -> Case {
+    case("doctor: a lock in a gateway's own temporary directory tells its state directory", || {
+        const UID: u32 = 4018;
+        let patient = Patient::without_service(Release::April, "0.169.0");
+        let work = patient.person.home().join(".openclaw-work");
+        fs::create_dir_all(work.join("agents")).unwrap();
+        let config = work.join("openclaw.json");
+        let now = chrono::Utc::now().to_rfc3339();
+        let prepare = format!(
+            "mkdir /mnt/openclaw-{UID} && printf '{{\"pid\":%s,\"createdAt\":\"{now}\",\"configPath\":\"%s\"}}' $$ '{}' \
+             >/mnt/openclaw-{UID}/gateway.0123abcd.lock && chown -R {UID} /mnt/openclaw-{UID}",
+            config.display()
+        );
+        doctor(&patient, UID);
+        let variables = format!("TMPDIR=/mnt HOME='{}'", patient.person.home().display());
+        let gateway = start_with_mount(UID, &prepare, &variables);
+        let value = patient.json(&mut doctor(&patient, UID));
+        let seen = &value["gateways"][1]["gateway"];
+        assert_eq!([&seen["name"], &seen["pid"]], [&json!("work"), &json!(gateway.0.id())], "{value:#}");
+    })
+}
+
 pub fn cases() -> Vec<Case> {
     let cases = vec![
         case("doctor: a running gateway is seen, with its environment and what it would start", || {
@@ -258,6 +281,7 @@ pub fn cases() -> Vec<Case> {
         ),
     ];
     let cases = cases.into_iter().map(|case| case.needs(Need::Root));
-    let contained = [contained(), with_private_mounts()].map(|case| case.needs(Need::MountNamespace).needs(Need::Deep));
+    let contained = [contained(), with_private_mounts(), with_private_lock()]
+        .map(|case| case.needs(Need::MountNamespace).needs(Need::Deep));
     cases.chain(contained).collect()
 }
