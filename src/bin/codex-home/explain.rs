@@ -82,12 +82,11 @@ fn explanations(invocation: &Invocation, question: Question, printer: &Printer) 
     let gateways = Gateways::find(invocation, &pick).map_err(|names| pick::none(&names))?;
     let mut all = Vec::new();
     for gateway in gateways.all {
-        if let Some(why) = gateway.hidden() {
-            let help = "run `codex-home explain` in that container";
+        if let Some(hidden) = gateway.hidden("explain") {
             if !pick.is_from_shell() {
-                return Err(CliError::new(why, help));
+                return Err(CliError::new(hidden.what, hidden.help));
             }
-            printer.remark(&format!("not explained: {}\n  help: {help}", plain_text(why)));
+            printer.remark(&format!("not explained: {}\n  help: {}", hidden.what, hidden.help));
             continue;
         }
         let name = gateway.name.clone();

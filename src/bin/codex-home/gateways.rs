@@ -19,7 +19,7 @@ mod unit;
 
 use std::path::{Path, PathBuf};
 
-use codex_home::display::shell_word;
+use codex_home::display::{plain_text, shell_word};
 use codex_home::invocation::Invocation;
 
 use crate::disk;
@@ -54,6 +54,26 @@ pub struct Elsewhere {
     pub help: String,
     /// Whether it may have files of this user's home directory: then what is right about them is not known.
     pub may_be_here: bool,
+}
+
+impl Elsewhere {
+    /// Returns what is said of a gateway that has other files than are seen here; `verb` is the command that was asked for.
+    fn with_other_files(gateway: &str, container: &Container, verb: &str) -> Self {
+        let (what, place) = match container {
+            Container::Process(pid) => (
+                format!("{gateway} sees other files than this shell (process {pid})"),
+                "where that process runs, such as in its container",
+            ),
+            Container::Service(file) => (
+                format!(
+                    "{gateway} is started in a container by `{}`, which has other files than are seen here",
+                    plain_text(file)
+                ),
+                "in that container",
+            ),
+        };
+        Self { what, help: format!("run `codex-home {verb}` {place}"), may_be_here: true }
+    }
 }
 
 /// What was found.
@@ -242,11 +262,10 @@ impl Asker<'_> {
                 let gateway = found.gateway(self, Some(state.clone()));
                 gateway.container = Some(Container::Process(process.pid)).filter(|_| gateway.pid.is_none());
             }
-            None => found.elsewhere.push(Elsewhere {
-                what: format!("a gateway runs in a container (process {})", process.pid),
-                help: "run `codex-home doctor` in that container".to_owned(),
-                may_be_here: true,
-            }),
+            None => {
+                let container = Container::Process(process.pid);
+                found.elsewhere.push(Elsewhere::with_other_files("a gateway", &container, "doctor"));
+            }
         }
     }
 
@@ -346,11 +365,8 @@ impl Asker<'_> {
             }
         }
         if !is_named {
-            found.elsewhere.push(Elsewhere {
-                what: format!("the service `{}` starts a gateway in a container", service.file.display()),
-                help: "run `codex-home doctor` in that container".to_owned(),
-                may_be_here: true,
-            });
+            let container = Container::Service(service.file.clone());
+            found.elsewhere.push(Elsewhere::with_other_files("a gateway", &container, "doctor"));
         }
     }
 

@@ -306,7 +306,7 @@ fn units() -> Vec<Case> {
             let explained = run(patient.person.codex_home(&["explain"]).env("PATH", patient.path()));
             assert!(explained.stderr.contains(&what) && explained.code == Some(0), "{explained:?}");
             lay(&patient, &text.replace("STATE", "bot-data"));
-            let what = format!("the service `{}` starts a gateway in a container", file.display());
+            let what = format!("a gateway is started in a container by `{}`", file.display());
             patient.names_elsewhere(&mut patient.doctor(), &what, "in that container");
             assert!(patient.text(&mut patient.doctor()).contains(&format!("? {what}")), "shown without `--all`");
             patient.says("codex-under-service", "unknown", "presumably", "");

@@ -82,6 +82,11 @@ fn contained() -> Case {
         let checks = value["checks"].as_array().unwrap().iter().filter(|check| check["gateway"] == "default");
         let checks: Vec<_> = checks.map(|check| (&check["id"], &check["status"])).collect();
         assert_eq!(checks, [(&json!("service-elsewhere"), &json!("unknown"))], "{value:#}");
+        let shown = patient.text(&mut doctor(&patient, UID));
+        assert!(
+            shown.contains("sees other files than this shell (process ") && !shown.contains("runs in a"),
+            "{shown}"
+        );
         // Other commands do not take the files here for the gateway's either.
         let default = ["--profile", "default"];
         for args in [
@@ -92,7 +97,8 @@ fn contained() -> Case {
             let mut command = patient.person.codex_home(&args);
             let finished = crate::ask(&patient.person, command.env("PATH", patient.path()).uid(UID).gid(UID));
             let said = finished.stderr;
-            let is_refused = finished.code != Some(0) && (args == ["install"] || said.contains("in that container"));
+            let is_refused =
+                finished.code != Some(0) && (args == ["install"] || said.contains("where that process runs"));
             assert!(is_refused, "{args:?}: {said}");
         }
         drop(gateway);
