@@ -400,10 +400,11 @@ fn directories(invocation: &Invocation, home: Option<&Path>) -> Vec<PathBuf> {
     let moved = invocation.var("OPENCLAW_HOME").map(|home| Path::new(home).join(".openclaw"));
     let (entries, _) = home.map(|home| disk::list(home, ENTRIES)).unwrap_or_default();
     let is_state = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        match name.as_ref() {
-            ".openclaw" | ".clawdbot" => disk::is_directory(path),
-            name => name.starts_with(".openclaw-") && is_used(path),
+        // OpenClaw runs in node, which has no argument or variable that is not UTF-8: such a name is no profile's.
+        match path.file_name().and_then(|name| name.to_str()) {
+            Some(".openclaw" | ".clawdbot") => disk::is_directory(path),
+            Some(name) => name.starts_with(".openclaw-") && is_used(path),
+            None => false,
         }
     };
     let mut directories: Vec<_> = entries.into_iter().filter(is_state).collect();

@@ -1,6 +1,8 @@
 //! The doctor about several gateways, and about gateways of which nothing is known.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
@@ -156,6 +158,14 @@ fn several() -> Vec<Case> {
             let help = format!("run `codex-home install --state-dir {}`", state.display());
             patient.says("app-server-command", "fail", "", &help);
         }),
+        case("doctor: a directory whose name is not UTF-8 is no profile's, because no option could pick it", || {
+            let patient = Patient::installed(Release::April);
+            let state = patient.person.home().join(OsStr::from_bytes(b".openclaw-w\xff"));
+            fs::create_dir_all(state.join("agents")).unwrap();
+            assert_eq!(names(&patient.json(&mut patient.doctor())), ["default"]);
+        })
+        // macOS has no such names.
+        .needs(Need::Linux),
         case("doctor: a state directory is one gateway, by whatever path it is named", || {
             let patient = Patient::new(Release::April);
             let (target, home) = (patient.person.root().join("moved"), patient.person.root().join("link"));
