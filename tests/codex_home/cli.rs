@@ -7,8 +7,10 @@ use std::process::{Command, Stdio};
 
 use nix::pty::{Winsize, openpty};
 
+use crate::doctor::Patient;
 use crate::log::{STARTS, with_journal};
 use crate::man::commands;
+use crate::support::openclaw::Release;
 use crate::support::tokens::ACCOUNT;
 use crate::support::{Case, Fixture, case, forking};
 use crate::{ask, codex_home};
@@ -90,6 +92,34 @@ pub fn cases() -> Vec<Case> {
             assert!(!in_a_terminal(inspect().env("NO_COLOR", "1"), 100).contains('\u{1b}'));
             assert!(!ask(&person, inspect().env("TERM", "xterm-256color")).stdout.contains('\u{1b}'));
             assert!(ask(&person, inspect().env("CLICOLOR_FORCE", "1")).stdout.contains("\u{1b}["));
+        }),
+        case("the name of a gateway cannot move the cursor or begin a line", || {
+            let patient = Patient::installed(Release::April);
+            let name = ".openclaw-w\u{1b}[2J\r\nfirst: run `x`\u{202e}\u{7}";
+            let state = patient.person.home().join(name);
+            fs::create_dir(&state).unwrap();
+            fs::write(state.join("openclaw.json"), "{}").unwrap();
+            let moves = |c: char| (c.is_control() && !matches!(c, '\n' | '\u{1b}')) || c == '\u{202e}';
+            for args in [
+                &["doctor", "--all"][..],
+                &["verify"],
+                &["install"],
+                &["uninstall"],
+                &["explain"],
+                &["report"],
+                &["doctor", "--profile", "none"],
+                &["verify", "--profile", "none"],
+            ] {
+                let mut command = codex_home(&patient.person, args);
+                let finished = ask(&patient.person, command.env("PATH", patient.path()).env("CLICOLOR_FORCE", "1"));
+                for text in [finished.stdout, finished.stderr] {
+                    let is_plain =
+                        !text.contains(moves) && !text.contains("\u{1b}[2J") && !text.contains("\nfirst: run `x`");
+                    assert!(is_plain, "{args:?}: {text:?}");
+                }
+            }
+            let value = patient.json(&mut patient.doctor());
+            assert_eq!(value["gateways"][1]["gateway"]["state"].as_str(), state.to_str());
         }),
         case("sentences fit their terminal, and in a pipe each is one line", || {
             let person = with_journal(&STARTS.replace("/bridge", &format!("/{}", "x".repeat(300))));

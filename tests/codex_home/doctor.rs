@@ -139,10 +139,10 @@ impl Patient {
     }
 }
 
-/// A text without gateways that run on this machine, with another home directory or in a container.
+/// A text without gateways that run on this machine, with another home directory or other files.
 pub fn without_machine(text: &str) -> String {
     let is_of_machine = |line: &&str| {
-        ["a gateway with another home directory", "`HOME=", "a gateway runs in a container", "in that container"]
+        ["a gateway with another home directory", "`HOME=", "a gateway sees other files", "where that process runs"]
             .iter()
             .any(|words| line.contains(words))
     };

@@ -48,7 +48,7 @@ pub fn run(invocation: &Invocation, question: Question, printer: &mut Printer) -
         return reason::run(id, question.json, printer);
     }
     let json = question.json;
-    let all = explanations(invocation, question)?;
+    let all = explanations(invocation, question, printer)?;
     if json {
         printer.json(&to_json(&all))?;
     } else if let [only] = all.as_slice() {
@@ -70,7 +70,7 @@ pub fn run(invocation: &Invocation, question: Question, printer: &mut Printer) -
 }
 
 /// Explains the start in question, or those that the gateways make.
-fn explanations(invocation: &Invocation, question: Question) -> Result<Vec<Explanation>, CliError> {
+fn explanations(invocation: &Invocation, question: Question, printer: &Printer) -> Result<Vec<Explanation>, CliError> {
     let Question { home, pick, .. } = question;
     // `--` alone means codex without arguments.
     let is_bare = invocation.args.iter().any(|arg| arg == "--");
@@ -82,12 +82,12 @@ fn explanations(invocation: &Invocation, question: Question) -> Result<Vec<Expla
     let gateways = Gateways::find(invocation, &pick).map_err(|names| pick::none(&names))?;
     let mut all = Vec::new();
     for gateway in gateways.all {
-        match gateway.hidden() {
-            Some(why) if !pick.is_from_shell() => {
-                return Err(CliError::new(why, "run `codex-home explain` in that container"));
+        if let Some(hidden) = gateway.hidden("explain") {
+            if !pick.is_from_shell() {
+                return Err(CliError::new(hidden.what, hidden.help));
             }
-            Some(_) => continue,
-            None => {}
+            printer.remark(&format!("not explained: {}\n  help: {}", hidden.what, hidden.help));
+            continue;
         }
         let name = gateway.name.clone();
         let openclaw = OpenClaw::observe(invocation, gateway);

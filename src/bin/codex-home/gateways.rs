@@ -19,7 +19,7 @@ mod unit;
 
 use std::path::{Path, PathBuf};
 
-use codex_home::display::shell_word;
+use codex_home::display::{plain_text, shell_word};
 use codex_home::invocation::Invocation;
 
 use crate::disk;
@@ -52,6 +52,28 @@ pub struct Elsewhere {
     pub what: String,
     /// How to ask.
     pub help: String,
+    /// Whether it may have files of this user's home directory: then what is right about them is not known.
+    pub may_be_here: bool,
+}
+
+impl Elsewhere {
+    /// Returns what is said of a gateway that has other files than are seen here; `verb` is the command that was asked for.
+    fn with_other_files(gateway: &str, container: &Container, verb: &str) -> Self {
+        let (what, place) = match container {
+            Container::Process(pid) => (
+                format!("{gateway} sees other files than this shell (process {pid})"),
+                "where that process runs, such as in its container",
+            ),
+            Container::Service(file) => (
+                format!(
+                    "{gateway} is started in a container by `{}`, which has other files than are seen here",
+                    plain_text(file)
+                ),
+                "in that container",
+            ),
+        };
+        Self { what, help: format!("run `codex-home {verb}` {place}"), may_be_here: true }
+    }
 }
 
 /// What was found.
@@ -70,6 +92,8 @@ pub(crate) struct Asker<'a> {
     invocation: &'a Invocation,
     /// This user's home directory.
     person: Option<PathBuf>,
+    /// The state directories that are where OpenClaw puts them.
+    directories: Vec<PathBuf>,
 }
 
 impl Gateways {
@@ -78,18 +102,18 @@ impl Gateways {
     /// # Errors
     /// If none of them is the one that was asked for: the names of those there are.
     pub fn find(invocation: &Invocation, pick: &Pick) -> Result<Self, Vec<String>> {
-        let asker = Asker { invocation, person: invocation.person_home() };
+        let person = invocation.person_home();
+        let asker = Asker { invocation, directories: directories(invocation, person.as_deref()), person };
         let mut found = Self::default();
-        let directories = asker.directories();
         let mut untold = Vec::new();
-        for process in process::gateways(invocation.uid) {
-            untold.extend(asker.add_process(process, &directories, &mut found));
+        for process in process::gateways(invocation.uid, asker.person.as_deref()) {
+            untold.extend(asker.add_process(process, &mut found));
         }
         for service in service::find(invocation, asker.person.as_deref()) {
             asker.add_service(service, &mut found);
         }
-        for directory in directories {
-            found.gateway(&asker, Some(directory));
+        for directory in &asker.directories {
+            found.gateway(&asker, Some(directory.clone()));
         }
         asker.add_untold(untold, &mut found);
         found.pick(&asker, pick)?;
@@ -106,7 +130,7 @@ impl Gateways {
         self.all.sort_by_key(|gateway| (gateway.name != DEFAULT, gateway.name.clone()));
         if let Some(wanted) = &wanted {
             let all = std::mem::take(&mut self.all);
-            (self.all, self.others) = all.into_iter().partition(|gateway| gateway.state.as_ref() == Some(wanted));
+            (self.all, self.others) = all.into_iter().partition(|gateway| gateway.has_state(Some(wanted)));
             if self.all.is_empty() {
                 if !pick.is_from_shell() && !disk::is_directory(wanted) {
                     return Err(self.others.iter().map(|gateway| gateway.name.clone()).collect());
@@ -121,7 +145,7 @@ impl Gateways {
 
     /// Adds what one source says, to the gateway with the same state directory if there is one.
     fn gateway(&mut self, asker: &Asker<'_>, state: Option<PathBuf>) -> &mut Gateway {
-        let at = self.all.iter().position(|gateway| gateway.state == state).unwrap_or_else(|| {
+        let at = self.all.iter().position(|gateway| gateway.has_state(state.as_deref())).unwrap_or_else(|| {
             self.all.push(asker.assumed(state));
             self.all.len() - 1
         });
@@ -169,11 +193,17 @@ impl Asker<'_> {
         }
     }
 
+    /// Returns whether a directory is this user's home directory, by whatever path.
+    fn is_home(&self, directory: &Path) -> bool {
+        self.person.as_deref().is_some_and(|home| home == directory || disk::is_same(home, directory))
+    }
+
     /// Returns the name of the gateway with this state directory, and its profile if it is one's.
     fn name(&self, state: Option<&Path>) -> (String, Option<String>) {
         let Some(state) = state else { return (DEFAULT.to_owned(), None) };
+        let state = self.directories.iter().find(|usual| disk::is_same(usual, state)).map_or(state, PathBuf::as_path);
         let name = state.file_name().unwrap_or_default().to_string_lossy();
-        let is_at_home = state.parent() == self.person.as_deref();
+        let is_at_home = state.parent().is_some_and(|parent| self.is_home(parent));
         match name.strip_prefix(".openclaw-") {
             Some(profile) if is_at_home => (profile.to_owned(), Some(profile.to_owned())),
             _ if is_at_home && matches!(name.as_ref(), ".openclaw" | ".clawdbot") => (DEFAULT.to_owned(), None),
@@ -182,26 +212,29 @@ impl Asker<'_> {
     }
 
     /// Adds a running gateway; returns it if it does not tell which state directory it has.
-    fn add_process(&self, process: Process, directories: &[PathBuf], found: &mut Gateways) -> Option<Process> {
+    fn add_process(&self, process: Process, found: &mut Gateways) -> Option<Process> {
         let environment = Environment::of(process.env.iter().cloned(), Known::Seen);
         let home = environment.text("HOME").map(PathBuf::from);
         let pid = process.pid;
         let temporary = ["TMPDIR", "TMP", "TEMP"].iter().find_map(|name| environment.text(name));
         let temporary = PathBuf::from(temporary.unwrap_or("/tmp"));
-        let locks: Vec<_> = directories.iter().map(|state| state.join("tmp")).chain([temporary]).collect();
+        // A service may have a `/tmp` of its own.
+        let temporary = [process.seen(&temporary), temporary];
+        let locks: Vec<_> = self.directories.iter().map(|state| state.join("tmp")).chain(temporary).collect();
         let configuration = locks::configuration(&process, &locks, self.invocation.uid);
         if !process.is_certain && configuration.is_none() {
             return None;
         }
         if process.is_contained {
-            self.add_contained(&process, &environment, directories, found);
+            self.add_contained(&process, &environment, found);
             return None;
         }
-        if home.is_some() && home != self.person {
-            let word = shell_word(home.as_deref().unwrap_or(Path::new("/")), None);
+        if let Some(home) = home.filter(|home| !self.is_home(home)) {
+            let word = shell_word(&home, None);
             found.elsewhere.push(Elsewhere {
                 what: format!("a gateway with another home directory runs (process {pid})"),
                 help: format!("run `HOME={word} codex-home doctor`"),
+                may_be_here: false,
             });
             return None;
         }
@@ -217,28 +250,22 @@ impl Asker<'_> {
     }
 
     /// Adds a gateway that sees other files than this program: to the one whose state directory is the same directory there.
-    fn add_contained(
-        &self,
-        process: &Process,
-        environment: &Environment,
-        directories: &[PathBuf],
-        found: &mut Gateways,
-    ) {
+    fn add_contained(&self, process: &Process, environment: &Environment, found: &mut Gateways) {
         let home = environment.path("HOME", None);
         let named = environment.path("OPENCLAW_STATE_DIR", home.as_deref());
         let inside = named
             .or_else(|| pick::of_profile(profile(&process.command).as_deref().unwrap_or(DEFAULT), home.as_deref()));
         let seen = inside.map(|inside| process.seen(&inside));
-        let state = seen.and_then(|seen| directories.iter().find(|state| disk::is_same(state, &seen)));
+        let state = seen.and_then(|seen| self.directories.iter().find(|state| disk::is_same(state, &seen)));
         match state {
             Some(state) => {
                 let gateway = found.gateway(self, Some(state.clone()));
                 gateway.container = Some(Container::Process(process.pid)).filter(|_| gateway.pid.is_none());
             }
-            None => found.elsewhere.push(Elsewhere {
-                what: format!("a gateway runs in a container (process {})", process.pid),
-                help: "run `codex-home doctor` in that container".to_owned(),
-            }),
+            None => {
+                let container = Container::Process(process.pid);
+                found.elsewhere.push(Elsewhere::with_other_files("a gateway", &container, "doctor"));
+            }
         }
     }
 
@@ -260,6 +287,7 @@ impl Asker<'_> {
                         process.pid
                     ),
                     help: "set `OPENCLAW_STATE_DIR` where it is started".to_owned(),
+                    may_be_here: true,
                 }),
             }
         }
@@ -274,13 +302,21 @@ impl Asker<'_> {
             own.is_none_or(|own| own != user)
         });
         match home {
-            Some(home) if Some(&home) == self.person.as_ref() => {}
+            Some(home) if self.is_home(&home) => {}
             None if !is_of_root && !names_other => {}
-            _ => {
-                let user = service.user.as_deref().unwrap_or("root");
+            home => {
+                let user = shell_word(Path::new(service.user.as_deref().unwrap_or("root")), None);
+                let user = (is_of_root || names_other).then(|| format!("sudo -u {user} "));
+                let home = home.map(|home| format!("HOME={} ", shell_word(&home, None)));
+                let command = match (user, home) {
+                    (Some(sudo), None) => format!("{sudo}-H "),
+                    (Some(sudo), Some(home)) => format!("{sudo}env {home}"),
+                    (None, home) => home.unwrap_or_default(),
+                };
                 found.elsewhere.push(Elsewhere {
                     what: format!("the service `{shown}` starts a gateway for another user or home directory"),
-                    help: format!("run `sudo -u {user} -H codex-home doctor`"),
+                    help: format!("run `{command}codex-home doctor`"),
+                    may_be_here: false,
                 });
                 return;
             }
@@ -317,11 +353,11 @@ impl Asker<'_> {
     /// Adds a service that starts a container: to the gateways whose state directories it names, as mounts do.
     fn add_container_service(&self, service: &Service, found: &mut Gateways) {
         let mut is_named = false;
-        for state in self.directories() {
+        for state in &self.directories {
             let text = state.to_string_lossy();
             let is_mounted = |word: &String| word.split([':', '=', ',']).any(|part| part == text);
             if service.program.iter().any(is_mounted) {
-                let gateway = found.gateway(self, Some(state));
+                let gateway = found.gateway(self, Some(state.clone()));
                 if gateway.pid.is_none() && gateway.container.is_none() {
                     gateway.container = Some(Container::Service(service.file.clone()));
                 }
@@ -329,31 +365,9 @@ impl Asker<'_> {
             }
         }
         if !is_named {
-            found.elsewhere.push(Elsewhere {
-                what: format!("the service `{}` starts a gateway in a container", service.file.display()),
-                help: "run `codex-home doctor` in that container".to_owned(),
-            });
+            let container = Container::Service(service.file.clone());
+            found.elsewhere.push(Elsewhere::with_other_files("a gateway", &container, "doctor"));
         }
-    }
-
-    /// Returns the state directories that are where OpenClaw puts them.
-    fn directories(&self) -> Vec<PathBuf> {
-        let moved = self.invocation.var("OPENCLAW_HOME").map(|home| Path::new(home).join(".openclaw"));
-        let (entries, _) = self.person.as_deref().map(|home| disk::list(home, ENTRIES)).unwrap_or_default();
-        let is_state = |path: &PathBuf| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            match name.as_ref() {
-                ".openclaw" | ".clawdbot" => disk::is_directory(path),
-                name => name.starts_with(".openclaw-") && is_used(path),
-            }
-        };
-        let mut directories: Vec<_> = entries.into_iter().filter(is_state).collect();
-        directories.extend(moved.filter(|path| disk::is_directory(path)));
-        // OpenClaw uses the old one only without the new one.
-        if directories.iter().any(|path| path.ends_with(".openclaw") && path.parent() == self.person.as_deref()) {
-            directories.retain(|path| !path.ends_with(".clawdbot"));
-        }
-        directories
     }
 
     /// Returns the state directory of a gateway with this environment and command line, as OpenClaw 2026.4.21 finds it.
@@ -369,7 +383,8 @@ impl Asker<'_> {
     }
 
     fn openclaw_home(&self, environment: &Environment) -> Option<PathBuf> {
-        environment.path("OPENCLAW_HOME", self.person.as_deref()).or_else(|| self.person.clone())
+        let home = environment.path("HOME", None).or_else(|| self.person.clone());
+        environment.path("OPENCLAW_HOME", home.as_deref()).or(home)
     }
 
     /// Returns the state directory without a profile: the old one if there is no new one.
@@ -378,6 +393,27 @@ impl Asker<'_> {
         let [new, old] = [".openclaw", ".clawdbot"].map(|name| home.join(name));
         Some(if !disk::is_there(&new) && disk::is_directory(&old) { old } else { new })
     }
+}
+
+/// Returns the state directories that are where OpenClaw puts them, `home` being this user's home directory.
+fn directories(invocation: &Invocation, home: Option<&Path>) -> Vec<PathBuf> {
+    let moved = invocation.var("OPENCLAW_HOME").map(|home| Path::new(home).join(".openclaw"));
+    let (entries, _) = home.map(|home| disk::list(home, ENTRIES)).unwrap_or_default();
+    let is_state = |path: &PathBuf| {
+        // OpenClaw runs in node, which has no argument or variable that is not UTF-8: such a name is no profile's.
+        match path.file_name().and_then(|name| name.to_str()) {
+            Some(".openclaw" | ".clawdbot") => disk::is_directory(path),
+            Some(name) => name.starts_with(".openclaw-") && is_used(path),
+            None => false,
+        }
+    };
+    let mut directories: Vec<_> = entries.into_iter().filter(is_state).collect();
+    directories.extend(moved.filter(|path| disk::is_directory(path)));
+    // OpenClaw uses the old one only without the new one.
+    if directories.iter().any(|path| path.ends_with(".openclaw") && path.parent() == home) {
+        directories.retain(|path| !path.ends_with(".clawdbot"));
+    }
+    directories
 }
 
 /// Returns the profile that a command line names.

@@ -39,6 +39,8 @@ const SHORTEST: u16 = 20;
 
 /// How far the texts beside headings are indented.
 pub const INDENT: usize = 10;
+/// What the styles of this program write behind the escape character.
+const STYLES: [&str; 6] = ["[0m", "[1m", "[2m", "[31m", "[32m", "[33m"];
 /// How a line begins that says what to do.
 const HELP: &str = "  help: ";
 
@@ -54,6 +56,18 @@ fn width_of(output: impl AsFd + IsTerminal) -> Option<usize> {
 /// Returns `text` in a style.
 pub fn painted(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
+}
+
+/// Returns a text on one line, with control characters escaped, except for the styles of this program.
+fn escaped(text: &str) -> String {
+    let mut parts = text.split('\u{1b}');
+    let mut shown = plain_text(parts.next().unwrap_or_default());
+    for part in parts {
+        let is_style = STYLES.iter().any(|style| part.starts_with(style));
+        shown.push_str(if is_style { "\u{1b}" } else { "\\u{1b}" });
+        shown.push_str(&plain_text(part));
+    }
+    shown
 }
 
 /// What a terminal shows while something is waited for; gone when it is dropped.
@@ -88,7 +102,11 @@ impl Printer {
 
     /// Prints one line.
     pub fn line(&mut self, text: impl AsRef<str>) -> Result<(), CliError> {
-        writeln!(self.out, "{}", text.as_ref())?;
+        self.unescaped(&escaped(text.as_ref()))
+    }
+
+    fn unescaped(&mut self, text: &str) -> Result<(), CliError> {
+        writeln!(self.out, "{text}")?;
         self.has_printed = true;
         Ok(())
     }
@@ -121,7 +139,9 @@ impl Printer {
     /// Prints a text as [`sentence`](Self::sentence) does, with whole paths.
     pub fn pasted(&mut self, first: &str, indent: usize, text: &str) -> Result<(), CliError> {
         match self.width {
-            Some(width) => lines::wrapped(first, indent, text, width).iter().try_for_each(|line| self.line(line)),
+            Some(width) => {
+                lines::wrapped(first, indent, &escaped(text), width).iter().try_for_each(|line| self.line(line))
+            }
             None => self.line(format!("{first}{text}")),
         }
     }
@@ -154,7 +174,7 @@ impl Printer {
                 escaped.push(c);
             }
         }
-        self.line(escaped)
+        self.unescaped(&escaped)
     }
 
     /// Prints a remark that is not part of the answer to stderr.
@@ -162,11 +182,12 @@ impl Printer {
     pub fn remark(&self, text: &str) {
         let mut err = AutoStream::auto(io::stderr());
         let text = format!("codex-home: {text}");
-        let lines = text.lines().flat_map(|line| match (width_of(io::stderr()), line.strip_prefix(HELP)) {
-            (Some(width), Some(help)) => lines::wrapped(HELP, HELP.len(), help, width),
-            (Some(width), None) => lines::wrapped("", 2, line, width),
-            (None, _) => vec![line.to_owned()],
-        });
+        let lines =
+            text.lines().map(escaped).flat_map(|line| match (width_of(io::stderr()), line.strip_prefix(HELP)) {
+                (Some(width), Some(help)) => lines::wrapped(HELP, HELP.len(), help, width),
+                (Some(width), None) => lines::wrapped("", 2, &line, width),
+                (None, _) => vec![line],
+            });
         for line in lines {
             // There is no other place to report a failure to.
             let _ = writeln!(err, "{line}");
@@ -205,7 +226,7 @@ impl Printer {
                 ExitCode::from(u8::try_from(signal as i32).unwrap_or_default().saturating_add(128))
             }
             Err(CliError::Other { message, help, code }) => {
-                self.remark(&format!("{message}\n  help: {help}"));
+                self.remark(&format!("{}\n{HELP}{}", plain_text(message), plain_text(help)));
                 ExitCode::from(code)
             }
         }

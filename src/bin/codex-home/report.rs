@@ -58,7 +58,7 @@ struct Report<'a> {
 
 impl Report<'_> {
     fn heading(&mut self, heading: &str) -> Result<(), CliError> {
-        self.printer.line(format!("\n### {heading}\n"))
+        ["", &format!("### {heading}"), ""].iter().try_for_each(|line| self.printer.line(line))
     }
 
     /// Prints one item, redacted.

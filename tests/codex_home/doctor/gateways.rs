@@ -1,6 +1,9 @@
 //! The doctor about several gateways, and about gateways of which nothing is known.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -155,6 +158,30 @@ fn several() -> Vec<Case> {
             let help = format!("run `codex-home install --state-dir {}`", state.display());
             patient.says("app-server-command", "fail", "", &help);
         }),
+        case("doctor: a directory whose name is not UTF-8 is no profile's, because no option could pick it", || {
+            let patient = Patient::installed(Release::April);
+            let state = patient.person.home().join(OsStr::from_bytes(b".openclaw-w\xff"));
+            fs::create_dir_all(state.join("agents")).unwrap();
+            assert_eq!(names(&patient.json(&mut patient.doctor())), ["default"]);
+        })
+        // macOS has no such names.
+        .needs(Need::Linux),
+        case("doctor: a state directory is one gateway, by whatever path it is named", || {
+            let patient = Patient::new(Release::April);
+            let (target, home) = (patient.person.root().join("moved"), patient.person.root().join("link"));
+            fs::rename(&patient.openclaw.state, &target).unwrap();
+            symlink(&target, &patient.openclaw.state).unwrap();
+            symlink(patient.person.home(), &home).unwrap();
+            let path = patient.path();
+            for variable in [("OPENCLAW_STATE_DIR", target.as_path()), ("HOME", &home)] {
+                let file = lay(&patient, &unit(&[("PATH", Path::new(&path)), variable]));
+                for options in [&[][..], &["--state-dir", target.to_str().unwrap()], &["--profile", "default"]] {
+                    let value = patient.json(patient.doctor().args(options));
+                    let service = &value["gateways"][0]["gateway"]["service"];
+                    assert_eq!((names(&value), service), (vec!["default".to_owned()], &json!(file)), "{options:?}");
+                }
+            }
+        }),
         case("doctor: the old state directory counts without the new one, and the old name of the settings", || {
             let patient = Patient::new(Release::April);
             let old = patient.person.home().join(".clawdbot");
@@ -178,9 +205,29 @@ fn elsewhere() -> Vec<Case> {
             let file = lay(&patient, &unit(&[("HOME", Path::new("/srv/other"))]));
             patient.names_elsewhere(&mut patient.doctor(), &file.display().to_string(), "codex-home doctor");
             assert_eq!(patient.json(&mut patient.doctor())["openclaw"]["service"], Value::Null);
-            let text = unit(&[("PATH", Path::new("/usr/bin"))]).replace("[Service]\n", "[Service]\nUser=operator\n");
-            lay(&patient, &text);
+            let of_user = |user: &str, variables: &[(&str, &Path)]| {
+                lay(&patient, &unit(variables).replace("[Service]\n", &format!("[Service]\nUser={user}\n")));
+            };
+            of_user("operator", &[("PATH", Path::new("/usr/bin"))]);
             patient.names_elsewhere(&mut patient.doctor(), "", "run `sudo -u operator -H codex-home doctor`");
+            of_user("operator", &[("HOME", Path::new("/srv/other"))]);
+            patient.names_elsewhere(
+                &mut patient.doctor(),
+                "",
+                "run `sudo -u operator env HOME=/srv/other codex-home doctor`",
+            );
+        }),
+        case("doctor: a service of this user with another home directory is asked about with that `HOME`", || {
+            let patient = Patient::new(Release::April);
+            lay(&patient, &unit(&[("HOME", Path::new("/srv/other home"))]));
+            patient.names_elsewhere(&mut patient.doctor(), "", "run `HOME='/srv/other home' codex-home doctor`");
+        }),
+        case("doctor: the user in a unit cannot add a command to the advice", || {
+            let patient = Patient::new(Release::April);
+            let text =
+                unit(&[("PATH", Path::new("/usr/bin"))]).replace("[Service]\n", "[Service]\nUser=x; touch /tmp/x\n");
+            lay(&patient, &text);
+            patient.names_elsewhere(&mut patient.doctor(), "", "run `sudo -u 'x; touch /tmp/x' -H codex-home doctor`");
         }),
         case("doctor: OpenClaw's variables of this shell pick a gateway, and the others are named", || {
             let patient = Patient::installed(Release::April);
@@ -191,7 +238,25 @@ fn elsewhere() -> Vec<Case> {
                 doctor
             };
             assert_eq!(names(&patient.json(&mut doctor())), ["work"]);
-            patient.names_elsewhere(&mut doctor(), "`default`", "--profile default");
+            let default = format!("run `codex-home doctor --state-dir {}`", patient.openclaw.state.display());
+            patient.names_elsewhere(&mut doctor(), "`default`", &default);
+            // Nor can it be another one that is meant, by the same name in `OPENCLAW_HOME`.
+            let moved = patient.person.root().join("moved");
+            fs::create_dir_all(moved.join(".openclaw")).unwrap();
+            let mut doctor = patient.doctor();
+            doctor.env("OPENCLAW_HOME", &moved);
+            let work = format!("run `codex-home doctor --state-dir {}`", work.display());
+            patient.names_elsewhere(&mut doctor, "`work`", &work);
+        }),
+        case("doctor: another gateway's state directory is one word of the command that asks about it", || {
+            let patient = Patient::without_service(Release::April, "0.169.0");
+            let (state, path) = (patient.person.root().join("a state"), patient.path());
+            fs::create_dir(&state).unwrap();
+            lay(&patient, &unit(&[("PATH", Path::new(&path)), ("OPENCLAW_STATE_DIR", &state)]));
+            let mut doctor = patient.doctor();
+            doctor.env("OPENCLAW_STATE_DIR", &patient.openclaw.state);
+            let help = format!("run `codex-home doctor --state-dir '{}'`", state.display());
+            patient.names_elsewhere(&mut doctor, &state.display().to_string(), &help);
         }),
     ]
 }
@@ -240,7 +305,7 @@ fn launch_daemon() -> Case {
 
 fn units() -> Vec<Case> {
     vec![
-        case("doctor: a unit that starts a container says nothing about the gateway in it", || {
+        case("doctor: a unit that starts a container says nothing about the gateway in it, which is named as not examined", || {
             let patient = Patient::installed(Release::April);
             let text = "[Service]\nEnvironment=PATH=/nowhere\nExecStart=/usr/bin/podman run --rm -v STATE:/home/node/.openclaw bot gateway\n";
             let file = lay(&patient, &text.replace("STATE", patient.openclaw.state.to_str().unwrap()));
@@ -248,9 +313,12 @@ fn units() -> Vec<Case> {
             patient.names_elsewhere(&mut patient.doctor(), &what, "in that container");
             assert_eq!(status(&patient.json(&mut patient.doctor()), None, "service-elsewhere"), "unknown");
             patient.is_silent_about("app-server-command");
+            let explained = run(patient.person.codex_home(&["explain"]).env("PATH", patient.path()));
+            assert!(explained.stderr.contains(&what) && explained.code == Some(0), "{explained:?}");
             lay(&patient, &text.replace("STATE", "bot-data"));
-            let what = format!("the service `{}` starts a gateway in a container", file.display());
+            let what = format!("a gateway is started in a container by `{}`", file.display());
             patient.names_elsewhere(&mut patient.doctor(), &what, "in that container");
+            assert!(patient.text(&mut patient.doctor()).contains(&format!("? {what}")), "shown without `--all`");
             patient.says("codex-under-service", "unknown", "presumably", "");
         })
         .needs(Need::Linux),

@@ -1,5 +1,6 @@
 //! The doctor about running gateways. Each case has a user of its own, so that it sees only its own processes.
 
+use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command};
@@ -81,6 +82,11 @@ fn contained() -> Case {
         let checks = value["checks"].as_array().unwrap().iter().filter(|check| check["gateway"] == "default");
         let checks: Vec<_> = checks.map(|check| (&check["id"], &check["status"])).collect();
         assert_eq!(checks, [(&json!("service-elsewhere"), &json!("unknown"))], "{value:#}");
+        let shown = patient.text(&mut doctor(&patient, UID));
+        assert!(
+            shown.contains("sees other files than this shell (process ") && !shown.contains("runs in a"),
+            "{shown}"
+        );
         // Other commands do not take the files here for the gateway's either.
         let default = ["--profile", "default"];
         for args in [
@@ -91,7 +97,8 @@ fn contained() -> Case {
             let mut command = patient.person.codex_home(&args);
             let finished = crate::ask(&patient.person, command.env("PATH", patient.path()).uid(UID).gid(UID));
             let said = finished.stderr;
-            let is_refused = finished.code != Some(0) && (args == ["install"] || said.contains("in that container"));
+            let is_refused =
+                finished.code != Some(0) && (args == ["install"] || said.contains("where that process runs"));
             assert!(is_refused, "{args:?}: {said}");
         }
         drop(gateway);
@@ -105,26 +112,57 @@ fn contained() -> Case {
     })
 }
 
+/// Starts a gateway of `uid` with a mount of its own on `/mnt`, after `prepare` and with these variables.
+fn start_with_mount(uid: u32, prepare: &str, variables: &str) -> Gateway {
+    let script = format!(
+        "mount -t tmpfs none /mnt && {prepare} && exec setpriv --reuid {uid} --regid {uid} --clear-groups \
+         env -i {variables} bash -c 'exec -a openclaw-gateway sleep 600'"
+    );
+    let child = {
+        let _alone = forking();
+        Command::new("unshare").args(["--mount", "sh", "-c", &script]).spawn().unwrap()
+    };
+    let gateway = Gateway(child);
+    thread::sleep(Duration::from_millis(500));
+    gateway
+}
+
 /// A gateway with a mount of its own and the same home, as a service with a private `/tmp`.
 fn with_private_mounts() -> Case {
-    case("doctor: a gateway with mounts of its own and the same files is seen", || {
+    case("doctor: a gateway with mounts of its own and the same files is seen, with or without `HOME`", || {
         const UID: u32 = 4015;
         let patient = Patient::without_service(Release::April, "0.169.0");
-        let mut ask = doctor(&patient, UID);
-        let script = format!(
-            "mount -t tmpfs none /mnt && exec setpriv --reuid {UID} --regid {UID} --clear-groups \
-             env -i HOME='{}' bash -c 'exec -a openclaw-gateway sleep 600'",
-            patient.person.home().display(),
+        doctor(&patient, UID);
+        let home = format!("HOME='{}'", patient.person.home().display());
+        for variables in [home.as_str(), "LANG=C"] {
+            let gateway = start_with_mount(UID, "true", variables);
+            let value = patient.json(&mut doctor(&patient, UID));
+            let seen = &value["gateways"][0]["gateway"];
+            assert_eq!([&seen["pid"], &seen["known"]], [&json!(gateway.0.id()), &json!("seen")], "{value:#}");
+        }
+    })
+}
+
+/// A gateway with its lock in a temporary directory of its own, as a service with a private `/tmp` has it.
+fn with_private_lock() -> Case {
+    case("doctor: a lock in a gateway's own temporary directory tells its state directory", || {
+        const UID: u32 = 4018;
+        let patient = Patient::without_service(Release::April, "0.169.0");
+        let work = patient.person.home().join(".openclaw-work");
+        fs::create_dir_all(work.join("agents")).unwrap();
+        let config = work.join("openclaw.json");
+        let now = chrono::Utc::now().to_rfc3339();
+        let prepare = format!(
+            "mkdir /mnt/openclaw-{UID} && printf '{{\"pid\":%s,\"createdAt\":\"{now}\",\"configPath\":\"%s\"}}' $$ '{}' \
+             >/mnt/openclaw-{UID}/gateway.0123abcd.lock && chown -R {UID} /mnt/openclaw-{UID}",
+            config.display()
         );
-        let child = {
-            let _alone = forking();
-            Command::new("unshare").args(["--mount", "sh", "-c", &script]).spawn().unwrap()
-        };
-        let gateway = Gateway(child);
-        thread::sleep(Duration::from_millis(500));
-        let value = patient.json(&mut ask);
-        let seen = &value["gateways"][0]["gateway"];
-        assert_eq!([&seen["pid"], &seen["known"]], [&json!(gateway.0.id()), &json!("seen")], "{value:#}");
+        doctor(&patient, UID);
+        let variables = format!("TMPDIR=/mnt HOME='{}'", patient.person.home().display());
+        let gateway = start_with_mount(UID, &prepare, &variables);
+        let value = patient.json(&mut doctor(&patient, UID));
+        let seen = &value["gateways"][1]["gateway"];
+        assert_eq!([&seen["name"], &seen["pid"]], [&json!("work"), &json!(gateway.0.id())], "{value:#}");
     })
 }
 
@@ -183,6 +221,8 @@ pub fn cases() -> Vec<Case> {
             // Its title hides its command line, which may have had `--profile`.
             let text = format!("not known (process {})", one.0.id());
             patient.names_elsewhere(&mut doctor(&patient, UID), &text, "OPENCLAW_STATE_DIR");
+            let shown = patient.text(&mut doctor(&patient, UID));
+            assert!(shown.contains("? a gateway runs, and which state directory it has is not known"), "{shown}");
             // Its lock tells.
             let locks = temporary.join(format!("openclaw-{UID}"));
             fs::create_dir_all(&locks).unwrap();
@@ -206,6 +246,25 @@ pub fn cases() -> Vec<Case> {
             );
         }),
         case(
+            "doctor: a running gateway is the one of its state directory and home, by whatever path it has them",
+            || {
+                const UID: u32 = 4017;
+                let patient = Patient::without_service(Release::April, "0.169.0");
+                let (target, home) = (patient.person.root().join("moved"), patient.person.root().join("link"));
+                fs::rename(&patient.openclaw.state, &target).unwrap();
+                symlink(&target, &patient.openclaw.state).unwrap();
+                symlink(patient.person.home(), &home).unwrap();
+                for variable in [("OPENCLAW_STATE_DIR", target.as_path()), ("HOME", &home)] {
+                    let gateway = Gateway::start(&patient, UID, &[variable]);
+                    let value = patient.json(&mut doctor(&patient, UID));
+                    let gateways = value["gateways"].as_array().unwrap();
+                    let seen: Vec<_> =
+                        gateways.iter().map(|one| [&one["gateway"]["name"], &one["gateway"]["pid"]]).collect();
+                    assert_eq!(seen, [[&json!("default"), &json!(gateway.0.id())]], "{value:#}");
+                }
+            },
+        ),
+        case(
             "doctor: a gateway of OpenClaw 2026.5.12, whose title is that of every `openclaw`, is seen by its lock",
             || {
                 const UID: u32 = 4014;
@@ -228,6 +287,7 @@ pub fn cases() -> Vec<Case> {
         ),
     ];
     let cases = cases.into_iter().map(|case| case.needs(Need::Root));
-    let contained = [contained(), with_private_mounts()].map(|case| case.needs(Need::MountNamespace).needs(Need::Deep));
+    let contained = [contained(), with_private_mounts(), with_private_lock()]
+        .map(|case| case.needs(Need::MountNamespace).needs(Need::Deep));
     cases.chain(contained).collect()
 }

@@ -18,7 +18,7 @@ use codex_home::failure::Failure;
 use codex_home::settings::{FILE_VARIABLE, Key};
 
 use super::findings::Findings;
-use crate::gateways::{Gateways, Known, Pick};
+use crate::gateways::{Elsewhere, Gateways, Known, Pick};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,12 +66,10 @@ pub struct Check {
 
 /// Returns every line, the worst first. Paths have `person_home` as `~`.
 pub fn all(findings: &Findings, person_home: Option<&Path>) -> Vec<Check> {
-    let mut checks = Checks { findings, person_home, all: Vec::new() };
-    if let Some(why) = findings.openclaw.gateway.hidden() {
-        let help = "run `codex-home doctor` in that container".to_owned();
-        checks.add(ELSEWHERE, Status::Unknown, why, Some(help));
-        return checks.all;
+    if let Some(hidden) = findings.openclaw.gateway.hidden("doctor") {
+        return vec![not_examined(&hidden)];
     }
+    let mut checks = Checks { findings, person_home, all: Vec::new() };
     checks.settings();
     checks.own_way();
     checks.openclaw();
@@ -91,20 +89,25 @@ pub fn all(findings: &Findings, person_home: Option<&Path>) -> Vec<Check> {
     all
 }
 
+/// Returns the line about a gateway that another environment has to be asked about.
+fn not_examined(other: &Elsewhere) -> Check {
+    let status = if other.may_be_here { Status::Unknown } else { Status::Ok };
+    Check { id: ELSEWHERE, status, text: other.what.clone(), help: Some(other.help.clone()) }
+}
+
 /// Returns the lines about gateways that are not examined here.
 pub fn about_others(gateways: &Gateways, pick: &Pick) -> Vec<Check> {
-    let elsewhere = gateways.elsewhere.iter().map(|other| Check {
-        id: ELSEWHERE,
-        status: Status::Ok,
-        text: other.what.clone(),
-        help: Some(other.help.clone()),
-    });
+    let elsewhere = gateways.elsewhere.iter().map(not_examined);
     // An option says what is meant; a variable may be forgotten.
-    let others = gateways.others.iter().filter(|_| pick.is_from_shell()).map(|other| Check {
-        id: ELSEWHERE,
-        status: Status::Ok,
-        text: format!("OpenClaw's variables in this shell pick one gateway, and not `{}`", other.name),
-        help: Some(format!("run `codex-home doctor --profile {}`", other.name)),
+    let others = gateways.others.iter().filter(|_| pick.is_from_shell()).filter_map(|other| {
+        // With `OPENCLAW_HOME` in this shell, a profile's name would mean another directory.
+        let state = shell_word(other.state.as_deref()?, None);
+        Some(Check {
+            id: ELSEWHERE,
+            status: Status::Ok,
+            text: format!("OpenClaw's variables in this shell pick one gateway, and not `{}`", other.name),
+            help: Some(format!("run `codex-home doctor --state-dir {state}`")),
+        })
     });
     elsewhere.chain(others).collect()
 }

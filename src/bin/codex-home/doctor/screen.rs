@@ -54,7 +54,7 @@ pub fn print(examination: &Examination, all: bool, printer: &mut Printer) -> Res
 fn heading(gateway: &Gateway, printer: &Printer) -> String {
     let state = gateway.state.as_deref().map(|state| printer.path(state)).unwrap_or_default();
     let how = match (gateway.pid, &gateway.service) {
-        _ if gateway.container.is_some() => "in a container".to_owned(),
+        _ if gateway.container.is_some() => "with other files than are seen here".to_owned(),
         (Some(pid), _) => format!("running as process {pid}"),
         (None, Some(service)) => format!("started by `{}`", printer.path(&service.file)),
         (None, None) => "not running here".to_owned(),

@@ -12,9 +12,10 @@ use super::known::Known;
 use super::process::Process;
 use super::service::Service;
 use super::starts::Start;
-use super::{DEFAULT, OpenClawCommand, path};
+use super::{DEFAULT, Elsewhere, OpenClawCommand, path};
+use crate::disk;
 
-/// How it is known that a gateway runs in a container, with other files than this program's.
+/// How it is known that a gateway has other files than this program, as in a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Container {
     /// The gateway's process.
@@ -42,7 +43,7 @@ pub struct Gateway {
     pub program: Vec<String>,
     /// The node that it runs in.
     pub node: Option<PathBuf>,
-    /// Whether it runs in a container.
+    /// Whether it has other files than this program.
     pub container: Option<Container>,
     /// When it was started, or when its service was last changed, in seconds since 1970.
     pub since: i64,
@@ -94,14 +95,19 @@ impl Gateway {
         self.invocation(base).with_var("PATH", Some(&path::of_codex(self, base, is_new)))
     }
 
-    /// Returns why nothing here tells about it, if it runs in a container.
-    pub fn hidden(&self) -> Option<String> {
-        let how = match self.container.as_ref()? {
-            Container::Process(pid) => format!("runs in a container (process {pid})"),
-            Container::Service(file) => format!("is started in a container by `{}`", plain_text(file)),
-        };
+    /// Returns why nothing here tells about it and where to run the command `verb`, if it has other files than are seen here.
+    pub fn hidden(&self, verb: &str) -> Option<Elsewhere> {
         let state = self.state.as_deref().map(plain_text).unwrap_or_default();
-        Some(format!("the gateway with its state in `{state}` {how}, which has other files than are seen here"))
+        let gateway = format!("the gateway with its state in `{state}`");
+        Some(Elsewhere::with_other_files(&gateway, self.container.as_ref()?, verb))
+    }
+
+    /// Returns whether this is its state directory, by whatever path.
+    pub fn has_state(&self, state: Option<&Path>) -> bool {
+        match (self.state.as_deref(), state) {
+            (Some(own), Some(state)) => own == state || disk::is_same(own, state),
+            (own, state) => own == state,
+        }
     }
 
     /// Returns how a variable of its environment is known.

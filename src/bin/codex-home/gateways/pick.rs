@@ -102,8 +102,8 @@ pub fn the_gateway(invocation: &Invocation, pick: &Pick, verb: &str) -> Result<s
         }
     }
     let gateway = all.pop().ok_or_else(|| none(&[]))?;
-    match gateway.hidden() {
-        Some(why) => Err(CliError::new(why, format!("run `codex-home {verb}` in that container"))),
+    match gateway.hidden(verb) {
+        Some(hidden) => Err(CliError::new(hidden.what, hidden.help)),
         None => Ok(gateway),
     }
 }

@@ -48,8 +48,8 @@ impl Process {
     }
 }
 
-/// Returns this user's running gateways, and what may be one.
-pub fn gateways(uid: u32) -> Vec<Process> {
+/// Returns this user's running gateways, and what may be one. `person` is the user's home directory.
+pub fn gateways(uid: u32, person: Option<&Path>) -> Vec<Process> {
     let mut system = System::new();
     let listed = ProcessRefreshKind::nothing().with_cmd(UpdateKind::Always).with_user(UpdateKind::Always);
     system.refresh_processes_specifics(ProcessesToUpdate::All, true, listed.without_tasks());
@@ -68,12 +68,12 @@ pub fn gateways(uid: u32) -> Vec<Process> {
     }
     let environ = ProcessRefreshKind::nothing().with_environ(UpdateKind::Always).with_exe(UpdateKind::Always);
     system.refresh_processes_specifics(ProcessesToUpdate::Some(&candidates), false, environ.without_tasks());
-    let mut found: Vec<_> = candidates.iter().filter_map(|pid| gateway(*pid, system.process(*pid)?)).collect();
+    let mut found: Vec<_> = candidates.iter().filter_map(|pid| gateway(*pid, system.process(*pid)?, person)).collect();
     found.sort_by_key(|process| process.pid);
     found
 }
 
-fn gateway(pid: Pid, process: &Listed) -> Option<Process> {
+fn gateway(pid: Pid, process: &Listed, person: Option<&Path>) -> Option<Process> {
     let variable = |text: &OsString| {
         let text = text.to_str()?;
         text.split_once('=').map(|(name, value)| (name.into(), value.into()))
@@ -87,7 +87,7 @@ fn gateway(pid: Pid, process: &Listed) -> Option<Process> {
     let is_node = |path: &&Path| path.ends_with("node");
     let node = process.exe().filter(is_node).map(Path::to_owned);
     (!env.is_empty()).then(|| Process {
-        is_contained: is_contained(pid, &env),
+        is_contained: is_contained(pid, &env, person),
         since: process.start_time(),
         pid,
         is_certain,
@@ -134,9 +134,9 @@ pub fn runs_gateway<'a>(arguments: impl Iterator<Item = &'a str>) -> bool {
 }
 
 /// Returns whether a process sees other files than this program in the places that matter. A service with mounts of its own, such as
-/// a private `/tmp`, does not.
+/// a private `/tmp`, does not. Without `HOME` its home directory is that of its user, `person`.
 #[cfg(target_os = "linux")]
-fn is_contained(pid: u32, env: &[(OsString, OsString)]) -> bool {
+fn is_contained(pid: u32, env: &[(OsString, OsString)], person: Option<&Path>) -> bool {
     let link = |process: &str, name: &str| readlink(format!("/proc/{process}/{name}").as_str()).ok();
     let differs = |name: &str| {
         let pair = (link(&pid.to_string(), name), link("self", name));
@@ -150,15 +150,18 @@ fn is_contained(pid: u32, env: &[(OsString, OsString)]) -> bool {
         (Err(ReadError::Absent), Err(ReadError::Absent)) => true,
         _ => false,
     };
-    let variable = |wanted: &str| env.iter().find(|(name, _)| name == wanted).map(|(_, value)| PathBuf::from(value));
-    let home = variable("HOME").unwrap_or_default();
-    let below_home = [".openclaw", ".codex", ".config"].map(|name| home.join(name));
-    let places = ["/", "/usr", "/etc"].map(PathBuf::from).into_iter().chain([home]).chain(below_home);
+    let variable = |wanted: &str| {
+        let value = env.iter().find(|(name, _)| name == wanted).map(|(_, value)| PathBuf::from(value));
+        value.filter(|path| path.is_absolute())
+    };
+    let home = variable("HOME").or_else(|| person.map(Path::to_owned));
+    let of_home = home.iter().flat_map(|home| ["", ".openclaw", ".codex", ".config"].map(|name| home.join(name)));
+    let places = ["/", "/usr", "/etc"].map(PathBuf::from).into_iter().chain(of_home);
     !places.chain(variable("OPENCLAW_STATE_DIR")).all(|path| is_same(&path))
 }
 
 #[cfg(not(target_os = "linux"))]
-const fn is_contained(_pid: u32, _env: &[(OsString, OsString)]) -> bool {
+const fn is_contained(_pid: u32, _env: &[(OsString, OsString)], _person: Option<&Path>) -> bool {
     false
 }
 

@@ -59,7 +59,7 @@ fn is_of(start: &Start, gateway: &Gateway) -> bool {
     let named = start.host.as_ref().and_then(|host| host.state_dir.as_deref());
     let is_inside = |path: &Path| path.starts_with(state);
     match (named, start.home.as_deref()) {
-        (Some(named), _) => named == state,
+        (Some(named), _) => gateway.has_state(Some(named)),
         (None, Some(home)) if is_inside(home) => true,
         // A home outside every state directory says nothing; a home of another gateway does.
         (None, home) => gateway.is_default() && !home.is_some_and(is_of_another),
