@@ -285,6 +285,11 @@ impl Wrapper {
         all.into_iter().flatten().collect()
     }
 
+    /// Returns whether all that it does is start codex: in the home and with the arguments that it was given.
+    pub fn only_starts_codex(&self) -> bool {
+        self.home.is_none() && self.losses().is_empty()
+    }
+
     /// Returns what it does, in words; `~` and `$HOME` are `home`.
     pub fn description(&self, home: Option<&Path>) -> String {
         let interpreter = self.interpreter.as_str();

@@ -8,6 +8,7 @@ use codex_home::settings::Key;
 
 use super::{Checks, FIND_OUT, Status};
 use crate::disk;
+use crate::doctor::app_server::AppServerCommand;
 use crate::doctor::homes::{HomeFiles, JudgedHome};
 use crate::hosts;
 use crate::openclaw::Purpose;
@@ -165,6 +166,16 @@ impl Checks<'_> {
         if is_cli && !findings.openclaw.readable_config().is_some_and(|config| config.uses_cli) {
             text.push_str("; no agent is configured to use it (`codex-cli`)");
             self.add(ID, Status::Warn, text, Some(format!("if one does, {help}")));
+            return;
+        }
+        // A script may use another home, or bring a login.
+        if let AppServerCommand::Wrapper(_, wrapper) = &configured.command
+            && !wrapper.only_starts_codex()
+        {
+            text.push_str("; whether the script that OpenClaw runs uses it is not known");
+            // `verify` starts no `codex exec`.
+            let help = (!is_cli).then(|| "run `codex-home verify`".to_owned());
+            self.add(ID, Status::Unknown, text, help);
             return;
         }
         // Whether that stops the bot depends on what OpenClaw runs, and on whether this OpenClaw uses the home.
