@@ -4,6 +4,7 @@ use codex_home::decide::Decision;
 use codex_home::failure::Failure;
 use codex_home::home::auth::Login;
 use codex_home::home::{AUTH_FILE, Kind};
+use codex_home::reason::Reason;
 use codex_home::settings::Key;
 
 use super::{Checks, FIND_OUT, Status};
@@ -135,7 +136,7 @@ impl Checks<'_> {
             false => format!("run `codex-home install`: the launcher would {would}"),
         };
         match &home.start.decision {
-            Decision::Keep { .. } => self.kept(home),
+            Decision::Keep { reason, .. } => self.kept(home, reason),
             Decision::Refuse(failure @ Failure::NoUsableHome(_)) if is_launcher => {
                 self.failure("home-refused", Status::Fail, failure);
             }
@@ -173,9 +174,7 @@ impl Checks<'_> {
             && !wrapper.only_starts_codex()
         {
             text.push_str("; whether the script that OpenClaw runs uses it is not known");
-            // `verify` starts no `codex exec`.
-            let help = (!is_cli).then(|| "run `codex-home verify`".to_owned());
-            self.add(ID, Status::Unknown, text, help);
+            self.add(ID, Status::Unknown, text, proof(home));
             return;
         }
         // Whether that stops the bot depends on what OpenClaw runs, and on whether this OpenClaw uses the home.
@@ -191,7 +190,8 @@ impl Checks<'_> {
     }
 
     /// A home that is kept although it cannot log in, and that no host logs in later.
-    fn kept(&mut self, home: &JudgedHome) {
+    fn kept(&mut self, home: &JudgedHome, why: &Reason) {
+        const ID: &str = "home-left-alone";
         let inspection = &home.inspection;
         let is_broken = matches!(inspection.login, Login::Broken(_));
         // In these the host logs in after the start, or the person does.
@@ -199,14 +199,19 @@ impl Checks<'_> {
         if !is_broken || is_logged_in_later {
             return;
         }
-        let Some(risk) = hosts::risk(&home.path, inspection.kind) else { return };
         let shown = self.path(&home.path);
+        if home.is_broken_bridge() {
+            let text = format!("`{shown}` cannot log in ({}) and is left as it is: {why}", inspection.reason());
+            self.add(ID, Status::Unknown, text, proof(home));
+            return;
+        }
+        let Some(risk) = hosts::risk(&home.path, inspection.kind) else { return };
         let text = format!("`{shown}` cannot log in and is left as it is: {}", inspection.reason());
         let listed = self.findings.settings.bridges.iter().map(ToString::to_string);
         let bridges: Vec<_> = listed.chain([home.path.to_string_lossy().into_owned()]).collect();
         let help =
             format!("to have it treated as a bridge, {}; what that risks: {risk}", self.set(Key::Bridges, &bridges));
-        self.warn("home-left-alone", text, help);
+        self.warn(ID, text, help);
     }
 
     /// Adds the line about a home that nothing is wrong with, or that the launcher handles.
@@ -225,4 +230,9 @@ impl Checks<'_> {
         };
         self.ok("homes", text);
     }
+}
+
+/// Returns how to find out whether codex is logged in with this home. `verify` starts no `codex exec`.
+fn proof(home: &JudgedHome) -> Option<String> {
+    (home.purpose != Some(Purpose::CliAuth)).then(|| "run `codex-home verify`".to_owned())
 }
