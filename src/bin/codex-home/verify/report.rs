@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use codex_home::display::{cause, plain_text, shell_word};
 use codex_home::request::without_values;
+use codex_home::settings::Settings;
 use serde_json::{Value, json};
 
 use super::forecast::Forecast;
@@ -72,16 +73,19 @@ impl Report {
 
     /// Returns the paths that the start may write. `verify` itself writes nothing.
     fn may_write(&self, shown: impl Fn(&Path) -> String) -> Vec<String> {
-        let invocation = &self.start.invocation;
         let mut writes = Vec::new();
         if let Some(journal) = self.forecast.as_ref().and_then(|forecast| forecast.journal.as_deref()) {
             writes.push(format!("the launcher, a line in `{}`", shown(journal)));
         }
         let home = match &self.forecast {
             Some(forecast) => forecast.home.clone(),
-            None => invocation.codex_home().or_else(|| invocation.default_home()),
+            None => self.start.home(),
         };
-        let Some(home) = home else { return writes };
+        let Some(home) = home else {
+            let is_chosen = self.start.script().is_some();
+            writes.extend(is_chosen.then(|| format!("codex, in the home that the script chooses: {OF_CODEX}")));
+            return writes;
+        };
         if self.forecast.as_ref().is_some_and(|forecast| forecast.decision == "repair") {
             writes.push(format!("the launcher, `{}`, which it repairs", shown(&home.join("auth.json"))));
         }
@@ -150,7 +154,14 @@ impl Report {
                 self.start.message
             )),
             (Status::No, None) if self.seen.turn.is_some() => Some("run `codex-home doctor`".to_owned()),
-            _ if self.forecast.is_none() && is_bridge_maker => Some("run `codex-home install`".to_owned()),
+            _ if self.forecast.is_none() && is_bridge_maker => {
+                let is_lost = self.start.script().is_some_and(|script| {
+                    let (settings, _) = Settings::read(&self.start.invocation);
+                    !script.lost(&settings).is_empty()
+                });
+                let which = if is_lost { ", which names what of the script would be lost" } else { "" };
+                Some(format!("run `codex-home install`{which}"))
+            }
             _ => {
                 let foretold = self.forecast.as_ref().filter(|forecast| forecast.differences(&self.seen).is_empty());
                 let help = foretold.and_then(|forecast| forecast.help.clone());
@@ -253,7 +264,7 @@ impl Report {
                 "program": path(&start.program),
                 "args": self.args(),
                 "codex_home": start.invocation.codex_home().as_deref().map(path),
-                "is_launcher": start.is_launcher,
+                "is_launcher": start.is_launcher(),
             },
             "may_write": self.may_write(path),
             "codex_version": hello.and_then(|(hello, _)| hello.version.as_deref()),
