@@ -9,7 +9,7 @@ use codex_home::settings::Key;
 
 use super::{Checks, FIND_OUT, Status};
 use crate::disk;
-use crate::doctor::app_server::AppServerCommand;
+use crate::doctor::app_server::{AppServerCommand, Configured};
 use crate::doctor::homes::{HomeFiles, JudgedHome};
 use crate::hosts;
 use crate::openclaw::Purpose;
@@ -124,10 +124,9 @@ impl Checks<'_> {
     fn home(&mut self, home: &JudgedHome) {
         let findings = self.findings;
         let is_cli = home.purpose == Some(Purpose::CliAuth);
-        // `codex exec` has a command of its own.
-        let configured = if is_cli { &findings.cli_command } else { &findings.command };
-        let is_launcher = configured.is_launcher() && configured.is_certain();
+        let is_launcher = self.runs_launcher(home);
         if home.purpose.is_some() && !is_cli && findings.command.starts_nothing() {
+            self.without_a_start(home);
             return;
         }
         let launcher = findings.launcher.as_ref().map(|launcher| self.word(&launcher.stable)).unwrap_or_default();
@@ -158,11 +157,36 @@ impl Checks<'_> {
         }
     }
 
+    /// Returns what OpenClaw runs in a home.
+    fn configured(&self, home: &JudgedHome) -> &Configured {
+        // `codex exec` has a command of its own.
+        let is_cli = home.purpose == Some(Purpose::CliAuth);
+        if is_cli { &self.findings.cli_command } else { &self.findings.command }
+    }
+
+    /// Returns whether OpenClaw is known to run the launcher in a home.
+    fn runs_launcher(&self, home: &JudgedHome) -> bool {
+        let configured = self.configured(home);
+        configured.is_launcher() && configured.is_certain()
+    }
+
+    /// A home of an OpenClaw that starts no codex.
+    fn without_a_start(&mut self, home: &JudgedHome) {
+        let shown = self.path(&home.path);
+        if matches!(home.purpose, Some(Purpose::HarnessAuth | Purpose::Agent)) {
+            let text = format!("`{shown}` is not used: OpenClaw starts no codex");
+            self.known("homes", self.findings.command.known, Status::Ok, text, None);
+        } else if home.is_broken_bridge() {
+            let text = format!("`{shown}` cannot log in: {}; what is run there is not known", home.inspection.reason());
+            self.add("home-cannot-log-in", Status::Unknown, text, None);
+        }
+    }
+
     fn cannot_log_in(&mut self, home: &JudgedHome, help: String) {
         const ID: &str = "home-cannot-log-in";
         let findings = self.findings;
         let is_cli = home.purpose == Some(Purpose::CliAuth);
-        let configured = if is_cli { &findings.cli_command } else { &findings.command };
+        let configured = self.configured(home);
         let mut text = format!("`{}` cannot log in: {}", self.path(&home.path), home.inspection.reason());
         if is_cli && !findings.openclaw.readable_config().is_some_and(|config| config.uses_cli) {
             text.push_str("; no agent is configured to use it (`codex-cli`)");
