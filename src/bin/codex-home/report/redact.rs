@@ -22,8 +22,8 @@ const PAGES: [&str; 8] = [
 ];
 /// The words of this program's advice that no page has.
 const ADVICE: &str = "
-    chmod +x o-w u+rwX; df; find -samefile; ln -sf; ls -la -ld; man; mv auth.json.old .codex.old .old; sudo env -u -H
-    codex login --device-auth; codex-home uninstall --purge; npm --prefix; ~/.tool-versions
+    chmod +x o-w u+rwX; df; find -samefile; ln -sf; ls -la -ld; mv auth.json.old .codex.old .old; sudo env -u -H
+    codex login --device-auth; codex-home config set --help; codex-home uninstall --purge; npm --prefix; ~/.tool-versions
     openclaw agent --agent --message ping; openclaw config plugins.allow plugins.deny OPENCLAW_PROFILE
     plugins.entries.codex.config.appServer.command plugins.entries.codex.config.appServer.args
     plugins.entries.codex.config.appServer.homeScope *.sqlite agent_identity chatgptAuthTokens lmstudio ollama
