@@ -90,12 +90,12 @@ fn reports() -> Vec<Case> {
                 0,
                 str![[r#"
 starts    [ROOT]/launcher/codex-home-shim app-server --listen …
-in        ~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241
+in        `~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241`
 assumes   the environment of this shell: no gateway runs, and no service of one is found
 may ask   codex, OpenAI's servers about the login
 may write codex, in `~/.codex`: what it writes at any start: databases (`*.sqlite`), `installation_id`, `skills/.system`, `tmp`, a login that it renews, and more
 ✓ codex 0.123.0 answered after [..] s
-✓ its home is ~/.codex
+✓ its home is `~/.codex`
 ✓ it is logged in: chatgpt, plan plus, s…@e…
 ✓ the model answered after [..] s: pong
 ✓ as `codex-home explain` foretells: redirect: auth.json has no `id_token` (missing-id-token)

@@ -50,7 +50,7 @@ impl Report {
         let program = printer.path(&start.program);
         item("starts", &[program].into_iter().chain(args).collect::<Vec<_>>().join(" "), printer)?;
         let home = match start.invocation.codex_home() {
-            Some(home) => printer.path(&home),
+            Some(home) => format!("`{}`", printer.path(&home)),
             None => "no home of OpenClaw's".to_owned(),
         };
         item("in", &home, printer)?;
@@ -179,7 +179,7 @@ impl Report {
             let version = hello.version.as_deref().map(plain_text).unwrap_or_else(|| "of unknown version".to_owned());
             line(Status::Yes, &format!("codex {version} answered after {}", seconds(*took)), printer)?;
             if let Some(home) = &hello.home {
-                line(Status::Yes, &format!("its home is {}", printer.path(home)), printer)?;
+                line(Status::Yes, &format!("its home is `{}`", printer.path(home)), printer)?;
             }
         }
         if let Some(account) = &seen.account {
