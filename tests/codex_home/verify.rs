@@ -271,6 +271,10 @@ fn starts() -> Vec<Case> {
             assert_eq!((&said["foretold"], &said["help"]), (&json!(null), &json!("run `codex-home install`")));
             // The variable by which it may start another program is the gateway's, and not known.
             assert!(said["assumed"].to_string().contains("is what this gateway reads"), "{said:#}");
+            // `install` refuses for this release.
+            lay_package(&proof.openclaw.package, "2026.4.22");
+            let help = proof.json(&[], &logged_out()).1["help"].clone();
+            assert!(help.as_str().unwrap().starts_with("run `codex-home explain --home "), "{help}");
         }),
         // https://github.com/openclaw/openclaw/issues/70511
         case("verify: if OpenClaw runs a script, codex may write in the home that the script chooses", || {

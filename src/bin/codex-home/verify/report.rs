@@ -143,7 +143,7 @@ impl Report {
     /// Returns the help if codex is not known to be logged in.
     fn help(&self, explain: impl Fn(&Path) -> String) -> Option<String> {
         let version = self.start.version.as_deref().and_then(Version::parse);
-        let is_bridge_maker = version.as_ref().is_some_and(Version::writes_bridges);
+        let needs_launcher = version.as_ref().is_some_and(Version::needs_launcher);
         match (self.status(), &self.seen.stopped) {
             (Status::Yes, _) => None,
             (_, Some(Stopped::Late(_))) if self.limit < MOST => {
@@ -154,7 +154,7 @@ impl Report {
                 self.start.message
             )),
             (Status::No, None) if self.seen.turn.is_some() => Some("run `codex-home doctor`".to_owned()),
-            _ if self.forecast.is_none() && is_bridge_maker => {
+            _ if self.forecast.is_none() && needs_launcher => {
                 let is_lost = self.start.script().is_some_and(|script| {
                     let (settings, _) = Settings::read(&self.start.invocation);
                     !script.lost(&settings).is_empty()
