@@ -65,6 +65,17 @@ pub fn cases() -> Vec<Case> {
                 assert!(finished.stderr.contains(meant), "{}", finished.stderr);
             }
         }),
+        case("explain: what is no id of a reason is told where the ids are, and how to name a home", || {
+            let person = Fixture::new();
+            for asked in ["redirect", "~/.codex"] {
+                let finished = ask(&person, &mut codex_home(&person, &["explain", asked]));
+                assert_eq!((finished.code, finished.stdout.as_str()), (Some(2), ""), "{asked}");
+                for tip in ["/docs/failure-modes.md#by-id\n", "tip: for a home, run `codex-home explain --home DIR`\n"]
+                {
+                    assert!(finished.stderr.contains(tip), "{}", finished.stderr);
+                }
+            }
+        }),
         case("every command's help ends with an example that is a valid command line, and an address", || {
             let person = Fixture::new();
             for command in commands().iter().filter(|command| *command != "help") {

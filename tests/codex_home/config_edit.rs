@@ -205,7 +205,12 @@ fn refused() -> Vec<Case> {
                 (&["set", "bridges", "~/a", "b"], "expected an absolute path"),
             ];
             for (args, part) in rows {
-                refuses(&person, &file, args, 78, &[part]);
+                // There may be no manual page, as after `cargo install`.
+                refuses(&person, &file, args, 78, &[part, "  help: run `codex-home config set --help`\n"]);
+            }
+            let help = config(&person, &["set", "--help"]).stdout;
+            for text in ["`auto`, `redirect`, `repair` or `off`", "docs/settings.md"] {
+                assert!(help.contains(text), "{help}");
             }
             for args in [&["set", "strategie", "off"][..], &["set", "codex"], &["set"], &["unset"]] {
                 assert_eq!(config(&person, args).code, Some(2), "{args:?}");

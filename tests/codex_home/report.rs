@@ -1,6 +1,7 @@
 //! `codex-home report`: the text for an issue has none of the person's names.
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::json;
 
@@ -60,8 +61,24 @@ pub fn cases() -> Vec<Case> {
             let lines: Vec<_> = text.lines().filter(|line| !line.contains("app-server-command")).collect();
             let sentences: String = lines.join("\n").split('`').step_by(2).collect();
             // An address is in a place without paths or code.
-            assert_eq!(sentences.replace(": name14,", "").matches("name").count(), 0, "{sentences}");
+            assert_eq!(sentences.matches("name").count(), sentences.matches("personal : name").count(), "{sentences}");
         }),
+        case(
+            "report: no word of a command that this program advises is replaced, and a start has its whole time",
+            || {
+                let patient = Patient::installed(Release::April);
+                let error = commands().join("; ");
+                assert!(error.contains("`{} --device-auth`"), "{error}");
+                let start = json!({"time": "2026-11-22T08:30:07.123456Z", "decision": "refuse", "subcommand": "app-server",
+                "reason": "missing-id-token", "error": error});
+                patient.record(&[start]);
+                let mut report = patient.person.codex_home(&["report"]);
+                let text = ask(&patient.person, report.env("PATH", patient.path())).stdout;
+                let line = text.lines().rfind(|line| line.contains("--device-auth")).unwrap();
+                let expected = "- 2026-11-22 08:30:07 UTC, `app-server`: `refuse` `missing-id-token`; `";
+                assert!(line.starts_with(expected) && !line.contains("name"), "{line}");
+            },
+        ),
         case("report: without OpenClaw, codex and starts", || {
             let person = Fixture::new();
             let finished = ask(&person, &mut codex_home(&person, &["report"]));
@@ -102,4 +119,30 @@ fn patient_with_canaries() -> Patient {
     fs::create_dir_all(settings.parent().unwrap()).unwrap();
     fs::write(settings, "search = [\"/opt/canary search\", \"/srv/acme/bin\"]\nleave = [\"~/acme-*\"]\n").unwrap();
     patient
+}
+
+/// Returns the commands that this program's texts have in backticks, with `{}` for each value.
+fn commands() -> Vec<String> {
+    let mut files = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    let mut commands = Vec::new();
+    while let Some(path) = files.pop() {
+        if path.is_dir() {
+            files.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        let lines = text.lines().filter(|line| !line.trim_start().starts_with("//") && line.contains('"'));
+        for line in lines.filter(|line| line.matches('`').count() % 2 == 0) {
+            let codes = line.split('`').skip(1).step_by(2).filter(|code| code.contains(' ') && !code.contains('"'));
+            commands.extend(codes.map(without_values));
+        }
+    }
+    commands
+}
+
+fn without_values(code: &str) -> String {
+    let mut parts = code.split('{');
+    let first = parts.next().unwrap().to_owned();
+    let rest = parts.map(|part| part.split_once('}').map_or(part, |(_, rest)| rest));
+    format!("`{}`", rest.fold(first, |code, part| code + "{}" + part))
 }

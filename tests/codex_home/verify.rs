@@ -90,12 +90,12 @@ fn reports() -> Vec<Case> {
                 0,
                 str![[r#"
 starts    [ROOT]/launcher/codex-home-shim app-server --listen …
-in        ~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241
+in        `~/.openclaw/agents/main/agent/harness-auth/codex/06bfb5171eff0241`
 assumes   the environment of this shell: no gateway runs, and no service of one is found
 may ask   codex, OpenAI's servers about the login
 may write codex, in `~/.codex`: what it writes at any start: databases (`*.sqlite`), `installation_id`, `skills/.system`, `tmp`, a login that it renews, and more
 ✓ codex 0.123.0 answered after [..] s
-✓ its home is ~/.codex
+✓ its home is `~/.codex`
 ✓ it is logged in: chatgpt, plan plus, s…@e…
 ✓ the model answered after [..] s: pong
 ✓ as `codex-home explain` foretells: redirect: auth.json has no `id_token` (missing-id-token)
@@ -271,6 +271,39 @@ fn starts() -> Vec<Case> {
             assert_eq!((&said["foretold"], &said["help"]), (&json!(null), &json!("run `codex-home install`")));
             // The variable by which it may start another program is the gateway's, and not known.
             assert!(said["assumed"].to_string().contains("is what this gateway reads"), "{said:#}");
+            // `install` refuses for this release.
+            lay_package(&proof.openclaw.package, "2026.4.22");
+            let help = proof.json(&[], &logged_out()).1["help"].clone();
+            assert!(help.as_str().unwrap().starts_with("run `codex-home explain --home "), "{help}");
+        }),
+        // https://github.com/openclaw/openclaw/issues/70511
+        case("verify: if OpenClaw runs a script, codex may write in the home that the script chooses", || {
+            let proof = Proof::new(Release::April);
+            let (home, codex) = (proof.person.home(), proof.person.codex());
+            let (bridge, personal) = (proof.person.bridge(), proof.person.personal());
+            let other = home.join("other");
+            let chosen = "the home that the script chooses".to_owned();
+            let named = |path: &Path| format!("`{}`", path.display());
+            let install = "run `codex-home install`";
+            let lost = "run `codex-home install`, which names what of the script would be lost";
+            for (lines, place, help) in [
+                (":", named(&bridge), install),
+                ("export CODEX_HOME=\"$HOME/.codex\"", named(&personal), install),
+                ("unset CODEX_HOME", named(&personal), install),
+                ("export CODEX_HOME=~/other", named(&other), lost),
+                ("export HOME=$HOME/other CODEX_HOME=\"$HOME/other/.codex\"", chosen.clone(), lost),
+                ("CODEX_HOME=$(pwd)/x; export CODEX_HOME", chosen.clone(), lost),
+                ("if :; then CODEX_HOME=~/other; fi", chosen, lost),
+            ] {
+                let script = format!("#!/bin/sh\n{lines}\nexec {} \"$@\"\n", codex.display());
+                let script = proof.person.write_program(&home.join("my-codex"), &script);
+                proof.openclaw.configure_app_server(&json!({"command": script}));
+                let (code, said) = proof.json(&[], &chatgpt());
+                assert_eq!((code, &said["started"]["codex_home"]), (0, &json!(bridge)), "{lines}: {said:#}");
+                let writes = said["may_write"][0].as_str().unwrap();
+                assert!(writes.starts_with(&format!("codex, in {place}: ")), "{lines}: {said:#}");
+                assert_eq!(proof.json(&[], &logged_out()).1["help"], json!(help), "{lines}");
+            }
         }),
         case("verify: with one home for both, no home is injected and logins are kept", || {
             let proof = Proof::new(Release::September);

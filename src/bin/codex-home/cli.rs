@@ -208,6 +208,9 @@ const MEANT: [(&str, &str); 8] = [
     ("version", "codex-home --version"),
 ];
 
+/// What helps if a home is taken for the id of a reason.
+const HOME_TIP: &str = "for a home, run `codex-home explain --home DIR`";
+
 /// How many possible values an error names.
 const MOST: usize = 12;
 
@@ -219,7 +222,11 @@ impl Cli {
     pub fn read() -> Result<Self, clap::Error> {
         Self::try_parse().map_err(|mut error| {
             if matches!(error.get(ContextKind::ValidValue), Some(ContextValue::Strings(all)) if all.len() > MOST) {
+                // Only the ids of reasons are so many.
                 error.remove(ContextKind::ValidValue);
+                let tips = [concat!("the ids are listed in ", docs!("docs/failure-modes.md#by-id")), HOME_TIP];
+                let tips = tips.map(|tip| StyledStr::from(tip.to_owned()));
+                error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips.into()));
             }
             let asked = match error.get(ContextKind::InvalidSubcommand) {
                 Some(ContextValue::String(asked)) => MEANT.iter().find(|(name, _)| name == asked),
@@ -246,6 +253,10 @@ pub enum ConfigCommand {
     /// Check the settings; exit code 78 if something is wrong
     Check,
     /// Set one key in the settings file, and keep its comments and order
+    ///
+    /// `strategy` is `auto`, `redirect`, `repair` or `off`. `npm_native` and `journal` are `true` or `false`. The others are paths,
+    /// absolute or with `~/`; `search`, `bridges` and `leave` take several.
+    #[command(after_help = example!("codex-home config set strategy redirect", "docs/settings.md"))]
     Set {
         /// The key
         #[arg(value_parser = PossibleValuesParser::new(Key::ALL.map(Key::name)))]

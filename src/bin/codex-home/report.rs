@@ -7,6 +7,7 @@ use std::env::consts::{ARCH, OS};
 
 use codex_home::invocation::Invocation;
 use codex_home::settings::{Key, Source};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::doctor::checks::Check;
@@ -112,11 +113,12 @@ impl Report<'_> {
         Ok(())
     }
 
-    /// Prints one line of the journal.
+    /// Prints one line of the journal; as `codex-home log`, none without a time.
     fn start(&mut self, start: &Value) -> Result<(), CliError> {
         let text = |name: &str| start.get(name).and_then(Value::as_str).unwrap_or_default();
-        let mut line =
-            format!("`{} {}`: `{}` `{}`", text("time"), text("subcommand"), text("decision"), text("reason"));
+        let Ok(when) = text("time").parse::<Timestamp>() else { return Ok(()) };
+        let when = when.strftime("%Y-%m-%d %H:%M:%S");
+        let mut line = format!("{when} UTC, `{}`: `{}` `{}`", text("subcommand"), text("decision"), text("reason"));
         for (name, label) in [("home", "home"), ("effective_home", "used"), ("codex", "codex"), ("version", "launcher")]
         {
             if !text(name).is_empty() {

@@ -70,7 +70,7 @@ pub struct Seen {
 pub fn run(invocation: &Invocation, options: Options, printer: &mut Printer) -> CliResult {
     let start = what_the_gateway_starts(invocation, options.home.clone(), &options.pick)?;
     refuse_for_other_user(&start)?;
-    let forecast = start.is_launcher.then(|| Forecast::new(&start.invocation));
+    let forecast = start.is_launcher().then(|| Forecast::new(&start.invocation));
     let limit = options.limit.unwrap_or(if options.turn { LIMIT_WITH_TURN } else { LIMIT });
     let mut report = Report { start, forecast, seen: Seen::default(), limit };
     if !options.json {
@@ -141,8 +141,9 @@ fn ask(
 
 /// Refuses to start codex in a home of another user: `sudo` would leave files there that their owner cannot write.
 fn refuse_for_other_user(start: &GatewayStart) -> Result<(), CliError> {
-    let homes = [start.invocation.person_home(), start.invocation.codex_home(), start.invocation.default_home()];
-    let other = |path: &PathBuf| disk::owned_by_other_user(path, start.invocation.uid);
+    let start_of = &start.invocation;
+    let homes = [start_of.person_home(), start_of.codex_home(), start_of.default_home(), start.home()];
+    let other = |path: &PathBuf| disk::owned_by_other_user(path, start_of.uid);
     let Some(path) = homes.into_iter().flatten().find(other) else { return Ok(()) };
     let message = format!("`{}` belongs to another user, in whose files codex would write", plain_text(&path));
     Err(CliError::new(message, "run this as that user, without `sudo`"))

@@ -72,6 +72,35 @@ pub fn cases() -> Vec<Case> {
             }
         })
         .needs(Need::Shell("zsh")),
+        // https://github.com/openclaw/openclaw/issues/70511
+        case("doctor: a home is not called broken if the script that OpenClaw runs may not use it", || {
+            let harness = |script: &str| {
+                let patient = Patient::new(Release::April);
+                let path = patient.person.write_program(&patient.person.home().join("bin/my-codex"), script);
+                patient.openclaw.configure_app_server(&json!({"command": path}));
+                let lines = patient.lines("home-cannot-log-in", &mut patient.doctor());
+                lines.into_iter().find(|[_, text, _]| text.contains("harness-auth")).unwrap()
+            };
+            for lines in [
+                "export HOME=/home/bot\nexport CODEX_HOME=\"$HOME/.codex\"",
+                "export CODEX_HOME=\"$HOME/.codex\"",
+                "CODEX_HOME=/srv/codex",
+                "unset CODEX_HOME",
+                "cp ~/.codex/auth.json \"$CODEX_HOME/auth.json\"",
+                "export CODEX_ACCESS_TOKEN=x",
+                "if [ -d /srv ]; then CODEX_HOME=/srv; fi",
+            ] {
+                let [status, text, help] = harness(&format!("#!/bin/sh\n{lines}\nexec codex \"$@\"\n"));
+                assert_eq!((&*status, &*help), ("unknown", "run `codex-home verify`"), "{lines}: {text}");
+                let because = "auth.json has no `id_token`; whether the script that OpenClaw runs uses it is not known";
+                assert!(text.ends_with(because), "{lines}: {text}");
+            }
+            let [status, ..] = harness("#!/usr/bin/env python3\nimport os\n");
+            assert_eq!(status, "unknown");
+            // Such a script changes nothing.
+            let [status, _, help] = harness("#!/bin/sh\nexec codex \"$@\"\n");
+            assert!(status == "fail" && help.starts_with("run `codex-home install`"), "{status}: {help}");
+        }),
         case("doctor: no word of a wrapper or of a command is shown unless it is known what it is", || {
             const CANARY: &str = "sk-Canary7777";
             let scripts = [

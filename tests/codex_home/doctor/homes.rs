@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::Patient;
+use super::{Patient, service};
 use crate::support::fixture::{BRIDGE_REFRESH, KEY, OPAQUE_ACCESS, PERSONAL_REFRESH};
 use crate::support::openclaw::{Release, lay_package};
 use crate::support::tokens::ACCOUNT;
@@ -187,6 +187,30 @@ pub fn cases() -> Vec<Case> {
                 "`CODEX_ACCESS_TOKEN` is set here",
                 "unset it",
             );
+        }),
+        case("doctor: an empty variable of a workload identity counts, and a bridge kept because of it is not right", || {
+            let lines = |name: &str| {
+                let patient = Patient::installed(Release::April);
+                let path = patient.path();
+                service::lay(&patient, &service::unit(&[("PATH", path.as_ref()), (name, "".as_ref())]));
+                let of = |id| patient.lines(id, &mut patient.doctor());
+                (of("login-in-environment"), of("home-left-alone"), of("homes"))
+            };
+            for name in ["OPENAI_FEDERATION_RULE_ID", "OPENAI_IDENTITY_TOKEN_FILE"] {
+                let (variable, left, right) = lines(name);
+                let [[status, text, help]] = variable.as_slice() else { panic!("{variable:?}") };
+                assert!(status == "warn" && text.contains(&format!("`{name}` is set for the gateway")), "{text}");
+                assert_eq!(help, "if codex is not meant to use it, unset it where the gateway is started");
+                let because = "cannot log in (auth.json has no `id_token`) and is left as it is: \
+                               `OPENAI_FEDERATION_RULE_ID` or `OPENAI_IDENTITY_TOKEN_FILE` is set";
+                assert!(left.iter().all(|[status, text, _]| status == "unknown" && text.ends_with(because)), "{left:#?}");
+                // The home of `codex exec`, which `verify` does not start, is the other one.
+                assert_eq!(left.iter().filter(|[.., help]| help == "run `codex-home verify`").count(), 1, "{left:#?}");
+                assert!(left.len() == 2 && right.is_empty(), "{right:#?}");
+            }
+            // An access token that is empty is none.
+            let (variable, left, right) = lines("CODEX_ACCESS_TOKEN");
+            assert!(variable.is_empty() && left.is_empty() && !right.is_empty(), "{variable:?} {left:?} {right:?}");
         }),
         case("doctor: settings that stop every start are wrong", || {
             let patient = Patient::without_service(Release::April, "0.169.0");

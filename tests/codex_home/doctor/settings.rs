@@ -110,11 +110,18 @@ fn nothing_is_started() -> Vec<Case> {
             let connects = json!({"config": {"appServer": {"transport": "websocket", "url": "ws://127.0.0.1:39175"}}});
             patient.openclaw.configure(&in_codex(&connects));
             patient.says(APP_SERVER, "ok", "it connects to `ws://127.0.0.1:39175`", "");
+            // The launcher would redirect this bridge, but is not started there.
+            let is_not_used = || {
+                let text = format!("`{}` is not used: OpenClaw starts no codex", patient.person.bridge().display());
+                patient.says("homes", "ok", &text, "");
+            };
+            is_not_used();
             let off = |setting: &str, config: String, help: &str| {
                 patient.openclaw.configure(&config);
                 patient.says(APP_SERVER, "warn", &format!("its codex plugin is off (`{setting}`)"), help);
                 let value = patient.json(&mut patient.doctor());
                 assert!(!value.to_string().contains("codex-home install`: the launcher would"), "{value:#}");
+                is_not_used();
             };
             let launcher = json!({"config": {"appServer": {"command": patient.person.launcher()}}});
             let mut disabled = launcher.clone();

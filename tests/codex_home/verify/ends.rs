@@ -84,5 +84,15 @@ pub fn cases() -> Vec<Case> {
             let finished = run(proof.verify(&["--json"], &chatgpt()).env("TERM", "xterm-256color"));
             assert_eq!((finished.code, &*finished.stderr), (Some(0), ""));
         }),
+        case("verify: in a terminal the paths of homes are shortened", || {
+            let proof = Proof::new(Release::April);
+            let mut verify = proof.verify(&[], &chatgpt());
+            verify.env("CODEX_HOME_SHIM_STRATEGY", "repair").env("NO_COLOR", "1");
+            let text = in_a_terminal(&mut verify, 80).replace('\r', "");
+            let short = "`~/.openclaw/agents/main/…/harness-auth/codex/06bfb5171eff0241`";
+            for line in [format!("in        {short}\n"), format!("✓ its home is {short}\n")] {
+                assert!(text.contains(&line), "{text}");
+            }
+        }),
     ]
 }

@@ -216,7 +216,7 @@ fn item(key: Key, values: &[String], person_home: Option<&Path>) -> Result<Item,
     let invalid = |cause: &str| {
         let shown = values.iter().map(|value| format!("`{}`", plain_text(value))).collect::<Vec<_>>().join(", ");
         let message = format!("`{}` cannot be {shown}: {cause}", key.name());
-        CliError::Other { message, help: "run `man codex-home-shim.toml`".to_owned(), code: INVALID }
+        CliError::Other { message, help: "run `codex-home config set --help`".to_owned(), code: INVALID }
     };
     let is_list = check(toml_edit::value(Array::new())).is_ok();
     let checked = match (values, is_list) {

@@ -185,9 +185,12 @@ fn only_here(invocation: &Invocation, gateway: &Gateway) -> Vec<String> {
 
 /// Returns the variables that hold a login: the gateway's, or this shell's if the gateway's are not known.
 fn login_variables(invocation: &Invocation, gateway: &Gateway) -> Vec<&'static str> {
-    let is_set = |name: &&str| match gateway.known(name).is_certain() {
-        true => gateway.environment.text(name).is_some(),
-        false => invocation.is_not_blank(name),
+    // As the launcher does: a variable of a workload identity counts even if it is empty.
+    let is_set = |name: &&str| match (gateway.known(name).is_certain(), WORKLOAD_IDENTITY.contains(name)) {
+        (true, true) => gateway.environment.is_set(name),
+        (true, false) => gateway.environment.text(name).is_some(),
+        (false, true) => invocation.var(name).is_some(),
+        (false, false) => invocation.is_not_blank(name),
     };
     LOGIN_VARIABLES.into_iter().filter(is_set).collect()
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use codex_home::codex::locations::INSTALLERS;
 use codex_home::fs::exists;
+use codex_home::settings::Settings;
 
 /// The shells whose scripts are understood.
 const SHELLS: [&str; 6] = ["sh", "bash", "zsh", "dash", "ksh", "fish"];
@@ -233,7 +234,7 @@ impl Wrapper {
     }
 
     /// Returns whether it sets `CODEX_HOME` to another home than the launcher would use.
-    pub fn has_other_home(&self, home: Option<&Path>, personal: Option<&Path>) -> bool {
+    fn has_other_home(&self, home: Option<&Path>, personal: Option<&Path>) -> bool {
         match self.home.as_deref() {
             None | Some("") => false,
             Some(text) => {
@@ -283,6 +284,25 @@ impl Wrapper {
             (self.program.is_none() && !self.does_more).then(|| "starts no codex that was recognized".to_owned()),
         ];
         all.into_iter().flatten().collect()
+    }
+
+    /// Returns what would be lost, each in words, if the launcher replaced it under these settings.
+    pub fn lost(&self, settings: &Settings) -> Vec<String> {
+        let (person, personal) = (settings.person_home.as_deref(), settings.personal_home.as_deref());
+        let mut lost = self.losses();
+        if self.has_other_home(person, personal) {
+            lost.push("sets `CODEX_HOME`, for which the launcher has the setting `personal_home`".to_owned());
+        }
+        let is_variable = self.through.is_none() && self.program.as_deref().is_some_and(|it| it.contains('$'));
+        if is_variable && self.codex(person).is_none() {
+            lost.push("starts a codex that a variable names, which was not found".to_owned());
+        }
+        lost
+    }
+
+    /// Returns whether all that it does is start codex: in the home and with the arguments that it was given.
+    pub fn only_starts_codex(&self) -> bool {
+        self.home.is_none() && self.losses().is_empty()
     }
 
     /// Returns what it does, in words; `~` and `$HOME` are `home`.

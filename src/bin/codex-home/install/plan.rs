@@ -8,7 +8,6 @@ use super::codex::{choose, is_installers};
 use super::context::Context;
 use crate::disk;
 use crate::doctor::app_server::AppServerCommand;
-use crate::doctor::wrapper::Wrapper;
 use crate::error::CliError;
 use crate::openclaw::config::{Includes, KEY};
 use crate::printer::Printer;
@@ -151,7 +150,7 @@ impl Planner<'_> {
         let (what, losses) = match &self.context.configured.command {
             AppServerCommand::Wrapper(path, _) if is_installers(self.context, path) => return None,
             AppServerCommand::Wrapper(path, wrapper) => {
-                let losses = self.losses(wrapper);
+                let losses = wrapper.lost(&Settings::read(&self.context.start).0);
                 (format!("`{}`", self.printer.path(path)), losses)
             }
             AppServerCommand::Variable(text) => {
@@ -165,19 +164,5 @@ impl Planner<'_> {
             message,
             help: format!("read it; if the launcher is to replace it all the same, {}", self.anyway),
         })
-    }
-
-    fn losses(&self, wrapper: &Wrapper) -> Vec<String> {
-        let (settings, _) = Settings::read(&self.context.start);
-        let (person, personal) = (settings.person_home.as_deref(), settings.personal_home.as_deref());
-        let mut losses = wrapper.losses();
-        if wrapper.has_other_home(person, personal) {
-            losses.push("sets `CODEX_HOME`, for which the launcher has the setting `personal_home`".to_owned());
-        }
-        let is_variable = wrapper.through.is_none() && wrapper.program.as_deref().is_some_and(|it| it.contains('$'));
-        if is_variable && wrapper.codex(person).is_none() {
-            losses.push("starts a codex that a variable names, which was not found".to_owned());
-        }
-        losses
     }
 }

@@ -20,6 +20,14 @@ const PAGES: [&str; 8] = [
     include_str!("../../../../docs/settings.md"),
     include_str!("../../../../packaging/man/codex-home-shim.toml.5"),
 ];
+/// The words of this program's advice that no page has.
+const ADVICE: &str = "
+    chmod +x o-w u+rwX; df; find -samefile; ln -sf; ls -la -ld; mv auth.json.old .codex.old .old; sudo env -u -H
+    codex login --device-auth; codex-home config set --help; codex-home uninstall --purge; npm --prefix; ~/.tool-versions
+    openclaw agent --agent --message ping; openclaw config plugins.allow plugins.deny OPENCLAW_PROFILE
+    plugins.entries.codex.config.appServer.command plugins.entries.codex.config.appServer.args
+    plugins.entries.codex.config.appServer.homeScope *.sqlite agent_identity chatgptAuthTokens lmstudio ollama
+";
 /// The longest number that stays, such as a mode, a year or an exit code.
 const DIGITS: usize = 4;
 
@@ -47,7 +55,8 @@ impl Redactor {
         let variables = variables.filter_map(|name| Some(invocation.var(name)?.to_string_lossy().into_owned()));
         let of_home = homes.iter().filter_map(|home| home.rsplit('/').next()).map(str::to_owned);
         let names = host.into_iter().chain(short).chain(variables).chain([invocation.user()]).chain(of_home);
-        let public = PAGES.iter().flat_map(|page| words(page)).filter(|(_, is_word)| *is_word).map(|(word, _)| word);
+        let pages = PAGES.into_iter().chain([ADVICE]);
+        let public = pages.flat_map(words).filter(|(_, is_word)| *is_word).map(|(word, _)| word);
         Self {
             names: names.filter(|name| !name.is_empty()).collect(),
             homes,

@@ -14,6 +14,7 @@ use codex_home::settings::lexically_normal;
 use super::UNKNOWN;
 use crate::disk;
 use crate::doctor::app_server::{AppServerCommand, Configured, Search};
+use crate::doctor::wrapper::Wrapper;
 use crate::error::CliError;
 use crate::gateways::{Gateway, Pick, the_gateway};
 use crate::launcher::Launcher;
@@ -28,8 +29,8 @@ const ARGUMENTS: &str = "OPENCLAW_CODEX_APP_SERVER_ARGS";
 pub struct GatewayStart {
     /// The program.
     pub program: PathBuf,
-    /// Whether that is the launcher.
-    pub is_launcher: bool,
+    /// What that is.
+    pub kind: ProgramKind,
     /// Arguments and environment, with the injected home.
     pub invocation: Invocation,
     /// The source of the environment: a process, or the file of a service; `None` for this shell.
@@ -42,6 +43,45 @@ pub struct GatewayStart {
     pub message: String,
     /// The assumptions.
     pub assumed: Vec<String>,
+}
+
+/// What the gateway starts.
+pub enum ProgramKind {
+    /// The launcher.
+    Launcher,
+    /// A script.
+    Script(Wrapper),
+    /// Any other program, presumably a codex.
+    Codex,
+}
+
+impl GatewayStart {
+    /// Returns whether it starts the launcher.
+    pub const fn is_launcher(&self) -> bool {
+        matches!(self.kind, ProgramKind::Launcher)
+    }
+
+    /// Returns the script that it starts, if it is one.
+    pub const fn script(&self) -> Option<&Wrapper> {
+        match &self.kind {
+            ProgramKind::Script(script) => Some(script),
+            ProgramKind::Launcher | ProgramKind::Codex => None,
+        }
+    }
+
+    /// Returns the home in which codex is started if the launcher changes nothing; `None` if it is not known.
+    pub fn home(&self) -> Option<PathBuf> {
+        let given = || self.invocation.codex_home().or_else(|| self.invocation.default_home());
+        let Some(script) = self.script() else { return given() };
+        if script.does_more || script.through.is_some() || script.sets.iter().any(|name| name == "HOME") {
+            return None;
+        }
+        match script.home.as_deref() {
+            None => given(),
+            Some("") => self.invocation.default_home(),
+            Some(_) => script.directory(self.invocation.person_home().as_deref()),
+        }
+    }
 }
 
 /// Returns the start that the gateway would make, in `home` or else in the home that it would inject.
@@ -60,7 +100,7 @@ pub fn what_the_gateway_starts(
     let version = openclaw.version();
     let gateway = &openclaw.gateway;
     let (mut start, environment_of) = environment(invocation, gateway, version.as_ref(), &mut assumed);
-    let (program, args, is_launcher) = program(&start, &openclaw, &mut assumed)?;
+    let (program, args, kind) = program(&start, &openclaw, &mut assumed)?;
     let home = match home {
         Some(home) => Some(home),
         None => injected(&start, &openclaw, &mut assumed)?,
@@ -75,21 +115,12 @@ pub fn what_the_gateway_starts(
         }
     }
     start.args = args;
-    if is_launcher {
+    if matches!(kind, ProgramKind::Launcher) {
         start.program = canonicalize(&program);
     }
     let message = openclaw.send_a_message();
     let version = openclaw.package.map(|package| package.version);
-    Ok(GatewayStart {
-        program,
-        is_launcher,
-        invocation: start,
-        environment_of,
-        version,
-        host_logs_in,
-        message,
-        assumed,
-    })
+    Ok(GatewayStart { program, kind, invocation: start, environment_of, version, host_logs_in, message, assumed })
 }
 
 /// Returns the error for an unknown fact.
@@ -120,12 +151,12 @@ fn environment(
     (start.with_env(known.chain(others)), None)
 }
 
-/// Returns the program that would be started, with its arguments, and whether it is the launcher.
+/// Returns the program that would be started, with its arguments, and what it is.
 fn program(
     start: &Invocation,
     openclaw: &OpenClaw,
     assumed: &mut Vec<String>,
-) -> Result<(PathBuf, Vec<OsString>, bool), CliError> {
+) -> Result<(PathBuf, Vec<OsString>, ProgramKind), CliError> {
     let version = openclaw.version();
     // In the person's own home logins are kept.
     let usual = version.as_ref().filter(|_| !is_shared(openclaw));
@@ -135,7 +166,7 @@ fn program(
         assumed.push("another host that starts the launcher: OpenClaw is not found".to_owned());
         let launcher = Launcher::find(start)
             .ok_or_else(|| unknown("neither OpenClaw nor the launcher is found", "reinstall codex-home-shim"))?;
-        return Ok((launcher.path, usual, true));
+        return Ok((launcher.path, usual, ProgramKind::Launcher));
     }
     let gateway = &openclaw.gateway;
     let launcher = Launcher::find(start);
@@ -155,12 +186,13 @@ fn program(
         Err(CliError::Other { message, help: "run `codex-home install`".to_owned(), code })
     };
     match configured.command {
-        AppServerCommand::Launcher { path, .. } => Ok((path, args, true)),
-        AppServerCommand::Wrapper(path, _) | AppServerCommand::Program(path) => Ok((path, args, false)),
+        AppServerCommand::Launcher { path, .. } => Ok((path, args, ProgramKind::Launcher)),
+        AppServerCommand::Wrapper(path, script) => Ok((path, args, ProgramKind::Script(script))),
+        AppServerCommand::Program(path) => Ok((path, args, ProgramKind::Codex)),
         AppServerCommand::Missing(path) => missing(&path),
         AppServerCommand::Unset if version.as_ref().is_some_and(Version::writes_bridges) => {
             match disk::on_path(start, "codex") {
-                Some(path) => Ok((path, args, false)),
+                Some(path) => Ok((path, args, ProgramKind::Codex)),
                 None => missing(Path::new("codex")),
             }
         }

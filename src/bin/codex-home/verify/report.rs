@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use codex_home::display::{cause, plain_text, shell_word};
 use codex_home::request::without_values;
+use codex_home::settings::Settings;
 use serde_json::{Value, json};
 
 use super::forecast::Forecast;
@@ -49,7 +50,7 @@ impl Report {
         let program = printer.path(&start.program);
         item("starts", &[program].into_iter().chain(args).collect::<Vec<_>>().join(" "), printer)?;
         let home = match start.invocation.codex_home() {
-            Some(home) => printer.path(&home),
+            Some(home) => format!("`{}`", printer.path(&home)),
             None => "no home of OpenClaw's".to_owned(),
         };
         item("in", &home, printer)?;
@@ -72,16 +73,19 @@ impl Report {
 
     /// Returns the paths that the start may write. `verify` itself writes nothing.
     fn may_write(&self, shown: impl Fn(&Path) -> String) -> Vec<String> {
-        let invocation = &self.start.invocation;
         let mut writes = Vec::new();
         if let Some(journal) = self.forecast.as_ref().and_then(|forecast| forecast.journal.as_deref()) {
             writes.push(format!("the launcher, a line in `{}`", shown(journal)));
         }
         let home = match &self.forecast {
             Some(forecast) => forecast.home.clone(),
-            None => invocation.codex_home().or_else(|| invocation.default_home()),
+            None => self.start.home(),
         };
-        let Some(home) = home else { return writes };
+        let Some(home) = home else {
+            let is_chosen = self.start.script().is_some();
+            writes.extend(is_chosen.then(|| format!("codex, in the home that the script chooses: {OF_CODEX}")));
+            return writes;
+        };
         if self.forecast.as_ref().is_some_and(|forecast| forecast.decision == "repair") {
             writes.push(format!("the launcher, `{}`, which it repairs", shown(&home.join("auth.json"))));
         }
@@ -139,7 +143,7 @@ impl Report {
     /// Returns the help if codex is not known to be logged in.
     fn help(&self, explain: impl Fn(&Path) -> String) -> Option<String> {
         let version = self.start.version.as_deref().and_then(Version::parse);
-        let is_bridge_maker = version.as_ref().is_some_and(Version::writes_bridges);
+        let needs_launcher = version.as_ref().is_some_and(Version::needs_launcher);
         match (self.status(), &self.seen.stopped) {
             (Status::Yes, _) => None,
             (_, Some(Stopped::Late(_))) if self.limit < MOST => {
@@ -150,7 +154,14 @@ impl Report {
                 self.start.message
             )),
             (Status::No, None) if self.seen.turn.is_some() => Some("run `codex-home doctor`".to_owned()),
-            _ if self.forecast.is_none() && is_bridge_maker => Some("run `codex-home install`".to_owned()),
+            _ if self.forecast.is_none() && needs_launcher => {
+                let is_lost = self.start.script().is_some_and(|script| {
+                    let (settings, _) = Settings::read(&self.start.invocation);
+                    !script.lost(&settings).is_empty()
+                });
+                let which = if is_lost { ", which names what of the script would be lost" } else { "" };
+                Some(format!("run `codex-home install`{which}"))
+            }
             _ => {
                 let foretold = self.forecast.as_ref().filter(|forecast| forecast.differences(&self.seen).is_empty());
                 let help = foretold.and_then(|forecast| forecast.help.clone());
@@ -168,7 +179,7 @@ impl Report {
             let version = hello.version.as_deref().map(plain_text).unwrap_or_else(|| "of unknown version".to_owned());
             line(Status::Yes, &format!("codex {version} answered after {}", seconds(*took)), printer)?;
             if let Some(home) = &hello.home {
-                line(Status::Yes, &format!("its home is {}", printer.path(home)), printer)?;
+                line(Status::Yes, &format!("its home is `{}`", printer.path(home)), printer)?;
             }
         }
         if let Some(account) = &seen.account {
@@ -253,7 +264,7 @@ impl Report {
                 "program": path(&start.program),
                 "args": self.args(),
                 "codex_home": start.invocation.codex_home().as_deref().map(path),
-                "is_launcher": start.is_launcher,
+                "is_launcher": start.is_launcher(),
             },
             "may_write": self.may_write(path),
             "codex_version": hello.and_then(|(hello, _)| hello.version.as_deref()),

@@ -114,15 +114,16 @@ impl Checks<'_> {
             text.push_str("; OpenClaw 2026.8.1 and later accept no script there");
         }
         let status = if wrapper.missing.is_some() { Status::Fail } else { Status::Warn };
+        let settings = self.settings_of(wrapper).filter(|_| findings.own_way().is_none());
+        let lost = if settings.is_some() { wrapper.losses() } else { wrapper.lost(&findings.settings) };
         let mut help = match self.installation() {
             None => {
                 format!("see that `{}` still does what you want: this OpenClaw logs codex in itself", self.path(path))
             }
             Some(help) if findings.own_way().is_some() => help,
-            Some(help) if wrapper.losses().is_empty() => format!("{help}: the launcher does the same if that is right"),
+            Some(help) if lost.is_empty() => format!("{help}: the launcher does the same if that is right"),
             Some(help) => format!("{help}, which names what of it would be lost"),
         };
-        let settings = self.settings_of(wrapper).filter(|_| findings.own_way().is_none());
         help.extend(settings.map(|settings| format!("; before that {settings}")));
         self.known(ID, findings.command.known, status, text, Some(help));
     }

@@ -31,11 +31,14 @@ impl Checks<'_> {
         if !findings.login_variables.is_empty() {
             let names = findings.login_variables.join("`, `");
             let known = findings.openclaw.gateway.known(findings.login_variables.first().copied().unwrap_or_default());
-            let place = if known.is_certain() { "for the gateway" } else { "here" };
+            let (place, help) = match known.is_certain() {
+                true => ("for the gateway", "if codex is not meant to use it, unset it where the gateway is started"),
+                false => ("here", "if the gateway does not have it, unset it and run this again"),
+            };
             let text = format!(
                 "`{names}` is set {place}: if codex uses it, no home matters, and the homes were judged accordingly"
             );
-            self.warn("login-in-environment", text, "if the gateway does not have it, unset it and run this again");
+            self.warn("login-in-environment", text, help);
         }
     }
 

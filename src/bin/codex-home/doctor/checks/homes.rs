@@ -4,10 +4,12 @@ use codex_home::decide::Decision;
 use codex_home::failure::Failure;
 use codex_home::home::auth::Login;
 use codex_home::home::{AUTH_FILE, Kind};
+use codex_home::reason::Reason;
 use codex_home::settings::Key;
 
 use super::{Checks, FIND_OUT, Status};
 use crate::disk;
+use crate::doctor::app_server::{AppServerCommand, Configured};
 use crate::doctor::homes::{HomeFiles, JudgedHome};
 use crate::hosts;
 use crate::openclaw::Purpose;
@@ -122,10 +124,9 @@ impl Checks<'_> {
     fn home(&mut self, home: &JudgedHome) {
         let findings = self.findings;
         let is_cli = home.purpose == Some(Purpose::CliAuth);
-        // `codex exec` has a command of its own.
-        let configured = if is_cli { &findings.cli_command } else { &findings.command };
-        let is_launcher = configured.is_launcher() && configured.is_certain();
+        let is_launcher = self.runs_launcher(home);
         if home.purpose.is_some() && !is_cli && findings.command.starts_nothing() {
+            self.without_a_start(home);
             return;
         }
         let launcher = findings.launcher.as_ref().map(|launcher| self.word(&launcher.stable)).unwrap_or_default();
@@ -134,7 +135,7 @@ impl Checks<'_> {
             false => format!("run `codex-home install`: the launcher would {would}"),
         };
         match &home.start.decision {
-            Decision::Keep { .. } => self.kept(home),
+            Decision::Keep { reason, .. } => self.kept(home, reason),
             Decision::Refuse(failure @ Failure::NoUsableHome(_)) if is_launcher => {
                 self.failure("home-refused", Status::Fail, failure);
             }
@@ -156,15 +157,48 @@ impl Checks<'_> {
         }
     }
 
+    /// Returns what OpenClaw runs in a home.
+    fn configured(&self, home: &JudgedHome) -> &Configured {
+        // `codex exec` has a command of its own.
+        let is_cli = home.purpose == Some(Purpose::CliAuth);
+        if is_cli { &self.findings.cli_command } else { &self.findings.command }
+    }
+
+    /// Returns whether OpenClaw is known to run the launcher in a home.
+    fn runs_launcher(&self, home: &JudgedHome) -> bool {
+        let configured = self.configured(home);
+        configured.is_launcher() && configured.is_certain()
+    }
+
+    /// A home of an OpenClaw that starts no codex.
+    fn without_a_start(&mut self, home: &JudgedHome) {
+        let shown = self.path(&home.path);
+        if matches!(home.purpose, Some(Purpose::HarnessAuth | Purpose::Agent)) {
+            let text = format!("`{shown}` is not used: OpenClaw starts no codex");
+            self.known("homes", self.findings.command.known, Status::Ok, text, None);
+        } else if home.is_broken_bridge() {
+            let text = format!("`{shown}` cannot log in: {}; what is run there is not known", home.inspection.reason());
+            self.add("home-cannot-log-in", Status::Unknown, text, None);
+        }
+    }
+
     fn cannot_log_in(&mut self, home: &JudgedHome, help: String) {
         const ID: &str = "home-cannot-log-in";
         let findings = self.findings;
         let is_cli = home.purpose == Some(Purpose::CliAuth);
-        let configured = if is_cli { &findings.cli_command } else { &findings.command };
+        let configured = self.configured(home);
         let mut text = format!("`{}` cannot log in: {}", self.path(&home.path), home.inspection.reason());
         if is_cli && !findings.openclaw.readable_config().is_some_and(|config| config.uses_cli) {
             text.push_str("; no agent is configured to use it (`codex-cli`)");
             self.add(ID, Status::Warn, text, Some(format!("if one does, {help}")));
+            return;
+        }
+        // A script may use another home, or bring a login.
+        if let AppServerCommand::Wrapper(_, wrapper) = &configured.command
+            && !wrapper.only_starts_codex()
+        {
+            text.push_str("; whether the script that OpenClaw runs uses it is not known");
+            self.add(ID, Status::Unknown, text, proof(home));
             return;
         }
         // Whether that stops the bot depends on what OpenClaw runs, and on whether this OpenClaw uses the home.
@@ -180,7 +214,8 @@ impl Checks<'_> {
     }
 
     /// A home that is kept although it cannot log in, and that no host logs in later.
-    fn kept(&mut self, home: &JudgedHome) {
+    fn kept(&mut self, home: &JudgedHome, why: &Reason) {
+        const ID: &str = "home-left-alone";
         let inspection = &home.inspection;
         let is_broken = matches!(inspection.login, Login::Broken(_));
         // In these the host logs in after the start, or the person does.
@@ -188,14 +223,19 @@ impl Checks<'_> {
         if !is_broken || is_logged_in_later {
             return;
         }
-        let Some(risk) = hosts::risk(&home.path, inspection.kind) else { return };
         let shown = self.path(&home.path);
+        if home.is_broken_bridge() {
+            let text = format!("`{shown}` cannot log in ({}) and is left as it is: {why}", inspection.reason());
+            self.add(ID, Status::Unknown, text, proof(home));
+            return;
+        }
+        let Some(risk) = hosts::risk(&home.path, inspection.kind) else { return };
         let text = format!("`{shown}` cannot log in and is left as it is: {}", inspection.reason());
         let listed = self.findings.settings.bridges.iter().map(ToString::to_string);
         let bridges: Vec<_> = listed.chain([home.path.to_string_lossy().into_owned()]).collect();
         let help =
             format!("to have it treated as a bridge, {}; what that risks: {risk}", self.set(Key::Bridges, &bridges));
-        self.warn("home-left-alone", text, help);
+        self.warn(ID, text, help);
     }
 
     /// Adds the line about a home that nothing is wrong with, or that the launcher handles.
@@ -214,4 +254,9 @@ impl Checks<'_> {
         };
         self.ok("homes", text);
     }
+}
+
+/// Returns how to find out whether codex is logged in with this home. `verify` starts no `codex exec`.
+fn proof(home: &JudgedHome) -> Option<String> {
+    (home.purpose != Some(Purpose::CliAuth)).then(|| "run `codex-home verify`".to_owned())
 }
