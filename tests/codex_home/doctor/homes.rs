@@ -99,6 +99,14 @@ pub fn cases() -> Vec<Case> {
             patient.person.chmod(&auth, 0o400);
             patient.is_silent_about("login-not-renewable");
         }),
+        case("doctor: for a bridge of 2026.4.22, which takes its id token from ~/.codex, no launcher is advised", || {
+            let patient = Patient::new(Release::April);
+            lay_package(&patient.openclaw.package, "2026.4.22");
+            patient.openclaw.configure("{}");
+            let lines = patient.lines("home-cannot-log-in", &mut patient.doctor());
+            assert!(lines.iter().any(|[_, _, help]| help.contains("run `codex login`")), "{lines:?}");
+            assert!(!lines.iter().any(|[_, _, help]| help.contains("codex-home install")), "{lines:?}");
+        }),
         case("doctor: the main agent is examined, however many there are", || {
             let patient = Patient::new(Release::April);
             for agent in 0..300 {

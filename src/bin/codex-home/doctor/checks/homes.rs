@@ -130,9 +130,11 @@ impl Checks<'_> {
             return;
         }
         let launcher = findings.launcher.as_ref().map(|launcher| self.word(&launcher.stable)).unwrap_or_default();
-        let install = |would: &str| match is_cli {
-            true => format!("run `openclaw config set {CLI_KEY} {launcher}`: the launcher would {would}"),
-            false => format!("run `codex-home install`: the launcher would {would}"),
+        let completes = findings.version.as_ref().is_some_and(|version| version.borrows_id_token());
+        let install = |would: &str| match (is_cli, completes) {
+            (true, _) => format!("run `openclaw config set {CLI_KEY} {launcher}`: the launcher would {would}"),
+            (false, true) => "run `codex login`: this OpenClaw takes what is missing from `~/.codex`".to_owned(),
+            (false, false) => format!("run `codex-home install`: the launcher would {would}"),
         };
         match &home.start.decision {
             Decision::Keep { reason, .. } => self.kept(home, reason),
