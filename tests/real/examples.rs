@@ -318,6 +318,15 @@ fn container_can_be_built() {
         }
     }
     assert!(sources.join("build.rs").exists());
+    // Pages that the programs hold.
+    for source in ["src/bin/codex-home/report/redact.rs", "src/bin/codex-home/explain/reason.rs"] {
+        let text = fs::read_to_string(root().join(source)).unwrap();
+        let pages = text.split("include_str!(\"").skip(1).map(|rest| rest.split('"').next().unwrap());
+        for page in pages {
+            let page = page.trim_start_matches("../");
+            assert!(sources.join(page).exists(), "`{page}` is not copied");
+        }
+    }
     // cargo refuses a manifest that names a file which is missing.
     let mut metadata = Command::new(env!("CARGO"));
     metadata.args(["metadata", "--no-deps", "--offline", "--format-version=1"]).current_dir(&sources);
