@@ -1,7 +1,7 @@
 {
   description = "A launcher that gives OpenClaw's codex a home that can log in";
 
-  inputs.nixpkgs.url = "github:NixOS/nixpkgs/nixos-unstable";
+  inputs.nixpkgs.url = "github:NixOS/nixpkgs/nixpkgs-unstable";
 
   outputs =
     { self, nixpkgs }:
