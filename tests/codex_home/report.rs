@@ -79,6 +79,13 @@ pub fn cases() -> Vec<Case> {
                 assert!(line.starts_with(expected) && !line.contains("name"), "{line}");
             },
         ),
+        case("report: an address to which OpenClaw connects is not named", || {
+            let patient = Patient::new(Release::April);
+            let address = "wss://canary:canary@canary.example/canary?token=canary";
+            patient.openclaw.configure_app_server(&json!({"transport": "websocket", "url": address}));
+            let text = ask(&patient.person, patient.person.codex_home(&["report"]).env("PATH", patient.path())).stdout;
+            assert!(text.contains("OpenClaw starts no codex") && !text.contains("canary"), "{text}");
+        }),
         case("report: without OpenClaw, codex and starts", || {
             let person = Fixture::new();
             let finished = ask(&person, &mut codex_home(&person, &["report"]));

@@ -107,16 +107,21 @@ pub fn cases() -> Vec<Case> {
             for (config, words) in [
                 (json!({"enabled": false}), "its codex plugin is off"),
                 (
-                    json!({"config": {"appServer": {"transport": "websocket", "url": "ws://x"}}}),
-                    "it connects to `ws://x`",
+                    json!({"config": {"appServer": {"transport": "websocket", "url": "wss://me:canary@x/y?token=canary"}}}),
+                    "it connects to `wss://x`",
                 ),
             ] {
                 clinic.openclaw.configure(&json!({"plugins": {"entries": {"codex": config}}}).to_string());
-                let finished = clinic.run(&["install"]);
-                assert_eq!(finished.code, Some(1), "{finished:?}");
-                assert!(finished.stderr.contains(words), "{}", finished.stderr);
+                for args in [&["install"][..], &["install", "--dry-run"]] {
+                    let finished = clinic.run(args);
+                    assert_eq!(finished.code, Some(1), "{finished:?}");
+                    assert!(finished.stderr.contains(words), "{}", finished.stderr);
+                    assert!(!finished.stderr.contains("canary"), "{}", finished.stderr);
+                }
+                assert!(clinic.calls().is_empty());
+                let forced = clinic.run(&["install", "--dry-run", "--force"]);
+                assert!(!forced.stderr.contains("canary"), "{}", forced.stderr);
             }
-            assert!(clinic.calls().is_empty());
         }),
         case("a launcher by a variable, an include or the gateway's environment is already installed", || {
             let clinic = Clinic::new(Release::April);

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use codex_home::display::plain_text;
 use codex_home::fs::{canonicalize, is_absent, is_program};
 use codex_home::invocation::Invocation;
 
@@ -19,10 +20,13 @@ pub const VARIABLE: &str = "OPENCLAW_CODEX_APP_SERVER_BIN";
 
 /// What OpenClaw runs as codex.
 pub enum AppServerCommand {
-    /// Nothing: the codex plugin is off, by this setting.
-    PluginOff(&'static str),
-    /// Nothing: OpenClaw connects to this address.
-    Connects(String),
+    /// Nothing, on purpose.
+    Nothing {
+        /// Why, in words that follow a colon.
+        why: String,
+        /// The setting that turns the codex plugin off, if that is why.
+        plugin_off: Option<&'static str>,
+    },
     /// Nothing is configured: OpenClaw runs a codex that it brings or finds itself.
     Unset,
     /// The configuration could not be read completely.
@@ -80,11 +84,13 @@ impl Configured {
         if config.unfollowed == Includes::AroundCodex && config.program.is_none() {
             return Self::new(AppServerCommand::Unknown, of_place);
         }
-        if let Some(setting) = config.plugin_off {
-            return Self::new(AppServerCommand::PluginOff(setting), of_place);
-        }
-        if let Some(address) = &config.websocket {
-            return Self::new(AppServerCommand::Connects(without_credentials(address)), of_place);
+        let plugin_off = config.plugin_off.map(|setting| format!("its codex plugin is off (`{setting}`)"));
+        let connects = || {
+            let address = config.websocket.as_deref().map(without_credentials)?;
+            Some(format!("it connects to `{}`", plain_text(address)))
+        };
+        if let Some(why) = plugin_off.or_else(connects) {
+            return Self::new(AppServerCommand::Nothing { why, plugin_off: config.plugin_off }, of_place);
         }
         if let Some(program) = &config.program {
             return search.judge(program, of_place);
@@ -129,7 +135,7 @@ impl Configured {
 
     /// Returns whether OpenClaw starts no codex at all.
     pub const fn starts_nothing(&self) -> bool {
-        matches!(self.command, AppServerCommand::PluginOff(_) | AppServerCommand::Connects(_))
+        matches!(self.command, AppServerCommand::Nothing { .. })
     }
 
     /// Returns whether it is known what OpenClaw runs.

@@ -106,11 +106,7 @@ impl Planner<'_> {
     }
 
     fn starts_nothing(&self) -> Option<Concern> {
-        let why = match (self.context.config.plugin_off, &self.context.config.websocket) {
-            (Some(setting), _) => format!("its codex plugin is off (`{setting}`)"),
-            (None, Some(address)) => format!("it connects to `{}`", plain_text(address)),
-            (None, None) => return None,
-        };
+        let AppServerCommand::Nothing { why, .. } = &self.context.configured.command else { return None };
         let file = self.printer.path(&self.context.config_file);
         Some(Concern {
             message: format!("OpenClaw starts no codex, so the launcher would not be used: {why}"),

@@ -199,12 +199,7 @@ fn program(
         AppServerCommand::Unset => {
             Err(unknown(format!("`{KEY}` is not set, and which codex this OpenClaw brings is not known"), doctor))
         }
-        AppServerCommand::PluginOff(setting) => {
-            Err(unknown(format!("OpenClaw starts no codex: its plugin is off (`{setting}`)"), doctor))
-        }
-        AppServerCommand::Connects(address) => {
-            Err(unknown(format!("OpenClaw starts no codex: it connects to `{}`", plain_text(&address)), doctor))
-        }
+        AppServerCommand::Nothing { why, .. } => Err(unknown(format!("OpenClaw starts no codex: {why}"), doctor)),
         AppServerCommand::Variable(text) | AppServerCommand::Relative(text) => {
             let message = format!("`{KEY}` is `{}`, which does not tell the program", plain_text(&text));
             Err(unknown(message, doctor))

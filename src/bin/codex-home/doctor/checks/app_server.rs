@@ -32,13 +32,10 @@ impl Checks<'_> {
         match &configured.command {
             // `openclaw-config` reports it.
             AppServerCommand::Unknown => {}
-            AppServerCommand::PluginOff(setting) => {
-                let text = format!("OpenClaw starts no codex: its codex plugin is off (`{setting}`)");
-                self.known(ID, known, Status::Warn, text, Some(plugin_on(setting)));
-            }
-            AppServerCommand::Connects(address) => {
-                let text = format!("OpenClaw starts no codex: it connects to `{}`", plain_text(address));
-                self.known(ID, known, Status::Ok, text, None);
+            AppServerCommand::Nothing { why, plugin_off } => {
+                let status = if plugin_off.is_some() { Status::Warn } else { Status::Ok };
+                let text = format!("OpenClaw starts no codex: {why}");
+                self.known(ID, known, status, text, plugin_off.map(plugin_on));
             }
             AppServerCommand::Unset if findings.own_way().is_some() => {
                 self.known(ID, known, Status::Ok, "OpenClaw runs its own codex", None);
