@@ -71,15 +71,15 @@ pub fn install(invocation: &Invocation, pick: &Pick, options: Options, printer: 
     let change = Change::Set(value);
     let Some(openclaw) = &context.command else {
         printer.remark("no `openclaw` command is found");
-        return by_hand(&context, &change, &plan.settings, printer);
+        return by_hand(&context, &change, plan.carried.as_ref(), printer);
     };
     if launcher::is_versioned(path) {
         let path = printer.path(path);
         printer.remark(&format!("`{path}` has a version in it: run `codex-home install` again after an upgrade"));
     }
     if options.dry_run {
-        for setting in &plan.settings {
-            printer.line(setting.command())?;
+        if let Some(carried) = &plan.carried {
+            printer.line(carried.command())?;
         }
         return print_command(&context, openclaw, &change, printer);
     }
@@ -88,14 +88,14 @@ pub fn install(invocation: &Invocation, pick: &Pick, options: Options, printer: 
     let written = if options.force { &written[..1] } else { &written[..] };
     refuse_if_owned_by_other_user(written, invocation.uid)?;
     printer.pasted("", 2, &format!("running `{}`", change.shown(openclaw)))?;
-    match set(&context, openclaw, &change, &plan.settings, printer)? {
+    match set(&context, openclaw, &change, plan.carried.as_ref(), printer)? {
         Outcome::Made { is_applied } => {
-            report(&context, &change, &plan.settings, is_applied, printer)?;
+            report(&context, &change, plan.carried.as_ref(), is_applied, printer)?;
             Ok(0)
         }
         Outcome::Refused { cause, output } => {
             refused(&cause, &output, printer);
-            by_hand(&context, &change, &plan.settings, printer)
+            by_hand(&context, &change, plan.carried.as_ref(), printer)
         }
     }
 }
@@ -114,15 +114,13 @@ fn set(
     context: &Context<'_>,
     openclaw: &OpenClawCommand,
     change: &Change,
-    settings: &[Carried],
+    carried: Option<&Carried>,
     printer: &Printer,
 ) -> Result<Outcome, CliError> {
-    let receipt = new_receipt(context, change, settings);
+    let receipt = new_receipt(context, change, carried);
     context.change_receipts(|receipts| receipts.with(receipt.clone()), printer)?;
-    let result = settings
-        .iter()
-        .try_for_each(|setting| setting.set(&context.start))
-        .and_then(|()| change.run(openclaw, printer));
+    let result = carried.map_or(Ok(()), |carried| carried.set(&context.start));
+    let result = result.and_then(|()| change.run(openclaw, printer));
     if context.command_now().flatten() == change.value() {
         let changed = tree::changed(context.tree.as_ref(), tree::read(&context.config_file).as_ref());
         context.change_receipts(|receipts| receipts.with(Receipt { changed, ..receipt }), printer)?;
@@ -132,8 +130,8 @@ fn set(
         });
     }
     // Nothing was set, so there is nothing to restore.
-    for setting in settings {
-        setting.put_back(&context.start, printer)?;
+    if let Some(carried) = carried {
+        carried.remove(&context.start, printer)?;
     }
     let before = context.receipt().cloned();
     let restore = |receipts: Receipts| match before {
@@ -148,14 +146,14 @@ fn set(
 }
 
 /// Returns what `uninstall` has to know.
-fn new_receipt(context: &Context<'_>, change: &Change, settings: &[Carried]) -> Receipt {
+fn new_receipt(context: &Context<'_>, change: &Change, carried: Option<&Carried>) -> Receipt {
     let current = context.config.command.clone();
     let installed = change.value().unwrap_or_default();
     let earlier = context.receipt().filter(|_| context.is_installed());
     if let Some(earlier) = earlier {
         // A value that `install` has set is not a previous value.
-        let settings = earlier.settings.iter().chain(settings).cloned().collect();
-        return Receipt { installed, settings, ..earlier.clone() };
+        let carried = carried.or(earlier.carried.as_ref()).cloned();
+        return Receipt { installed, carried, ..earlier.clone() };
     }
     let is_launcher = context.is_installed();
     let link = disk::is_symlink(&context.config_file).then(|| codex_home::fs::canonicalize(&context.config_file));
@@ -168,7 +166,7 @@ fn new_receipt(context: &Context<'_>, change: &Change, settings: &[Carried]) -> 
         link: link.flatten(),
         had_comments: context.config.has_comments,
         changed: Vec::new(),
-        settings: settings.to_vec(),
+        carried: carried.cloned(),
     }
 }
 
@@ -176,7 +174,7 @@ fn new_receipt(context: &Context<'_>, change: &Change, settings: &[Carried]) -> 
 fn report(
     context: &Context<'_>,
     change: &Change,
-    settings: &[Carried],
+    carried: Option<&Carried>,
     is_applied: bool,
     printer: &mut Printer,
 ) -> Result<(), CliError> {
@@ -186,9 +184,8 @@ fn report(
     };
     let value = change.value().unwrap_or_default();
     printer.say(format!("installed: `{KEY}` is `{}`; it {was}", printer.path(Path::new(&value))))?;
-    for setting in settings {
-        let values: Vec<_> = setting.value.iter().map(|value| printer.path(Path::new(value))).collect();
-        printer.say(format!("set for the launcher: `{}` is `{}`", setting.key, values.join("`, `")))?;
+    if let Some(carried) = carried {
+        printer.say(format!("set for the launcher: `codex` is `{}`", printer.path(Path::new(&carried.codex))))?;
     }
     let changed = tree::changed(context.tree.as_ref(), tree::read(&context.config_file).as_ref());
     tell_changes(context, &changed, context.config.has_comments, &value, printer)?;
@@ -262,10 +259,10 @@ fn print_command(
 }
 
 /// Prints what to write by hand.
-fn by_hand(context: &Context<'_>, change: &Change, settings: &[Carried], printer: &mut Printer) -> CliResult {
+fn by_hand(context: &Context<'_>, change: &Change, carried: Option<&Carried>, printer: &mut Printer) -> CliResult {
     let file = printer.path(&context.config_file);
-    for setting in settings {
-        printer.remark(&format!("run `{}`", setting.command()));
+    if let Some(carried) = carried {
+        printer.remark(&format!("run `{}`", carried.command()));
     }
     match (change, &context.config.command) {
         (Change::Unset(key), _) => printer.pasted("", 2, &format!("by hand: remove `{key}` in `{file}`"))?,

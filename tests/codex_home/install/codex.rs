@@ -23,6 +23,14 @@ fn without_codex(clinic: &Clinic) {
     fs::remove_file(clinic.person.home().join(".local/bin/codex")).unwrap();
 }
 
+/// A codex in a directory that only a shell with this PATH has.
+fn on_shells_path(clinic: &Clinic) -> (PathBuf, String) {
+    let directory = clinic.person.root().join("own");
+    clinic.person.link(&pinned(clinic, "0.140.0"), &directory.join("codex"));
+    let path = format!("{}:{}", clinic.openclaw.path(), directory.display());
+    (directory.join("codex"), path)
+}
+
 fn settings_file(person: &Fixture) -> PathBuf {
     let below = if cfg!(target_os = "macos") { "Library/Application Support" } else { ".config" };
     person.home().join(below).join("codex-home-shim/config.toml")
@@ -84,21 +92,38 @@ fn carried() -> Vec<Case> {
             clinic.succeeds(&["install"]);
             assert_eq!(fs::read_to_string(settings).unwrap(), text);
         }),
-        case("a codex that only the shell's PATH leads to is found by `search` after the install", || {
+        case("a codex that only the shell's PATH leads to becomes the setting `codex`", || {
             let clinic = Clinic::new(Release::April);
             without_codex(&clinic);
-            let directory = clinic.person.root().join("own");
-            clinic.person.link(&pinned(&clinic, "0.140.0"), &directory.join("codex"));
-            let mut install = clinic.command(&["install"]);
-            let path = format!("{}:{}", clinic.openclaw.path(), directory.display());
-            let finished = run(install.env("PATH", path));
+            let (codex, path) = on_shells_path(&clinic);
+            let finished = run(clinic.command(&["install"]).env("PATH", path));
             assert_eq!(finished.code, Some(0), "{finished:?}");
             let settings = settings_file(&clinic.person);
-            let text = fs::read_to_string(&settings).unwrap();
-            assert_eq!(text, format!("search = [\"{}\"]\n", directory.display()));
+            assert_eq!(fs::read_to_string(&settings).unwrap(), format!("codex = \"{}\"\n", codex.display()));
             clinic.succeeds(&["uninstall"]);
             assert!(!settings.exists());
         })
+        .needs(Need::NoSystemCodex),
+        case(
+            "a setting that names a codex that is gone is no reason to install, whatever is on the shell's PATH",
+            || {
+                let clinic = Clinic::new(Release::April);
+                without_codex(&clinic);
+                let (codex, path) = on_shells_path(&clinic);
+                let settings = clinic.person.write_settings("codex = \"/gone/codex\"\n");
+                let before = clinic.files();
+                let finished = run(clinic.command(&["install"]).env("PATH", &path));
+                assert_eq!(finished.code, Some(1), "{finished:?}");
+                for part in ["`/gone/codex`", "run `codex-home config unset codex`"] {
+                    assert!(finished.stderr.contains(part), "{finished:?}");
+                }
+                assert_eq!((clinic.changed(&before), clinic.calls()), (Vec::new(), Vec::new()));
+                clinic.succeeds(&["config", "unset", "codex"]);
+                let finished = run(clinic.command(&["install"]).env("PATH", path));
+                assert_eq!(finished.code, Some(0), "{finished:?}");
+                assert_eq!(fs::read_to_string(&settings).unwrap(), format!("codex = \"{}\"\n", codex.display()));
+            },
+        )
         .needs(Need::NoSystemCodex),
         case("if OpenClaw refuses the edit, no setting is kept and all of it is told by hand", || {
             let clinic = Clinic::new(Release::April);

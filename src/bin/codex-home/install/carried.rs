@@ -1,4 +1,4 @@
-//! Settings of the launcher that `install` sets so that OpenClaw keeps its codex. `uninstall` restores them.
+//! The launcher's setting `codex`, which `install` sets so that OpenClaw keeps its codex. `uninstall` removes it.
 
 use std::path::Path;
 
@@ -12,58 +12,42 @@ use crate::disk;
 use crate::error::CliError;
 use crate::printer::Printer;
 
-/// One setting that was set.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+/// The setting. There was none before, because a setting of the person's is never changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Carried {
-    /// The key.
-    pub key: String,
-    /// The value that was set; of a list, all of them.
-    pub value: Vec<String>,
-    /// The value before; `None` if there was none.
-    pub previous: Option<Vec<String>>,
+    /// The value that was set.
+    pub codex: String,
     /// Whether there was no settings file.
-    pub made_file: bool,
+    made_file: bool,
 }
 
 impl Carried {
-    /// Returns a setting that is to be set; `None` if the value is not UTF-8.
-    pub fn new(key: Key, value: &[&Path], settings: &Settings) -> Option<Self> {
-        let value: Option<Vec<_>> = value.iter().map(|path| path.to_str().map(str::to_owned)).collect();
+    /// Returns the setting that is to be set; `None` if the path is not UTF-8.
+    pub fn new(codex: &Path, settings: &Settings) -> Option<Self> {
         let made_file = settings.file.as_deref().is_some_and(|file| !disk::is_there(file));
-        Some(Self { key: key.name().to_owned(), value: value?, previous: in_file(settings, key), made_file })
-    }
-
-    fn key(&self) -> Option<Key> {
-        [Key::Codex, Key::Search].into_iter().find(|key| key.name() == self.key)
+        Some(Self { codex: codex.to_str()?.to_owned(), made_file })
     }
 
     /// Returns the command that sets it.
     pub fn command(&self) -> String {
-        let words = self.value.iter().map(|value| shell_word(Path::new(value), None));
-        let words: Vec<_> = ["codex-home config set".to_owned(), self.key.clone()].into_iter().chain(words).collect();
-        words.join(" ")
+        format!("codex-home config set codex {}", shell_word(Path::new(&self.codex), None))
     }
 
     /// Sets it, for starts with this environment.
     pub fn set(&self, start: &Invocation) -> Result<(), CliError> {
-        let Some(key) = self.key() else { return Ok(()) };
-        apply(start, &Edit::Set(key, self.value.clone())).map(drop)
+        apply(start, &Edit::Set(Key::Codex, vec![self.codex.clone()])).map(drop)
     }
 
-    /// Puts the previous value back, unless the setting was changed since; returns whether it is in place.
-    pub fn put_back(&self, start: &Invocation, printer: &Printer) -> Result<bool, CliError> {
-        let Some(key) = self.key() else { return Ok(false) };
+    /// Removes it, unless it was changed since; returns whether there is none.
+    pub fn remove(&self, start: &Invocation, printer: &Printer) -> Result<bool, CliError> {
         let (settings, _) = Settings::read(start);
-        let now = in_file(&settings, key);
-        if now.as_ref() == Some(&self.value) {
-            let edit = match &self.previous {
-                Some(previous) => Edit::Set(key, previous.clone()),
-                None => Edit::Unset(self.key.clone()),
-            };
-            apply(start, &edit)?;
-        } else if now != self.previous {
-            return Ok(false);
+        let now = settings.codex.as_deref().filter(|_| settings.source(Key::Codex) == Source::File);
+        match now {
+            Some(now) if now == Path::new(&self.codex) => {
+                drop(apply(start, &Edit::Unset(Key::Codex.name().to_owned()))?)
+            }
+            Some(_) => return Ok(false),
+            None => {}
         }
         if let Some(file) = settings.file.as_deref().filter(|file| self.made_file && disk::is_there(file))
             && let Err(error) = remove_if_blank(file)
@@ -71,16 +55,5 @@ impl Carried {
             printer.remark(&format!("`{}` cannot be removed: {}", printer.path(file), cause(&error)));
         }
         Ok(true)
-    }
-}
-
-/// Returns the value of a key in the file.
-fn in_file(settings: &Settings, key: Key) -> Option<Vec<String>> {
-    let text = |path: &std::path::PathBuf| path.to_string_lossy().into_owned();
-    match key {
-        _ if settings.source(key) != Source::File => None,
-        Key::Codex => settings.codex.as_ref().map(|path| vec![text(path)]),
-        Key::Search => Some(settings.search.iter().map(text).collect()),
-        _ => None,
     }
 }

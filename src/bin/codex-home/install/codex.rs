@@ -22,8 +22,8 @@ use crate::printer::Printer;
 /// The choice.
 #[derive(Default)]
 pub struct Choice {
-    /// Settings to set, so that the launcher finds it.
-    pub settings: Vec<Carried>,
+    /// The setting to set, so that the launcher finds it.
+    pub carried: Option<Carried>,
     /// Why the launcher would start no codex that OpenClaw accepts.
     pub concern: Option<Concern>,
     /// Remarks for the person.
@@ -47,17 +47,11 @@ pub fn choose(context: &Context<'_>, printer: &Printer) -> Choice {
     {
         return Choice { is_the_script: true, ..chooser.search() };
     }
-    let pinned = pinned(context, &chooser.settings);
-    let is_set = chooser.settings.source(Key::Codex) != Source::Default;
-    match pinned.filter(|_| !is_set) {
-        Some(pinned) => {
-            let carried = Carried::new(Key::Codex, &[&pinned], &chooser.settings);
-            match (chooser.at(&pinned), carried) {
-                (Some(codex), Some(carried)) => chooser.judge(&codex, vec![carried]),
-                // OpenClaw cannot start it now either.
-                _ => chooser.search(),
-            }
-        }
+    let pinned = pinned(context, &chooser.settings).filter(|_| chooser.may_set());
+    // If there is no codex at that path, OpenClaw cannot start it now either.
+    let carried = pinned.and_then(|path| Some((chooser.at(&path)?, Carried::new(&path, &chooser.settings)?)));
+    match carried {
+        Some((codex, carried)) => chooser.judge(&codex, Some(carried)),
         None => chooser.search(),
     }
 }
@@ -94,6 +88,11 @@ impl Chooser<'_> {
         at(path, &self.context.start, &self.settings)
     }
 
+    /// Returns whether nothing names a codex yet. What the person has set would win, and is not replaced.
+    fn may_set(&self) -> bool {
+        self.settings.source(Key::Codex) == Source::Default
+    }
+
     fn passes(&self, codex: &Codex) -> bool {
         passes(codex, self.context.version.as_ref())
     }
@@ -101,28 +100,28 @@ impl Chooser<'_> {
     /// Takes the codex that the launcher finds for the gateway, else one that is only on this shell's PATH.
     fn search(&self) -> Choice {
         match codex::find(&self.context.start, &self.settings) {
-            Ok(codex) => self.judge(&codex, Vec::new()),
+            Ok(codex) => self.judge(&codex, None),
             Err(failure) => self.on_shells_path().unwrap_or_else(|| self.not_found(&failure)),
         }
     }
 
-    fn judge(&self, codex: &Codex, settings: Vec<Carried>) -> Choice {
+    fn judge(&self, codex: &Codex, carried: Option<Carried>) -> Choice {
         let path = self.printer.path(&codex.path);
         let needs = |lowest: &dyn std::fmt::Display| {
             let openclaw = self.context.version.as_ref().map(ToString::to_string).unwrap_or_default();
             format!("OpenClaw {openclaw} needs codex {lowest} or later, and the launcher would start `{path}`")
         };
         match gate(codex, self.context.version.as_ref()) {
-            Gate::Passes => Choice { settings, ..Choice::default() },
+            Gate::Passes => Choice { carried, ..Choice::default() },
             Gate::Fails(lowest) => {
                 let version = codex.version().map(plain_text).unwrap_or_default();
                 let message = format!("{}, which is {version}", needs(&lowest));
-                Choice { settings, ..self.concern(message, self.newer(codex)) }
+                Choice { carried, ..self.concern(message, self.newer(codex)) }
             }
             // OpenClaw already starts this one.
             Gate::Unknown(lowest) if self.is_started_now(codex) => {
                 let remark = format!("{}, whose version is not known, as OpenClaw does now", needs(&lowest));
-                Choice { settings, remark: Some(remark), ..Choice::default() }
+                Choice { carried, remark: Some(remark), ..Choice::default() }
             }
             Gate::Unknown(lowest) => {
                 let message = format!("{}, whose version is not known", needs(&lowest));
@@ -131,7 +130,7 @@ impl Chooser<'_> {
                 let help = format!(
                     "run `{word} --version`; if it is {lowest} or later, run `codex-home install{option} --force`"
                 );
-                Choice { settings, ..self.concern(message, help) }
+                Choice { carried, ..self.concern(message, help) }
             }
         }
     }
@@ -181,27 +180,21 @@ impl Chooser<'_> {
         }
     }
 
-    /// Returns the first codex that is only on this shell's PATH and that OpenClaw accepts.
+    /// Chooses the first codex that is only on this shell's PATH and that OpenClaw accepts.
     fn on_shells_path(&self) -> Option<Choice> {
-        let free = matches!(self.settings.source(Key::Search), Source::Default | Source::File);
-        let mut found = disk::candidates(self.context.invocation, "codex").into_iter().filter_map(|path| {
-            let directory = path.parent().filter(|_| free && is_program(&path))?;
-            let codex = self.at(&path).filter(|codex| self.passes(codex))?;
-            Some((directory.to_owned(), codex))
-        });
-        let (directory, codex) = found.next()?;
-        let mut directories: Vec<_> = self.settings.search.iter().map(PathBuf::as_path).collect();
-        directories.push(&directory);
-        let carried = Carried::new(Key::Search, &directories, &self.settings)?;
-        if is_versioned(&directory) {
+        let is_accepted = |path: &PathBuf| self.at(path).is_some_and(|codex| self.passes(&codex));
+        let found = disk::candidates(self.context.invocation, "codex").into_iter().filter(|_| self.may_set());
+        let path = found.filter(|path| is_program(path)).find(is_accepted)?;
+        let carried = Carried::new(&path, &self.settings)?;
+        if is_versioned(&path) {
             let message = format!(
                 "the launcher would find no codex for the gateway: `{}` is on this shell's PATH only, in a directory that an \
                  upgrade removes",
-                self.printer.path(&codex.path)
+                self.printer.path(&path)
             );
             return Some(self.concern(message, format!("run `{}`, again after each upgrade", carried.command())));
         }
-        Some(self.judge(&codex, vec![carried]))
+        Some(Choice { carried: Some(carried), ..Choice::default() })
     }
 
     fn not_found(&self, failure: &Failure) -> Choice {

@@ -23,8 +23,8 @@ pub struct Concern {
 /// The plan, beside the setting of OpenClaw.
 #[derive(Default)]
 pub struct Plan {
-    /// The launcher's settings to set.
-    pub settings: Vec<Carried>,
+    /// The launcher's setting to set.
+    pub carried: Option<Carried>,
     /// The objections, the most important first.
     pub concerns: Vec<Concern>,
     /// Remarks for the person.
@@ -45,7 +45,7 @@ impl Plan {
         let choice = choose(context, printer);
         concerns.extend(planner.replaced().filter(|_| !choice.is_the_script));
         concerns.extend(choice.concern);
-        Self { settings: choice.settings, concerns, remark: choice.remark }
+        Self { carried: choice.carried, concerns, remark: choice.remark }
     }
 
     /// Refuses if there is an objection. If the installation is forced, prints the objections instead.

@@ -44,8 +44,8 @@ pub struct Receipt {
     pub had_comments: bool,
     /// The settings that OpenClaw itself changed.
     pub changed: Vec<String>,
-    /// The launcher's own settings that were set.
-    pub settings: Vec<Carried>,
+    /// The launcher's own setting that was set.
+    pub carried: Option<Carried>,
 }
 
 /// Returns the path of the receipts; `None` if no state directory is known.

@@ -40,11 +40,11 @@ fn restore(context: &Context<'_>, options: Options, printer: &mut Printer) -> Cl
     if disk::is_symlink(&context.config_file) {
         let file = printer.path(&context.config_file);
         printer.remark(&format!("`{file}` is a symlink, and `openclaw config` puts a file in its place (2026.5.12)"));
-        return by_hand(context, &change, &[], printer);
+        return by_hand(context, &change, None, printer);
     }
     let Some(openclaw) = &context.command else {
         printer.remark("no `openclaw` command is found");
-        return by_hand(context, &change, &[], printer);
+        return by_hand(context, &change, None, printer);
     };
     if options.dry_run {
         return print_command(context, openclaw, &change, printer);
@@ -79,14 +79,14 @@ fn make(
         Outcome::Made { is_applied } => is_applied,
         Outcome::Refused { cause, output } => {
             refused(&cause, &output, printer);
-            return by_hand(context, change, &[], printer);
+            return by_hand(context, change, None, printer);
         }
     };
     if context.command_now() != Some(change.value()) {
         return Err(context.had_no_effect(printer));
     }
     if let Some(receipt) = receipt {
-        put_back_settings(context, receipt, printer)?;
+        remove_carried(context, receipt, printer)?;
     }
     context.change_receipts(|receipts| receipts.without(&context.config_file), printer)?;
     printer.say(match change {
@@ -117,14 +117,12 @@ fn make(
     Ok(0)
 }
 
-fn put_back_settings(context: &Context<'_>, receipt: &Receipt, printer: &mut Printer) -> Result<(), CliError> {
-    for setting in receipt.settings.iter().rev() {
-        match setting.put_back(&context.start, printer)? {
-            true => printer.say(format!("the launcher's setting `{}` is as it was before", setting.key))?,
-            false => printer.say(format!("the launcher's setting `{}` was changed since, and is left", setting.key))?,
-        }
-    }
-    Ok(())
+fn remove_carried(context: &Context<'_>, receipt: &Receipt, printer: &mut Printer) -> Result<(), CliError> {
+    let Some(carried) = &receipt.carried else { return Ok(()) };
+    printer.say(match carried.remove(&context.start, printer)? {
+        true => "the launcher's setting `codex` is as it was before",
+        false => "the launcher's setting `codex` was changed since, and is left",
+    })
 }
 
 /// Ends `uninstall` if OpenClaw does not run the launcher.
@@ -147,7 +145,7 @@ fn not_installed(
         printer.say("not installed: the previous value is in place")?;
         if !options.dry_run {
             // The receipt stays, because the OpenClaw of an interrupted `install` may still set the launcher.
-            put_back_settings(context, receipt, printer)?;
+            remove_carried(context, receipt, printer)?;
         }
         return Ok(0);
     }
