@@ -78,16 +78,19 @@ pub fn plain_text(text: impl AsRef<OsStr>) -> String {
 /// # Errors
 /// If `value` cannot be serialised.
 pub fn json_line(value: &impl Serialize) -> serde_json::Result<String> {
-    let json = serde_json::to_string(value)?;
-    if !json.chars().any(is_control) {
-        return Ok(json);
-    }
+    Ok(escaped_json(&serde_json::to_string(value)?))
+}
+
+/// Returns JSON text without any character of [`is_control`], except for line feeds and tabs between values.
+#[must_use]
+pub fn escaped_json(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len() + 16);
     for c in json.chars() {
-        // Inside strings only: serde_json puts nothing between values. All of these are in the Basic Multilingual Plane.
-        if is_control(c) { escaped.push_str(&format!("\\u{:04x}", u32::from(c))) } else { escaped.push(c) }
+        // These are in strings only, where JSON has neither a line feed nor a tab, and in the Basic Multilingual Plane.
+        let is_escaped = is_control(c) && !matches!(c, '\n' | '\t');
+        if is_escaped { escaped.push_str(&format!("\\u{:04x}", u32::from(c))) } else { escaped.push(c) }
     }
-    Ok(escaped)
+    escaped
 }
 
 /// Returns `path` with `~` for the person's home directory.

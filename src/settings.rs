@@ -14,7 +14,7 @@ use serde::Deserialize;
 use crate::failure::Failure;
 use crate::invocation::Invocation;
 
-pub use file::{FileProblem, LIMIT as FILE_LIMIT, check};
+pub use file::{FileProblem, LIMIT as FILE_LIMIT};
 pub use pattern::Pattern;
 
 /// What may be done about a home that cannot log in.

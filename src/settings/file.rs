@@ -122,11 +122,3 @@ pub(super) fn redact(message: &str) -> String {
         None => message.to_owned(),
     }
 }
-
-/// Checks any text as a settings file.
-///
-/// # Errors
-/// The first thing that is wrong with it.
-pub fn check(text: &str) -> Result<(), FileProblem> {
-    parse(text).map(drop)
-}

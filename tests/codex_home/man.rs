@@ -88,7 +88,7 @@ pub fn cases() -> Vec<Case> {
             let page = page("codex-home-shim.toml.5");
             let example = page.split(".Bd -literal -offset indent\n").nth(1).and_then(|rest| rest.split(".Ed").next());
             let example = example.unwrap();
-            codex_home::settings::check(example).unwrap();
+            codex_home::settings::check_for(example, Some(Path::new("/home/you"))).unwrap();
             let keys: Vec<_> = example.lines().filter_map(|line| line.split_once(" = ")).map(|(key, _)| key).collect();
             assert_eq!(keys, Key::ALL.map(Key::name));
         }),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use codex_home::describe;
 use codex_home::failure::Failure;
 use codex_home::reason::ReasonCode;
-use codex_home::settings::{Key, Pattern, Settings, Source, Strategy, check};
+use codex_home::settings::{Key, Pattern, Settings, Source, Strategy, check_for};
 use nix::sys::stat::Mode;
 use nix::unistd::{geteuid, mkfifo};
 use tempfile::TempDir;
@@ -216,7 +216,7 @@ fn wrong() -> Vec<Case> {
             ] {
                 let problems = Scene::file(text).problems();
                 assert!(problems.len() == 1 && problems[0].starts_with(place), "{text}: {problems:?}");
-                assert!(check(text).is_err());
+                assert!(check_for(text, None).is_err());
             }
         }),
         case("a wrong variable is named with what is expected, and without its value", || {

@@ -110,7 +110,7 @@ fn config_corpus() -> Vec<Vec<u8>> {
 /// Our own settings file.
 pub fn settings_file(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    match settings::check(text) {
+    match settings::check_for(text, None) {
         Ok(()) => {}
         Err(FileProblem::Invalid { at: (line, column), cause }) => {
             let lines = text.lines().count() + 1;

@@ -7,7 +7,7 @@ use codex_home::invocation::Invocation;
 use codex_home::settings::Settings;
 use semver::Version as Number;
 
-use crate::launcher::is_versioned;
+use crate::launcher::is_stable;
 use crate::openclaw::version::{Version, is_accepted};
 
 /// Whether OpenClaw accepts a codex.
@@ -45,7 +45,6 @@ pub fn at(path: &Path, start: &Invocation, settings: &Settings) -> Option<Codex>
 
 /// Returns the first of these paths that leads to a codex and that an upgrade does not remove.
 pub fn stable(codex: &Codex, paths: &[PathBuf], start: &Invocation, settings: &Settings) -> Option<PathBuf> {
-    let is_stable = |path: &&PathBuf| !is_versioned(path) && !path.iter().any(|part| part == "node_modules");
     let leads_there = |path: &&PathBuf| at(path, start, settings).is_some_and(|other| other.path == codex.path);
-    paths.iter().filter(is_stable).find(leads_there).cloned()
+    paths.iter().filter(|path| is_stable(path)).find(leads_there).cloned()
 }

@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 use codex_home::display::cause;
 use codex_home::fs::{self, Directory, FileId, ReadError};
 use codex_home::invocation::Invocation;
-use nix::fcntl::{OFlag, readlink};
+use nix::fcntl::OFlag;
 use nix::unistd::{AccessFlags, Gid};
+
+pub use codex_home::fs::is_symlink;
 
 /// Reads a regular file of at most `limit` bytes, symlinks followed; `None` if there is none.
 ///
@@ -88,11 +90,6 @@ pub fn list(directory: &Path, limit: usize) -> (Vec<PathBuf>, bool) {
     entries.truncate(limit);
     entries.sort();
     (entries, has_more)
-}
-
-/// Returns whether `path` is a symlink.
-pub fn is_symlink(path: &Path) -> bool {
-    readlink(path).is_ok()
 }
 
 /// Returns whether anything is at `path`, a dangling symlink included.

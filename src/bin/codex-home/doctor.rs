@@ -18,7 +18,7 @@ use std::path::Path;
 use codex_home::invocation::Invocation;
 
 use crate::error::{CliError, CliResult};
-use crate::gateways::{Gateway, Gateways, Pick, pick};
+use crate::gateways::{Gateway, Gateways, Pick};
 use crate::printer::Printer;
 use checks::{Check, Status};
 use findings::Findings;
@@ -57,7 +57,7 @@ impl Examination {
     /// # Errors
     /// If there is no such gateway.
     pub fn new(invocation: &Invocation, pick: &Pick, person_home: Option<&Path>) -> Result<Self, CliError> {
-        let gateways = Gateways::find(invocation, pick).map_err(|names| pick::none(&names))?;
+        let gateways = Gateways::find(invocation, pick)?;
         let examine = |gateway: &Gateway| {
             let findings = Findings::observe(invocation, gateway.clone());
             let checks = checks::all(&findings, person_home);

@@ -21,7 +21,7 @@ use serde_json::{Map, Value, json};
 
 use crate::dry_run::DryRun;
 use crate::error::{CliError, CliResult};
-use crate::gateways::{Gateways, Pick, pick};
+use crate::gateways::{Gateways, Pick};
 use crate::hosts;
 use crate::inspect::mark;
 use crate::openclaw::OpenClaw;
@@ -79,7 +79,7 @@ fn explanations(invocation: &Invocation, question: Question, printer: &Printer) 
     if is_here {
         return Ok(vec![Explanation::new(&asked(invocation, home.as_deref(), args), None)]);
     }
-    let gateways = Gateways::find(invocation, &pick).map_err(|names| pick::none(&names))?;
+    let gateways = Gateways::find(invocation, &pick)?;
     let mut all = Vec::new();
     for gateway in gateways.all {
         if let Some(hidden) = gateway.hidden("explain") {

@@ -23,6 +23,7 @@ use codex_home::display::{plain_text, shell_word};
 use codex_home::invocation::Invocation;
 
 use crate::disk;
+use crate::error::CliError;
 use environment::Environment;
 use process::Process;
 
@@ -100,8 +101,8 @@ impl Gateways {
     /// Finds every gateway, and picks one if asked to.
     ///
     /// # Errors
-    /// If none of them is the one that was asked for: the names of those there are.
-    pub fn find(invocation: &Invocation, pick: &Pick) -> Result<Self, Vec<String>> {
+    /// If none of them is the one that was asked for.
+    pub fn find(invocation: &Invocation, pick: &Pick) -> Result<Self, CliError> {
         let person = invocation.person_home();
         let asker = Asker { invocation, directories: directories(invocation, person.as_deref()), person };
         let mut found = Self::default();
@@ -125,7 +126,7 @@ impl Gateways {
     }
 
     /// Keeps those that were asked for.
-    fn pick(&mut self, asker: &Asker<'_>, pick: &Pick) -> Result<(), Vec<String>> {
+    fn pick(&mut self, asker: &Asker<'_>, pick: &Pick) -> Result<(), CliError> {
         let wanted = pick.state(asker.invocation, asker.person.as_deref());
         self.all.sort_by_key(|gateway| (gateway.name != DEFAULT, gateway.name.clone()));
         if let Some(wanted) = &wanted {
@@ -133,7 +134,7 @@ impl Gateways {
             (self.all, self.others) = all.into_iter().partition(|gateway| gateway.has_state(Some(wanted)));
             if self.all.is_empty() {
                 if !pick.is_from_shell() && !disk::is_directory(wanted) {
-                    return Err(self.others.iter().map(|gateway| gateway.name.clone()).collect());
+                    return Err(pick::none(&self.others));
                 }
                 self.all.push(asker.assumed(Some(wanted.clone())));
             }

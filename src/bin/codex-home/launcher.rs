@@ -62,16 +62,19 @@ pub fn is_versioned(path: &Path) -> bool {
     is_keg || is_store || directories.iter().any(|part| is_version(part))
 }
 
+/// Returns whether an upgrade keeps a path.
+pub fn is_stable(path: &Path) -> bool {
+    !is_versioned(path) && !path.iter().any(|part| part == "node_modules")
+}
+
 /// Returns a path to the launcher at `real` that an upgrade does not remove: Homebrew's symlink in `opt`; if `real` has a version
 /// in it or is in an npm package, a symlink on PATH that leads there; else `real` itself.
 pub fn stable(invocation: &Invocation, real: &Path) -> PathBuf {
-    let is_in_package = |path: &Path| path.iter().any(|part| part == "node_modules");
-    if !is_versioned(real) && !is_in_package(real) {
+    if is_stable(real) {
         return real.to_owned();
     }
     let leads_there = |path: &PathBuf| canonicalize(path).is_some_and(|path| path == real);
-    let is_stable = |path: &PathBuf| !is_versioned(path) && !is_in_package(path);
-    let on_path = || disk::candidates(invocation, NAME).into_iter().filter(is_stable).find(leads_there);
+    let on_path = || disk::candidates(invocation, NAME).into_iter().filter(|path| is_stable(path)).find(leads_there);
     in_opt(real).filter(leads_there).or_else(on_path).unwrap_or_else(|| real.to_owned())
 }
 

@@ -15,8 +15,8 @@ use std::time::Duration;
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 use codex_home::describe;
-use codex_home::display::{cause, is_control, plain_text, short_path};
-use indicatif::ProgressBar;
+use codex_home::display::{cause, escaped_json, plain_text, short_path};
+use indicatif::{ProgressBar, ProgressFinish};
 use serde::Serialize;
 
 use crate::error::{CliError, CliResult};
@@ -68,15 +68,6 @@ fn escaped(text: &str) -> String {
         shown.push_str(&plain_text(part));
     }
     shown
-}
-
-/// What a terminal shows while something is waited for; gone when it is dropped.
-pub struct Spinner(ProgressBar);
-
-impl Drop for Spinner {
-    fn drop(&mut self) {
-        self.0.finish_and_clear();
-    }
 }
 
 /// Writes answers to stdout and remarks to stderr.
@@ -165,16 +156,7 @@ impl Printer {
 
     /// Prints JSON text. Characters that could move the cursor, or that a pipe would drop, are escaped.
     pub fn json_text(&mut self, text: &str) -> Result<(), CliError> {
-        let mut escaped = String::with_capacity(text.len());
-        for c in text.chars() {
-            // Except for white space between values, JSON has these in strings only.
-            if is_control(c) && !matches!(c, '\n' | '\t') {
-                escaped.push_str(&format!("\\u{:04x}", u32::from(c)));
-            } else {
-                escaped.push(c);
-            }
-        }
-        self.unescaped(&escaped)
+        self.unescaped(&escaped_json(text))
     }
 
     /// Prints a remark that is not part of the answer to stderr.
@@ -194,12 +176,12 @@ impl Printer {
         }
     }
 
-    /// Shows on stderr that something is waited for, if that is a terminal.
+    /// Shows on stderr that something is waited for, if that is a terminal, until what it returns is dropped.
     #[expect(clippy::unused_self, reason = "every output is asked of the printer")]
-    pub fn spinner(&self, text: &str) -> Spinner {
-        let spinner = ProgressBar::new_spinner().with_message(plain_text(text));
+    pub fn spinner(&self, text: &str) -> ProgressBar {
+        let spinner = ProgressBar::new_spinner().with_message(plain_text(text)).with_finish(ProgressFinish::AndClear);
         spinner.enable_steady_tick(Duration::from_millis(100));
-        Spinner(spinner)
+        spinner
     }
 
     /// Prints what went wrong, if anything did, and returns the exit code.

@@ -11,14 +11,13 @@ mod session;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use codex_home::display::plain_text;
 use codex_home::invocation::Invocation;
 
 use crate::child::command;
-use crate::disk;
 use crate::error::{CliError, CliResult};
 use crate::gateways::Pick;
 use crate::printer::Printer;
+use crate::write::refuse_if_owned_by_other_user;
 use forecast::Forecast;
 use gateway::{GatewayStart, what_the_gateway_starts};
 use report::Report;
@@ -143,8 +142,6 @@ fn ask(
 fn refuse_for_other_user(start: &GatewayStart) -> Result<(), CliError> {
     let start_of = &start.invocation;
     let homes = [start_of.person_home(), start_of.codex_home(), start_of.default_home(), start.home()];
-    let other = |path: &PathBuf| disk::owned_by_other_user(path, start_of.uid);
-    let Some(path) = homes.into_iter().flatten().find(other) else { return Ok(()) };
-    let message = format!("`{}` belongs to another user, in whose files codex would write", plain_text(&path));
-    Err(CliError::new(message, "run this as that user, without `sudo`"))
+    let homes: Vec<_> = homes.iter().flatten().map(PathBuf::as_path).collect();
+    refuse_if_owned_by_other_user(&homes, start_of.uid)
 }

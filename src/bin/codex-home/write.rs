@@ -18,13 +18,12 @@ use crate::error::CliError;
 ///
 /// # Errors
 /// The system's.
-#[expect(clippy::disallowed_methods, reason = "opens the directory, to lock it")]
 pub fn lock(file: &Path) -> io::Result<Flock<File>> {
     let directory = file.parent().unwrap_or(file);
     if !disk::is_directory(directory) {
         DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     }
-    Flock::lock(File::open(directory)?, FlockArg::LockExclusive).map_err(|(_, errno)| errno.into())
+    lock_around(file, || ())
 }
 
 /// Locks the directory in which a file is or would be, or the nearest one above it, against other processes of this program until
@@ -96,7 +95,6 @@ pub fn remove_directory(directory: &Path) {
 /// Refuses to write among another user's files: `sudo` would leave files that their owner cannot change or read.
 pub fn refuse_if_owned_by_other_user(paths: &[&Path], uid: u32) -> Result<(), CliError> {
     let Some(path) = paths.iter().find(|path| disk::owned_by_other_user(path, uid)) else { return Ok(()) };
-    let message =
-        format!("`{}` belongs to another user, or would be created in that user's directory", plain_text(path));
+    let message = format!("`{}`, or the directory in which it would be, belongs to another user", plain_text(path));
     Err(CliError::new(message, "run this as that user, without `sudo`"))
 }

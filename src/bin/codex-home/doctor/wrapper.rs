@@ -393,11 +393,7 @@ fn is_variable(word: &str) -> bool {
 
 /// Returns whether bytes are text, and not a program.
 fn is_text(bytes: &[u8]) -> bool {
-    let end = bytes.len().min(512);
-    let head = bytes.get(..end).unwrap_or_default();
-    !head.is_empty()
-        && head.iter().all(|b| matches!(b, b'\t' | b'\n' | b'\r' | 0x20..=0x7e | 0x80..))
-        && head.contains(&b'\n')
+    !bytes.is_empty() && !bytes.contains(&0)
 }
 
 /// Returns the path of the interpreter that a script names, as the kernel takes it: also with a carriage return at its end.

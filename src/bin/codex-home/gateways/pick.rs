@@ -8,6 +8,7 @@ use codex_home::invocation::Invocation;
 use codex_home::settings::lexically_normal;
 
 use super::environment::expanded;
+use super::{Gateway, Gateways};
 use crate::error::CliError;
 
 /// The options that pick a gateway.
@@ -57,18 +58,19 @@ pub fn of_profile(profile: &str, home: Option<&Path>) -> Option<PathBuf> {
     Some(home?.join(format!(".openclaw{suffix}")))
 }
 
-/// Returns the error if no gateway is the one that was picked.
-pub fn none(names: &[String]) -> CliError {
-    let there_are = match names {
-        [] => "there is no gateway at all".to_owned(),
-        names => format!("there are: `{}`", names.join("`, `")),
+/// Returns the error if none of these gateways is the one that was picked.
+pub fn none(gateways: &[Gateway]) -> CliError {
+    let names: Vec<_> = gateways.iter().map(|gateway| gateway.name.as_str()).collect();
+    let there_are = match names.is_empty() {
+        true => "there is no gateway at all".to_owned(),
+        false => format!("there are: `{}`", names.join("`, `")),
     };
     CliError::new(format!("no such gateway; {there_are}"), "run `codex-home doctor`, which shows every gateway")
 }
 
 /// Returns the picked gateway.
-pub fn the_gateway(invocation: &Invocation, pick: &Pick, verb: &str) -> Result<super::Gateway, CliError> {
-    let found = super::Gateways::find(invocation, pick).map_err(|names| none(&names))?;
+pub fn the_gateway(invocation: &Invocation, pick: &Pick, verb: &str) -> Result<Gateway, CliError> {
+    let found = Gateways::find(invocation, pick)?;
     let profile = invocation.var("OPENCLAW_PROFILE").map(|profile| profile.to_string_lossy().trim().to_owned());
     if let Some(profile) = profile.filter(|profile| pick.is_from_shell() && !profile.is_empty()) {
         let is_meant = matches!(found.all.as_slice(), [only] if only.profile.as_ref() == Some(&profile));

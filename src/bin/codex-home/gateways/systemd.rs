@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use codex_home::invocation::Invocation;
 
-use super::launchd;
 use super::service::{Service, changed, files, read};
 use super::unit;
 use crate::{child, disk};
@@ -75,10 +74,6 @@ impl Manager {
     /// Reads a unit from its file and its drop-ins.
     fn read(&self, file: &Path, home: Option<&Path>) -> Option<Service> {
         let text = read(file)?;
-        // The text tells which of the two formats it has.
-        if text.trim_start().starts_with('<') {
-            return launchd::parse(file, &text, self.is_system);
-        }
         let mut name = file.file_name()?.to_owned();
         name.push(".d");
         let drop_ins: Vec<_> = self.directories.iter().map(|directory| directory.join(&name)).collect();

@@ -71,12 +71,7 @@ impl Change {
 
     /// Returns the command as a shell takes it.
     pub fn shown(&self, openclaw: &OpenClawCommand) -> String {
-        let words = self.arguments();
-        let words = words.iter().map(|word| match word.strip_prefix('~') {
-            // The shell must not expand a literal `~`.
-            Some(_) => format!("'{}'", word.replace('\'', r"'\''")),
-            None => shell_word(Path::new(word), None),
-        });
+        let words = self.arguments().into_iter().map(|word| shell_word(Path::new(&word), None));
         [openclaw.shown()].into_iter().chain(words).collect::<Vec<_>>().join(" ")
     }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::disk;
 use crate::openclaw::CONFIG_LIMIT;
-use crate::openclaw::config::{KEY, parse_file};
+use crate::openclaw::config::{KEY, at, parse_file};
 
 /// The number of backups that OpenClaw keeps of its configuration (2026.4.21).
 const BACKUPS: usize = 5;
@@ -21,10 +21,6 @@ pub fn read(file: &Path) -> Option<Value> {
 fn around() -> Vec<&'static str> {
     let ends = KEY.match_indices('.').map(|(at, _)| at).chain([KEY.len()]);
     ends.filter_map(|end| KEY.get(..end)).collect()
-}
-
-fn at<'a>(root: &'a Value, key: &str) -> Option<&'a Value> {
-    key.split('.').try_fold(root, |value, part| value.get(part))
 }
 
 /// Returns the outermost setting around [`KEY`] that is absent; `None` if [`KEY`] is there.

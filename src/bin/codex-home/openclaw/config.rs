@@ -126,7 +126,8 @@ pub fn parse_file(text: &str) -> Result<Value, String> {
     if root.is_object() { Ok(root) } else { Err("it is not an object".to_owned()) }
 }
 
-fn at<'a>(root: &'a Value, key: &str) -> Option<&'a Value> {
+/// Returns the setting at `key`.
+pub fn at<'a>(root: &'a Value, key: &str) -> Option<&'a Value> {
     key.split('.').try_fold(root, |value, part| value.get(part))
 }
 
