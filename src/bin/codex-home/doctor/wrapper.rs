@@ -21,40 +21,8 @@ const NOTHING: [&str; 7] = ["setopt", "emulate", "umask", ":", "true", "fi", "do
 /// Other programs that run scripts.
 const INTERPRETERS: [&str; 9] = ["python", "python3", "node", "deno", "bun", "perl", "ruby", "pwsh", "osascript"];
 /// Programs that are known to start others.
-const STARTERS: [&str; 32] = [
-    "arch",
-    "bwrap",
-    "caffeinate",
-    "chroot",
-    "direnv",
-    "docker",
-    "doas",
-    "doppler",
-    "env",
-    "firejail",
-    "flatpak",
-    "gosu",
-    "infisical",
-    "ionice",
-    "mise",
-    "nice",
-    "nohup",
-    "npx",
-    "op",
-    "podman",
-    "runuser",
-    "script",
-    "setpriv",
-    "setsid",
-    "ssh",
-    "stdbuf",
-    "su",
-    "sudo",
-    "systemd-run",
-    "timeout",
-    "unshare",
-    "wsl.exe",
-];
+const STARTERS: &str = "arch bwrap caffeinate chroot direnv docker doas doppler env firejail flatpak gosu infisical ionice mise nice \
+    nohup npx op podman runuser script setpriv setsid ssh stdbuf su sudo systemd-run timeout unshare wsl.exe";
 /// The home that the launcher redirects to, as scripts write it.
 const USUAL_HOMES: [&str; 3] = ["$HOME/.codex", "${HOME}/.codex", "~/.codex"];
 /// The longest name of a variable that is shown.
@@ -275,9 +243,11 @@ impl Wrapper {
             (!self.sets.is_empty()).then(|| format!("sets {}", shown_names(&self.sets))),
             (!self.unsets.is_empty()).then(|| format!("unsets {}", shown_names(&self.unsets))),
             self.login.map(|does| format!("{does} a login (`auth.json`)")),
-            self.through.as_deref().map(|program| match STARTERS.contains(&program) || is_variable(program) {
-                true => format!("starts codex through `{program}`"),
-                false => "starts codex through another program".to_owned(),
+            self.through.as_deref().map(|program| {
+                match STARTERS.split(' ').any(|starter| starter == program) || is_variable(program) {
+                    true => format!("starts codex through `{program}`"),
+                    false => "starts codex through another program".to_owned(),
+                }
             }),
             self.has_arguments.then(|| "gives codex other arguments".to_owned()),
             self.does_more.then(|| "does more that was not understood".to_owned()),

@@ -16,17 +16,8 @@ const LIMIT: u64 = 1 << 20;
 const FILES: usize = 1024;
 
 /// The programs that start containers.
-const CONTAINERS: [&str; 9] = [
-    "docker",
-    "docker-compose",
-    "podman",
-    "podman-compose",
-    "nerdctl",
-    "systemd-nspawn",
-    "distrobox",
-    "lxc-start",
-    "apptainer",
-];
+const CONTAINERS: &str =
+    "docker docker-compose podman podman-compose nerdctl systemd-nspawn distrobox lxc-start apptainer";
 
 /// A service that starts a gateway.
 #[derive(Clone, Debug)]
@@ -57,7 +48,7 @@ impl Service {
     pub fn starts_container(&self) -> bool {
         let program = self.program.iter().map(|word| Path::new(word).file_name().unwrap_or_default());
         let mut program = program.skip_while(|name| *name == "env" || *name == "sudo");
-        program.next().is_some_and(|name| CONTAINERS.iter().any(|container| name == *container))
+        program.next().is_some_and(|name| CONTAINERS.split(' ').any(|container| name == container))
     }
 
     /// Returns whether it starts a gateway, and not another of OpenClaw's services.
