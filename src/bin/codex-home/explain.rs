@@ -23,10 +23,10 @@ use crate::dry_run::DryRun;
 use crate::error::{CliError, CliResult};
 use crate::gateways::{Gateways, Pick};
 use crate::hosts;
-use crate::inspect::mark;
+use crate::inspect::answer;
 use crate::openclaw::OpenClaw;
 use crate::openclaw::version::{DEFAULT_ARGUMENTS, Version};
-use crate::printer::{BAD, GOOD, INDENT, Printer, painted};
+use crate::printer::{BAD, GOOD, INDENT, Printer, mark, painted};
 
 /// The question.
 pub struct Question {
@@ -319,8 +319,8 @@ impl Explanation {
 
 fn print_home(heading: &str, home: Option<&Inspection>, printer: &mut Printer) -> Result<(), CliError> {
     let Some(home) = home else { return printer.item(heading, "none") };
-    let (mark, can) = mark(&home.login);
+    let (sign, can) = answer(&home.login);
     let path = home.home.as_deref().map_or_else(|| "none known".to_owned(), |path| format!("`{}`", printer.path(path)));
     let account = home.account.as_ref().map(|account| format!(", account {account}")).unwrap_or_default();
-    printer.item(heading, &format!("{mark} {path} ({}) {can}: {:#}{account}", home.kind.name(), home.reason()))
+    printer.item(heading, &format!("{} {path} ({}) {can}: {:#}{account}", mark(sign), home.kind.name(), home.reason()))
 }

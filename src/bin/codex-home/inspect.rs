@@ -11,7 +11,7 @@ use codex_home::settings::{Settings, lexically_normal};
 
 use crate::config;
 use crate::error::{CliError, CliResult};
-use crate::printer::{BAD, DIM, DOUBTFUL, GOOD, Printer, painted};
+use crate::printer::{DIM, Printer, painted};
 
 /// Describes the home in `directory`, else `$CODEX_HOME`, else the personal one.
 pub fn run(invocation: &Invocation, directory: Option<PathBuf>, json: bool, printer: &mut Printer) -> CliResult {
@@ -69,11 +69,11 @@ fn suspect_variable(inspection: &mut Inspection, invocation: &Invocation, settin
 
 /// Prints a home in a few lines.
 fn print(inspection: &Inspection, printer: &mut Printer) -> Result<(), CliError> {
-    let (mark, can) = mark(&inspection.login);
+    let (mark, can) = answer(&inspection.login);
     let home = inspection.home.as_deref().map(|home| format!("`{}`", printer.path(home)));
     let home = home.unwrap_or_else(|| "no home".to_owned());
     let kind = painted(DIM, &format!("({})", inspection.kind.name()));
-    printer.sentence(&format!("{mark} "), 2, &format!("{home} {kind} {can}: {:#}", inspection.reason()))?;
+    printer.marked(mark, &format!("{home} {kind} {can}: {:#}", inspection.reason()))?;
     if let Some(account) = &inspection.account {
         printer.sentence("  ", 2, &format!("{} login of account {account}", inspection.holds))?;
     }
@@ -87,10 +87,10 @@ fn print(inspection: &Inspection, printer: &mut Printer) -> Result<(), CliError>
 }
 
 /// Returns the mark of an answer, and its words.
-pub fn mark(login: &Login) -> (String, &'static str) {
+pub const fn answer(login: &Login) -> (char, &'static str) {
     match login {
-        Login::Usable(_) => (painted(GOOD, "✓"), "can log in"),
-        Login::Broken(_) => (painted(BAD, "✗"), "cannot log in"),
-        Login::NotJudged(_) => (painted(DOUBTFUL, "!"), "cannot be judged from its files"),
+        Login::Usable(_) => ('✓', "can log in"),
+        Login::Broken(_) => ('✗', "cannot log in"),
+        Login::NotJudged(_) => ('!', "cannot be judged from its files"),
     }
 }

@@ -24,7 +24,7 @@ use crate::error::{CliError, CliResult};
 /// What is right.
 pub const GOOD: Style = AnsiColor::Green.on_default();
 /// What deserves a look.
-pub const DOUBTFUL: Style = AnsiColor::Yellow.on_default();
+const DOUBTFUL: Style = AnsiColor::Yellow.on_default();
 /// What does not work.
 pub const BAD: Style = AnsiColor::Red.on_default().bold();
 /// A heading.
@@ -56,6 +56,16 @@ fn width_of(output: impl AsFd + IsTerminal) -> Option<usize> {
 /// Returns `text` in a style.
 pub fn painted(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
+}
+
+/// Returns a mark in its colour: ✓, ✗, or one of ? and !.
+pub fn mark(mark: char) -> String {
+    let style = match mark {
+        '✓' => GOOD,
+        '✗' => BAD,
+        _ => DOUBTFUL,
+    };
+    painted(style, &mark.to_string())
 }
 
 /// Returns a text on one line, with control characters escaped, except for the styles of this program.
@@ -109,6 +119,11 @@ impl Printer {
             Some(width) => self.pasted(first, indent, &lines::with_short_paths(text, width)),
             None => self.pasted(first, indent, text),
         }
+    }
+
+    /// Prints a sentence behind a mark.
+    pub fn marked(&mut self, sign: char, text: &str) -> Result<(), CliError> {
+        self.sentence(&format!("{} ", mark(sign)), 2, text)
     }
 
     /// Prints a sentence of its own.

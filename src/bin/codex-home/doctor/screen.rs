@@ -6,7 +6,7 @@ use super::checks::{Check, ELSEWHERE, FIND_OUT, Status};
 use super::{Examination, Examined};
 use crate::error::CliError;
 use crate::gateways::Gateway;
-use crate::printer::{BAD, DIM, DOUBTFUL, GOOD, HEAD, Printer, painted};
+use crate::printer::{DIM, HEAD, Printer, painted};
 
 /// How many lines with the same id and status are shown without `--all`.
 const ALIKE: usize = 4;
@@ -43,7 +43,7 @@ pub fn print(examination: &Examination, all: bool, printer: &mut Printer) -> Res
         let are = if right == 1 { "1 check is right".to_owned() } else { format!("{right} checks are right") };
         let text = format!("{are}: `codex-home doctor --all` shows {}", if right == 1 { "it" } else { "them" });
         printer.gap()?;
-        printer.sentence(&format!("{} ", mark(Status::Ok)), 2, &text)?;
+        printer.marked(mark(Status::Ok), &text)?;
     }
     printer.gap()?;
     print_summary(count, printer)?;
@@ -65,12 +65,12 @@ fn heading(gateway: &Gateway, printer: &Printer) -> String {
     }
 }
 
-fn mark(status: Status) -> String {
+const fn mark(status: Status) -> char {
     match status {
-        Status::Ok => painted(GOOD, "✓"),
-        Status::Warn => painted(DOUBTFUL, "!"),
-        Status::Unknown => painted(DOUBTFUL, "?"),
-        Status::Fail => painted(BAD, "✗"),
+        Status::Ok => '✓',
+        Status::Warn => '!',
+        Status::Unknown => '?',
+        Status::Fail => '✗',
     }
 }
 
@@ -114,7 +114,7 @@ fn groups(checks: &[Check], all: bool) -> Vec<Group<'_>> {
 fn print_checks(checks: &[Check], all: bool, printer: &mut Printer) -> Result<(), CliError> {
     for group in groups(checks, all) {
         for check in &group.checks {
-            printer.sentence(&format!("{} ", mark(check.status)), 2, &check.text)?;
+            printer.marked(mark(check.status), &check.text)?;
         }
         if group.more > 0 {
             printer.line(painted(DIM, &format!("  and {} more like it", group.more)))?;

@@ -16,7 +16,7 @@ use super::session::{Account, Stopped, Turn};
 use super::{MOST, Seen, UNKNOWN};
 use crate::error::CliError;
 use crate::openclaw::version::Version;
-use crate::printer::{BAD, DOUBTFUL, GOOD, HEAD, Printer, painted};
+use crate::printer::Printer;
 
 /// What codex writes into its home at any start (0.123.0, 0.169.0).
 const OF_CODEX: &str = "what it writes at any start: databases (`*.sqlite`), `installation_id`, `skills/.system`, `tmp`, a login that it renews, and more";
@@ -48,21 +48,21 @@ impl Report {
         let start = &self.start;
         let args = self.args();
         let program = printer.path(&start.program);
-        item("starts", &[program].into_iter().chain(args).collect::<Vec<_>>().join(" "), printer)?;
+        printer.item("starts", &[program].into_iter().chain(args).collect::<Vec<_>>().join(" "))?;
         let home = match start.invocation.codex_home() {
             Some(home) => format!("`{}`", printer.path(&home)),
             None => "no home of OpenClaw's".to_owned(),
         };
-        item("in", &home, printer)?;
+        printer.item("in", &home)?;
         if let Some(from) = &start.environment_of {
-            item("with", &format!("the environment of {from}"), printer)?;
+            printer.item("with", &format!("the environment of {from}"))?;
         }
         for assumed in &start.assumed {
-            item("assumes", assumed, printer)?;
+            printer.item("assumes", assumed)?;
         }
-        item("may ask", "codex, OpenAI's servers about the login", printer)?;
+        printer.item("may ask", "codex, OpenAI's servers about the login")?;
         let writes = self.may_write(|path| printer.path(path));
-        writes.iter().try_for_each(|text| item("may write", text, printer))
+        writes.iter().try_for_each(|text| printer.item("may write", text))
     }
 
     /// Returns the arguments without their values.
@@ -177,43 +177,38 @@ impl Report {
         let seen = &self.seen;
         if let Some((hello, took)) = &seen.hello {
             let version = hello.version.as_deref().map(plain_text).unwrap_or_else(|| "of unknown version".to_owned());
-            line(Status::Yes, &format!("codex {version} answered after {}", seconds(*took)), printer)?;
+            printer.marked('✓', &format!("codex {version} answered after {}", seconds(*took)))?;
             if let Some(home) = &hello.home {
-                line(Status::Yes, &format!("its home is `{}`", printer.path(home)), printer)?;
+                printer.marked('✓', &format!("its home is `{}`", printer.path(home)))?;
             }
         }
         if let Some(account) = &seen.account {
             self.print_account(account, printer)?;
         }
         if let Some((turn, took)) = &seen.turn {
-            let (status, text) = match turn.status.as_str() {
-                "completed" => {
-                    (Status::Yes, format!("the model answered after {}: {}", seconds(*took), shown(&turn.answer)))
-                }
-                _ => (Status::No, format!("the model did not answer: {}", shown(&turn.error))),
+            let (mark, text) = match turn.status.as_str() {
+                "completed" => ('✓', format!("the model answered after {}: {}", seconds(*took), shown(&turn.answer))),
+                _ => ('✗', format!("the model did not answer: {}", shown(&turn.error))),
             };
-            line(status, &text, printer)?;
+            printer.marked(mark, &text)?;
         }
         if let Some(error) = self.error() {
-            line(Status::No, &error, printer)?;
+            printer.marked('✗', &error)?;
         }
         if let Some(help) = self.help(|path| shell_word(path, None)) {
             printer.help(2, &help)?;
         }
         let Some(forecast) = &self.forecast else {
-            return item(
-                "note",
-                "the gateway does not start the launcher, so `codex-home explain` foretells nothing",
-                printer,
-            );
+            let note = "the gateway does not start the launcher, so `codex-home explain` foretells nothing";
+            return printer.item("note", note);
         };
         let differences = forecast.differences(seen);
         if differences.is_empty() {
             let text = format!("as `codex-home explain` foretells: {}: {}", forecast.decision, forecast.because);
-            return line(Status::Yes, &text, printer);
+            return printer.marked('✓', &text);
         }
         let text = format!("not as `codex-home explain` foretells: {}", differences.join("; "));
-        line(Status::Unknown, &text, printer)
+        printer.marked('?', &text)
     }
 
     fn print_account(&self, account: &Account, printer: &mut Printer) -> Result<(), CliError> {
@@ -225,17 +220,16 @@ impl Report {
                 Status::Unknown => "it holds no login yet",
                 _ => "it is not logged in",
             };
-            return line(self.status(), text, printer);
+            let mark = if self.status() == Status::Unknown { '?' } else { '✗' };
+            return printer.marked(mark, text);
         };
         let plan = account.plan.as_deref().map(|plan| format!(", plan {}", shown(plan)));
         let email = account.email.as_deref().map(|email| format!(", {}", masked(email)));
         let text =
             format!("it is logged in: {}{}{}", login_name(kind), plan.unwrap_or_default(), email.unwrap_or_default());
-        line(Status::Yes, &text, printer)?;
+        printer.marked('✓', &text)?;
         match &account.remark {
-            Some(remark) => {
-                line(Status::Unknown, &format!("it could not ask about the account: {}", shown(remark)), printer)
-            }
+            Some(remark) => printer.marked('?', &format!("it could not ask about the account: {}", shown(remark))),
             None => Ok(()),
         }
     }
@@ -297,21 +291,6 @@ impl Report {
             "exit_code": self.exit_code(),
         })
     }
-}
-
-/// Prints a heading and a text beside it.
-fn item(heading: &str, text: &str, printer: &mut Printer) -> Result<(), CliError> {
-    printer.sentence(&format!("{} ", painted(HEAD, &format!("{heading:9}"))), 10, text)
-}
-
-/// Prints one line of the result.
-fn line(status: Status, text: &str, printer: &mut Printer) -> Result<(), CliError> {
-    let mark = match status {
-        Status::Yes => painted(GOOD, "✓"),
-        Status::No => painted(BAD, "✗"),
-        Status::Unknown => painted(DOUBTFUL, "?"),
-    };
-    printer.sentence(&format!("{mark} "), 2, text)
 }
 
 fn seconds(took: Duration) -> String {
