@@ -40,9 +40,10 @@ fn gather(invocation: &Invocation) -> (Settings, Vec<Failure>) {
 pub fn run(invocation: &Invocation, command: ConfigCommand, json: bool, printer: &mut Printer) -> CliResult {
     let (settings, problems) = gather(invocation);
     match command {
-        ConfigCommand::Path => path(&settings, json, printer),
-        ConfigCommand::Show => show(&settings, &problems, json, printer),
-        ConfigCommand::Check => check(&settings, &problems, json, printer),
+        ConfigCommand::Path => path(&settings, &problems, json, printer),
+        ConfigCommand::Show | ConfigCommand::Check if json => print_json(&settings, &problems, printer),
+        ConfigCommand::Show => show(&settings, &problems, printer),
+        ConfigCommand::Check => check(&settings, &problems, printer),
         ConfigCommand::Set { key, values } => {
             let Some(key) = Key::ALL.into_iter().find(|known| known.name() == key) else { return Ok(2) };
             edit::run(invocation, &Edit::Set(key, values), json, printer)
@@ -56,15 +57,14 @@ fn exit_code(problems: &[Failure]) -> u8 {
     problems.first().map_or(0, Failure::exit_code)
 }
 
-fn path(settings: &Settings, json: bool, printer: &mut Printer) -> CliResult {
-    let file = settings.file.as_ref().map(|file| file.to_string_lossy().into_owned());
+fn path(settings: &Settings, problems: &[Failure], json: bool, printer: &mut Printer) -> CliResult {
     if json {
-        printer.json(&json!({ "file": file }))?;
+        print_json(settings, problems, printer)?;
         return Ok(0);
     }
-    let Some(file) = file else { return Err(no_place()) };
+    let Some(file) = &settings.file else { return Err(no_place()) };
     // Not shortened, because scripts read this.
-    printer.line(file)?;
+    printer.line(file.to_string_lossy())?;
     Ok(0)
 }
 
@@ -100,24 +100,27 @@ fn shown(value: &Value, printer: &Printer) -> String {
     }
 }
 
-fn show(settings: &Settings, problems: &[Failure], json: bool, printer: &mut Printer) -> CliResult {
-    if json {
-        let of = |key: Key| {
-            let source = match settings.source(key) {
-                Source::Default => "default",
-                Source::File => "file",
-                Source::Variable => "environment",
-            };
-            json!({ "value": value(settings, key), "source": source, "variable": key.variable() })
+/// Prints the settings and what is wrong with them as JSON.
+fn print_json(settings: &Settings, problems: &[Failure], printer: &mut Printer) -> CliResult {
+    let of = |key: Key| {
+        let source = match settings.source(key) {
+            Source::Default => "default",
+            Source::File => "file",
+            Source::Variable => "environment",
         };
-        let values: Map<String, Value> = Key::ALL.into_iter().map(|key| (key.name().to_owned(), of(key))).collect();
-        printer.json(&json!({
-            "file": settings.file.as_ref().map(|file| file.to_string_lossy()),
-            "settings": values,
-            "problems": problems.iter().map(problem).collect::<Vec<_>>(),
-        }))?;
-        return Ok(exit_code(problems));
-    }
+        json!({ "value": value(settings, key), "source": source, "variable": key.variable() })
+    };
+    let values: Map<String, Value> = Key::ALL.into_iter().map(|key| (key.name().to_owned(), of(key))).collect();
+    printer.json(&json!({
+        "file": settings.file.as_ref().map(|file| file.to_string_lossy()),
+        "missing": settings.file_is_missing,
+        "settings": values,
+        "problems": problems.iter().map(problem).collect::<Vec<_>>(),
+    }))?;
+    Ok(exit_code(problems))
+}
+
+fn show(settings: &Settings, problems: &[Failure], printer: &mut Printer) -> CliResult {
     let rows = Key::ALL.into_iter().map(|key| {
         let from = match (settings.source(key), &settings.file) {
             (Source::File, Some(file)) => printer.path(file),
@@ -134,16 +137,7 @@ fn show(settings: &Settings, problems: &[Failure], json: bool, printer: &mut Pri
     print(problems, settings, printer)
 }
 
-fn check(settings: &Settings, problems: &[Failure], json: bool, printer: &mut Printer) -> CliResult {
-    if json {
-        printer.json(&json!({
-            "file": settings.file.as_ref().map(|file| file.to_string_lossy()),
-            "missing": settings.file_is_missing,
-            "valid": problems.is_empty(),
-            "problems": problems.iter().map(problem).collect::<Vec<_>>(),
-        }))?;
-        return Ok(exit_code(problems));
-    }
+fn check(settings: &Settings, problems: &[Failure], printer: &mut Printer) -> CliResult {
     if let (true, Some(file)) = (settings.file_is_missing, &settings.file) {
         printer.remark(&format!("`{FILE_VARIABLE}` names `{}`, and there is no such file", printer.path(file)));
     }
