@@ -33,7 +33,7 @@ use crate::settings::{Settings, Strategy};
 use crate::{describe, fs};
 
 /// The variable that sets the level of stderr.
-pub const LEVEL_VARIABLE: &str = "CODEX_HOME_SHIM_LOG";
+const LEVEL_VARIABLE: &str = "CODEX_HOME_SHIM_LOG";
 /// The name of the launcher's directories, and the beginning of every line on stderr.
 const NAME: &str = "codex-home-shim";
 /// The journal.
@@ -58,12 +58,12 @@ pub fn say(invocation: &Invocation, messages: &[(Level, String)]) {
         return;
     }
     if level.is_none() {
-        init(max, NAME);
+        init(max);
         tracing::warn!("`{LEVEL_VARIABLE}` is not one of `error`, `warn`, `info`, `debug`, `trace`: using `warn`");
     }
     for (level, text) in messages.iter().filter(|(level, _)| *level <= max) {
         // Only now, so that a silent start pays nothing for it.
-        init(max, NAME);
+        init(max);
         event(*level, text);
     }
 }
@@ -74,9 +74,9 @@ fn level(name: &str) -> Option<Level> {
         .find(|level| level.as_str().eq_ignore_ascii_case(name))
 }
 
-/// Sends `tracing` events up to `level` to stderr, each on a line that begins with `name`; the first call counts.
+/// Sends `tracing` events up to `level` to stderr; the first call counts.
 #[expect(clippy::disallowed_methods, reason = "the one writer of stderr")]
-pub fn init(level: Level, name: &'static str) {
+fn init(level: Level) {
     static INIT: Once = Once::new();
     INIT.call_once(|| {
         let subscriber = tracing_subscriber::fmt()
@@ -84,7 +84,7 @@ pub fn init(level: Level, name: &'static str) {
             .with_writer(io::stderr)
             // The layer would report its own errors on stderr, and panic if that fails.
             .log_internal_errors(false)
-            .event_format(Line { name })
+            .event_format(Line)
             .finish();
         let _ = tracing::subscriber::set_global_default(subscriber);
     });
@@ -101,9 +101,7 @@ fn event(level: Level, text: &str) {
 }
 
 /// `codex-home-shim: warning: …`
-struct Line {
-    name: &'static str,
-}
+struct Line;
 
 impl<S, N> FormatEvent<S, N> for Line
 where
@@ -117,7 +115,7 @@ where
             Level::TRACE => "trace: ",
             _ => "",
         };
-        write!(writer, "{}: {level}", self.name)?;
+        write!(writer, "{NAME}: {level}")?;
         context.field_format().format_fields(writer.by_ref(), event)?;
         writeln!(writer)
     }

@@ -139,16 +139,5 @@ pub fn cases() -> Vec<Case> {
             }
             assert_eq!(ask(&person, &mut codex_home(&person, &["log"])).stdout.lines().count(), 6);
         }),
-        case("CODEX_HOME_SHIM_LOG=debug names every file that is read, on stderr", || {
-            let person = Fixture::issue_70511();
-            let mut explain = codex_home(&person, &["explain"]);
-            let finished = ask(&person, explain.env("CODEX_HOME", person.bridge()).env("CODEX_HOME_SHIM_LOG", "debug"));
-            assert!(finished.stderr.lines().all(|line| line.starts_with("codex-home: ")), "{}", finished.stderr);
-            for home in [person.bridge(), person.personal()] {
-                assert!(finished.stderr.contains(&format!("`{}`", home.display())), "{}", finished.stderr);
-            }
-            let finished = ask(&person, codex_home(&person, &["inspect"]).env("CODEX_HOME_SHIM_LOG", "loud"));
-            assert!(finished.stderr.contains("warning: `CODEX_HOME_SHIM_LOG` is not one of"), "{}", finished.stderr);
-        }),
     ]
 }

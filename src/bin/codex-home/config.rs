@@ -23,22 +23,13 @@ const WIDEST: usize = 40;
 /// # Errors
 /// The first problem.
 pub fn read(invocation: &Invocation) -> Result<Settings, CliError> {
-    let (settings, problems) = gather(invocation);
-    problems.into_iter().next().map_or(Ok(settings), |problem| Err(problem.into()))
-}
-
-fn gather(invocation: &Invocation) -> (Settings, Vec<Failure>) {
     let (settings, problems) = Settings::read(invocation);
-    match &settings.file {
-        Some(file) => tracing::debug!("the settings file is `{}`", file.display()),
-        None => tracing::debug!("no place for a settings file is known"),
-    }
-    (settings, problems)
+    problems.into_iter().next().map_or(Ok(settings), |problem| Err(problem.into()))
 }
 
 /// Carries out the command.
 pub fn run(invocation: &Invocation, command: ConfigCommand, json: bool, printer: &mut Printer) -> CliResult {
-    let (settings, problems) = gather(invocation);
+    let (settings, problems) = Settings::read(invocation);
     match command {
         ConfigCommand::Path => path(&settings, &problems, json, printer),
         ConfigCommand::Show | ConfigCommand::Check if json => print_json(&settings, &problems, printer),

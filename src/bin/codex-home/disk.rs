@@ -20,20 +20,15 @@ pub use codex_home::fs::is_symlink;
 /// # Errors
 /// Why it was not read, in words.
 pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, String> {
-    let error = match fs::read(path, limit) {
-        Ok(file) => {
-            tracing::debug!("read `{}` ({} bytes)", path.display(), file.bytes.len());
-            return Ok(Some(file.bytes));
-        }
-        Err(ReadError::Absent) => return Ok(None),
-        Err(ReadError::WrongKind) => "it is not a regular file".to_owned(),
-        Err(ReadError::TooLarge) => format!("it is larger than {} KiB", limit >> 10),
+    match fs::read(path, limit) {
+        Ok(file) => Ok(Some(file.bytes)),
+        Err(ReadError::Absent) => Ok(None),
+        Err(ReadError::WrongKind) => Err("it is not a regular file".to_owned()),
+        Err(ReadError::TooLarge) => Err(format!("it is larger than {} KiB", limit >> 10)),
         Err(ReadError::Denied(errno) | ReadError::Transient(errno)) => {
-            format!("it cannot be read: {}", errno.desc().to_lowercase())
+            Err(format!("it cannot be read: {}", errno.desc().to_lowercase()))
         }
-    };
-    tracing::debug!("did not read `{}`: {error}", path.display());
-    Err(error)
+    }
 }
 
 /// Returns the first bytes of a program, or a whole script; nothing if it cannot be read.
@@ -68,7 +63,6 @@ pub fn read_tail(path: &Path, offset: impl FnOnce(FileId, u64) -> u64) -> Result
     let mut bytes = Vec::new();
     let offset = offset(id, metadata.len());
     file.seek(SeekFrom::Start(offset)).and_then(|_| file.read_to_end(&mut bytes)).map_err(|error| cause(&error))?;
-    tracing::debug!("read `{}` from byte {offset} on ({} bytes)", path.display(), bytes.len());
     Ok(Some(Tail { id, offset, bytes }))
 }
 

@@ -5,14 +5,12 @@ use std::path::Path;
 use codex_home::decide::{Decision, Redirect, Repair, RepairState, decide};
 use codex_home::describe;
 use codex_home::failure::Failure;
-use codex_home::home::{AUTH_FILE, CONFIG_FILE};
 use codex_home::invocation::Invocation;
 use codex_home::observe::{Observed, observe, observe_with};
 use codex_home::reason::Reason;
 use codex_home::repair;
 use codex_home::request::serves_stdio;
 use codex_home::settings::{Settings, Strategy};
-use tracing::debug;
 
 /// An observation and its decision.
 pub struct DryRun {
@@ -44,18 +42,6 @@ impl DryRun {
         {
             decision = decide(&observed, RepairState::Failed(&error));
         }
-        let personal = observed.personal.as_ref().map(|personal| &personal.home);
-        for home in observed.injected.iter().chain(personal) {
-            debug!("read `{AUTH_FILE}` and `{CONFIG_FILE}` in `{}`", home.path.display());
-        }
-        let home = observed.codex_home.as_ref().or(observed.default_home.as_ref());
-        debug!(
-            "a start in `{}` under the strategy `{}`: {} ({})",
-            home.map(|home| home.display().to_string()).unwrap_or_default(),
-            observed.settings.strategy.name(),
-            decision.name(),
-            decision.code()
-        );
         let user = serves_stdio(&invocation.args).then(|| invocation.user());
         Self { observed, decision, user }
     }

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::inspection::Inspection;
 use codex_home::display::{is_control, plain_text};
+use codex_home::home::Kind;
 use codex_home::home::auth::Login;
-use codex_home::home::{AUTH_FILE, CONFIG_FILE, Kind};
 use codex_home::invocation::Invocation;
 use codex_home::settings::{Settings, lexically_normal};
 
@@ -24,9 +24,6 @@ pub fn run(invocation: &Invocation, directory: Option<PathBuf>, json: bool, prin
     };
     if !is_named {
         suspect_variable(&mut inspection, invocation, &settings, printer);
-    }
-    if let Some(home) = &inspection.home {
-        tracing::debug!("read `{AUTH_FILE}` and `{CONFIG_FILE}` in `{}`", home.display());
     }
     if json {
         printer.json(&inspection)?;

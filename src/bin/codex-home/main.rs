@@ -49,8 +49,6 @@ use std::process::ExitCode;
 
 use codex_home::failure::Failure;
 use codex_home::invocation::Invocation;
-use codex_home::journal::{self, LEVEL_VARIABLE};
-use tracing::Level;
 
 use crate::cli::{Cli, Command};
 use crate::error::{CliError, CliResult};
@@ -79,21 +77,10 @@ fn main() -> ExitCode {
         };
         return Printer::new(None).finish(Err(failure));
     }
-    report_diagnostics(&invocation);
     let invocation = launcher::as_launcher(invocation);
     let mut printer = Printer::new(invocation.person_home());
     let result = run(cli, invocation, &mut printer);
     printer.finish(result)
-}
-
-/// Sends diagnostics to stderr, at the level that `CODEX_HOME_SHIM_LOG` asks for.
-fn report_diagnostics(invocation: &Invocation) {
-    let asked = invocation.var(LEVEL_VARIABLE).map(|value| value.to_string_lossy().parse::<Level>());
-    let is_unknown = matches!(asked, Some(Err(_)));
-    journal::init(asked.and_then(Result::ok).unwrap_or(Level::WARN), "codex-home");
-    if is_unknown {
-        tracing::warn!("`{LEVEL_VARIABLE}` is not one of `error`, `warn`, `info`, `debug`, `trace`: using `warn`");
-    }
 }
 
 fn run(cli: Cli, invocation: Invocation, printer: &mut Printer) -> CliResult {

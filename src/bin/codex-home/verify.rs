@@ -97,7 +97,6 @@ fn converse(start: &GatewayStart, limit: Duration, with_turn: bool) -> Seen {
     command.args(&start.invocation.args).env_clear();
     // Of a repeated name every program reads the first; std would keep the last.
     command.envs(start.invocation.env().iter().rev().map(|(name, value)| (name, value)));
-    tracing::debug!("starting `{}`", start.program.display());
     let mut session = match Session::start(&mut command, since + limit) {
         Ok(session) => session,
         Err(stopped) => return Seen { stopped: Some(stopped), took: since.elapsed(), ..seen },
