@@ -25,7 +25,7 @@ use crate::gateways::{Gateways, Pick};
 use crate::hosts;
 use crate::inspect::answer;
 use crate::openclaw::OpenClaw;
-use crate::openclaw::version::{DEFAULT_ARGUMENTS, Version};
+use crate::openclaw::version::DEFAULT_ARGUMENTS;
 use crate::printer::{BAD, GOOD, INDENT, Printer, mark, painted};
 
 /// The question.
@@ -91,14 +91,13 @@ fn explanations(invocation: &Invocation, question: Question, printer: &Printer) 
         }
         let name = gateway.name.clone();
         let openclaw = OpenClaw::observe(invocation, gateway);
-        let version = openclaw.version();
-        let start = openclaw.gateway.start(invocation, version.as_ref().is_some_and(Version::puts_system_first));
+        let (start, version) = (openclaw.start(invocation), openclaw.version.as_ref());
         if home.is_some() {
             return Ok(vec![Explanation::new(&asked(&start, home.as_deref(), args), Some(name))]);
         }
-        let used = openclaw.homes.iter().filter(|home| home.purpose.is_used_by(version.as_ref()) != Some(false));
+        let used = openclaw.homes.iter().filter(|home| home.purpose.is_used_by(version) != Some(false));
         all.extend(used.map(|home| {
-            let usual = || home.purpose.arguments(version.as_ref()).into_iter().map(OsString::from).collect();
+            let usual = || home.purpose.arguments(version).into_iter().map(OsString::from).collect();
             let args = args.clone().unwrap_or_else(usual);
             Explanation::new(&asked(&start, Some(&home.path), Some(args)), Some(name.clone()))
         }));

@@ -38,8 +38,8 @@ pub struct OpenClaw {
     pub command: Option<PathBuf>,
     /// Its package.
     pub package: Option<Package>,
-    /// Its state directory, whether it exists or not; `None` if no place for it is known.
-    pub state: Option<PathBuf>,
+    /// Its version, if that can be read.
+    pub version: Option<Version>,
     /// Its configuration file, whether it exists or not.
     pub config_file: Option<PathBuf>,
     /// What the file says about codex; `Ok(None)` if there is no file.
@@ -115,9 +115,9 @@ impl OpenClaw {
         let command = command.or_else(|| commands.into_iter().next());
         let config_file = config_file(&gateway, home.as_deref());
         let config = config_file.as_deref().map_or(Ok(None), |path| read_config(path, &gateway.environment));
-        let state = gateway.state.clone();
+        let version = package.as_ref().and_then(|package| Version::parse(&package.version));
         let mut openclaw =
-            Self { command, package, state, config_file, config, homes: Vec::new(), unexamined: Vec::new(), gateway };
+            Self { command, package, version, config_file, config, homes: Vec::new(), unexamined: Vec::new(), gateway };
         openclaw.find_homes(home.as_deref(), person.as_deref());
         openclaw
     }
@@ -140,9 +140,14 @@ impl OpenClaw {
         self.gateway.addressed(&format!("run `openclaw agent --agent {agent} --message ping`"))
     }
 
-    /// Returns its version, if it is known.
-    pub fn version(&self) -> Option<Version> {
-        self.package.as_ref().and_then(|package| Version::parse(&package.version))
+    /// Returns whether its version is known, and is one of which this holds.
+    pub fn is(&self, holds: impl FnOnce(&Version) -> bool) -> bool {
+        self.version.as_ref().is_some_and(holds)
+    }
+
+    /// Returns an invocation as the gateway makes it.
+    pub fn start(&self, base: &Invocation) -> Invocation {
+        self.gateway.start(base, self.is(Version::puts_system_first))
     }
 
     /// Returns what its configuration says about codex, if it could be read.
@@ -151,7 +156,7 @@ impl OpenClaw {
     }
 
     fn find_homes(&mut self, home: Option<&Path>, person: Option<&Path>) {
-        let Some(state) = self.state.clone() else { return };
+        let Some(state) = self.gateway.state.clone() else { return };
         let (agents, has_more) = disk::list(&state.join("agents"), AGENTS);
         if has_more {
             self.unexamined.push(format!("the directories of more than {AGENTS} agents"));

@@ -71,7 +71,7 @@ impl Report<'_> {
     /// Prints what is installed, and the settings that are not the default.
     fn versions(&mut self, findings: &Findings) -> Result<(), CliError> {
         let gateway = &findings.openclaw.gateway;
-        let openclaw = match (&findings.version, &findings.openclaw.package) {
+        let openclaw = match (&findings.openclaw.version, &findings.openclaw.package) {
             (Some(version), _) => format!("OpenClaw {version}"),
             (None, Some(_)) => "OpenClaw without a readable version".to_owned(),
             (None, None) => "no OpenClaw".to_owned(),

@@ -61,13 +61,11 @@ pub struct Configured {
 }
 
 /// What a command is searched with.
-pub struct Search<'a> {
+struct Search<'a> {
+    openclaw: &'a OpenClaw,
     /// A start in the environment of the gateway.
-    pub start: &'a Invocation,
-    /// How the gateway's PATH is known.
-    pub path_known: Known,
-    /// The launcher.
-    pub launcher: Option<&'a Launcher>,
+    start: &'a Invocation,
+    launcher: Option<&'a Launcher>,
 }
 
 impl Configured {
@@ -75,8 +73,9 @@ impl Configured {
         Self { command, known, is_by_variable: false }
     }
 
-    /// Reads what OpenClaw runs as codex's app-server.
-    pub fn app_server(openclaw: &OpenClaw, version: Option<&Version>, search: &Search<'_>) -> Self {
+    /// Reads what OpenClaw runs as codex's app-server; `start` is one in the environment of the gateway.
+    pub fn app_server(openclaw: &OpenClaw, start: &Invocation, launcher: Option<&Launcher>) -> Self {
+        let search = Search { openclaw, start, launcher };
         let of_place = openclaw.gateway.known;
         let Ok(config) = &openclaw.config else { return Self::new(AppServerCommand::Unknown, of_place) };
         let (none, config) = (OpenClawConfig::default(), config.as_ref());
@@ -96,7 +95,7 @@ impl Configured {
             return search.judge(program, of_place);
         }
         // With any `appServer`, 2026.4.20 to 4.22 fill in `codex` and do not ask for the variable.
-        let asks = !(config.has_app_server && version.is_some_and(Version::writes_bridges));
+        let asks = !(config.has_app_server && openclaw.is(Version::writes_bridges));
         let environment = &openclaw.gateway.environment;
         match environment.text(VARIABLE).filter(|_| asks) {
             Some(program) => {
@@ -110,12 +109,12 @@ impl Configured {
     }
 
     /// Reads what OpenClaw 2026.4 runs as `codex exec`.
-    pub fn cli(openclaw: &OpenClaw, search: &Search<'_>) -> Self {
+    pub fn cli(openclaw: &OpenClaw, start: &Invocation, launcher: Option<&Launcher>) -> Self {
         let of_place = openclaw.gateway.known;
         let Ok(config) = &openclaw.config else { return Self::new(AppServerCommand::Unknown, of_place) };
         let program = config.as_ref().and_then(|config| config.cli_program.clone());
         match program {
-            Some(program) => search.judge(&program, of_place),
+            Some(program) => Search { openclaw, start, launcher }.judge(&program, of_place),
             None => Self::new(AppServerCommand::Unset, of_place),
         }
     }
@@ -160,7 +159,7 @@ impl Search<'_> {
                 let found = disk::on_path(self.start, text);
                 let missing = || AppServerCommand::Missing(without_arguments(text).into());
                 let command = found.map_or_else(missing, |found| self.at(found));
-                Configured::new(command, known.and(self.path_known))
+                Configured::new(command, known.and(self.openclaw.gateway.known("PATH")))
             }
             (false, true) => Configured::new(AppServerCommand::Relative(without_arguments(text)), known),
         }

@@ -12,7 +12,7 @@ use codex_home::observe::WORKLOAD_IDENTITY;
 use codex_home::request::Request;
 use codex_home::settings::{Key, Settings};
 
-use super::app_server::{Configured, Search};
+use super::app_server::Configured;
 use super::homes::{HomeFiles, JudgedHome, judge_all, start_in};
 use crate::disk;
 use crate::dry_run::DryRun;
@@ -32,8 +32,6 @@ pub struct Findings {
     pub launcher: Option<Launcher>,
     /// OpenClaw.
     pub openclaw: OpenClaw,
-    /// The version of OpenClaw.
-    pub version: Option<Version>,
     /// What OpenClaw runs as codex's app-server.
     pub command: Configured,
     /// What OpenClaw 2026.4 runs as `codex exec`.
@@ -86,26 +84,24 @@ impl Findings {
     /// Reads everything about one gateway.
     pub fn observe(invocation: &Invocation, gateway: Gateway) -> Self {
         let openclaw = OpenClaw::observe(invocation, gateway);
-        let version = openclaw.version();
         let launcher = Launcher::find(invocation);
         let here = Settings::read(invocation).0;
         let gateway = &openclaw.gateway;
-        let start = in_gateway(invocation, gateway, version.as_ref());
+        // In the environment of the gateway, not in this shell's.
+        let start = start_in(&openclaw.start(invocation), None, &DEFAULT_ARGUMENTS);
         let observed = DryRun::new(&start).observed;
         let settings = observed.settings;
-        let path_known = gateway.known("PATH");
-        let search = Search { start: &start, path_known, launcher: launcher.as_ref() };
         let personal = Inspection::of_personal(invocation, &settings);
         let journal = codex_home::journal::path(&start).filter(|_| settings.journal);
         let codex_known = codex_known(gateway, &settings, observed.codex.as_ref().ok());
-        let command = Configured::app_server(&openclaw, version.as_ref(), &search);
+        let command = Configured::app_server(&openclaw, &start, launcher.as_ref());
         Self {
             codex_of_openclaw: command.program().and_then(|program| crate::codex::at(program, &start, &settings)),
             command,
-            cli_command: Configured::cli(&openclaw, &search),
+            cli_command: Configured::cli(&openclaw, &start, launcher.as_ref()),
             personal_files: HomeFiles::observe(personal.home.as_deref(), &personal, invocation.uid),
             personal,
-            homes: judge_all(invocation, &start, &openclaw, version.as_ref(), &settings),
+            homes: judge_all(invocation, &start, &openclaw, &settings),
             passed_through: openclaw.readable_config().and_then(|config| passed_through(config.args.as_deref()?)),
             settings_file_here: here.file.clone(),
             codex: codex::find(invocation, &here),
@@ -122,7 +118,6 @@ impl Findings {
             start: start.clone(),
             here: invocation.clone(),
             launcher,
-            version,
             problems: observed.problems,
             settings,
             openclaw,
@@ -144,14 +139,8 @@ impl Findings {
 
     /// Returns how OpenClaw can log codex in without the launcher, if it can.
     pub fn own_way(&self) -> Option<&'static str> {
-        self.version.as_ref().and_then(Version::own_way)
+        self.openclaw.version.as_ref().and_then(Version::own_way)
     }
-}
-
-/// Returns the start that the gateway makes: in its environment, not in this shell's.
-fn in_gateway(invocation: &Invocation, gateway: &Gateway, version: Option<&Version>) -> Invocation {
-    let is_new = version.is_some_and(Version::puts_system_first);
-    start_in(&gateway.start(invocation, is_new), None, &DEFAULT_ARGUMENTS)
 }
 
 /// Returns the paths that a codex could have on PATH and in the user's own directories.

@@ -14,7 +14,7 @@ use codex_home::settings::Settings;
 
 use crate::disk::{self, Access};
 use crate::dry_run::DryRun;
-use crate::openclaw::version::{DEFAULT_ARGUMENTS, Version};
+use crate::openclaw::version::DEFAULT_ARGUMENTS;
 use crate::openclaw::{OpenClaw, Purpose};
 
 /// A home, and a dry run of a start in it.
@@ -105,12 +105,11 @@ pub fn judge_all(
     invocation: &Invocation,
     start: &Invocation,
     openclaw: &OpenClaw,
-    version: Option<&Version>,
     settings: &Settings,
 ) -> Vec<JudgedHome> {
     let of_openclaw = openclaw.homes.iter().map(|found| {
-        let arguments = found.purpose.arguments(version);
-        let is_used = found.purpose.is_used_by(version);
+        let version = openclaw.version.as_ref();
+        let (arguments, is_used) = (found.purpose.arguments(version), found.purpose.is_used_by(version));
         let home = JudgedHome::new(start, &found.path, &arguments, settings);
         JudgedHome { is_used, purpose: Some(found.purpose), ..home }
     });

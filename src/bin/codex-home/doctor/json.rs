@@ -48,7 +48,7 @@ fn check_to_json(check: &Check, gateway: Option<&str>) -> Value {
 
 fn gateway_to_json(findings: &Findings) -> Value {
     let codex = findings.codex.as_ref().ok().map(|codex| {
-        let minimum = findings.version.as_ref().and_then(|version| version.lowest_codex());
+        let minimum = findings.openclaw.version.as_ref().and_then(|version| version.lowest_codex());
         json!({
             "path": text(&codex.path),
             "version": codex.version(),
@@ -89,7 +89,7 @@ fn openclaw_to_json(findings: &Findings) -> Value {
         "version": openclaw.package.as_ref().map(|package| &package.version),
         "package": openclaw.package.as_ref().map(|package| text(&package.root)),
         "command": openclaw.command.as_deref().map(text),
-        "state": openclaw.state.as_deref().map(text),
+        "state": openclaw.gateway.state.as_deref().map(text),
         "config": openclaw.config_file.as_deref().map(text),
         "service": openclaw.gateway.service.as_ref().map(|service| text(&service.file)),
         "app_server": {

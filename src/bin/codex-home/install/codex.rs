@@ -94,7 +94,7 @@ impl Chooser<'_> {
     }
 
     fn passes(&self, codex: &Codex) -> bool {
-        passes(codex, self.context.version.as_ref())
+        passes(codex, self.context.openclaw.version.as_ref())
     }
 
     /// Takes the codex that the launcher finds for the gateway, else one that is only on this shell's PATH.
@@ -108,10 +108,10 @@ impl Chooser<'_> {
     fn judge(&self, codex: &Codex, carried: Option<Carried>) -> Choice {
         let path = self.printer.path(&codex.path);
         let needs = |lowest: &dyn std::fmt::Display| {
-            let openclaw = self.context.version.as_ref().map(ToString::to_string).unwrap_or_default();
+            let openclaw = self.context.openclaw.version.as_ref().map(ToString::to_string).unwrap_or_default();
             format!("OpenClaw {openclaw} needs codex {lowest} or later, and the launcher would start `{path}`")
         };
-        match gate(codex, self.context.version.as_ref()) {
+        match gate(codex, self.context.openclaw.version.as_ref()) {
             Gate::Passes => Choice { carried, ..Choice::default() },
             Gate::Fails(lowest) => {
                 let version = codex.version().map(plain_text).unwrap_or_default();
@@ -142,7 +142,7 @@ impl Chooser<'_> {
     /// Returns whether OpenClaw starts this codex without the launcher.
     fn is_started_now(&self, codex: &Codex) -> bool {
         let on_path = || disk::on_path(&self.context.start, "codex");
-        let writes_bridges = self.context.version.as_ref().is_some_and(Version::writes_bridges);
+        let writes_bridges = self.context.openclaw.is(Version::writes_bridges);
         let now = match &self.context.configured.command {
             AppServerCommand::Program(path) => vec![path.clone()],
             AppServerCommand::Unset if writes_bridges => on_path().into_iter().collect(),
@@ -201,7 +201,7 @@ impl Chooser<'_> {
         let person_home = self.settings.person_home.as_deref();
         let problem = describe::problem(failure, person_home).join("; ");
         let is_fine_now = matches!(self.context.configured.command, AppServerCommand::Unset)
-            && !self.context.version.as_ref().is_some_and(Version::writes_bridges);
+            && !self.context.openclaw.is(Version::writes_bridges);
         let but =
             if is_fine_now { "; OpenClaw may bring one of its own, which the launcher does not find" } else { "" };
         self.concern(

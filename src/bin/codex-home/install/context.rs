@@ -10,13 +10,12 @@ use serde_json::Value;
 
 use super::receipt::{self, Receipt, Receipts};
 use super::tree;
-use crate::doctor::app_server::{AppServerCommand, Configured, Search};
+use crate::doctor::app_server::{AppServerCommand, Configured};
 use crate::error::CliError;
 use crate::gateways::{OpenClawCommand, Pick, the_gateway};
 use crate::launcher::Launcher;
 use crate::openclaw::OpenClaw;
 use crate::openclaw::config::{Includes, KEY, OpenClawConfig};
-use crate::openclaw::version::Version;
 use crate::printer::Printer;
 use crate::write;
 
@@ -24,7 +23,6 @@ use crate::write;
 pub struct Context<'a> {
     pub invocation: &'a Invocation,
     pub openclaw: OpenClaw,
-    pub version: Option<Version>,
     /// The `openclaw` command for this gateway.
     pub command: Option<OpenClawCommand>,
     pub launcher: Option<Launcher>,
@@ -77,18 +75,14 @@ impl<'a> Context<'a> {
                 CliError::new(message, format!("run `mv {file} {old}`: what was there before is then not known"))
             })
         })?;
-        let version = openclaw.version();
         let launcher = Launcher::find(invocation);
-        let gateway = &openclaw.gateway;
-        let start = gateway.start(invocation, version.as_ref().is_some_and(Version::puts_system_first));
-        let search = Search { start: &start, path_known: gateway.known("PATH"), launcher: launcher.as_ref() };
-        let configured = Configured::app_server(&openclaw, version.as_ref(), &search);
+        let start = openclaw.start(invocation);
+        let configured = Configured::app_server(&openclaw, &start, launcher.as_ref());
         let command = openclaw.command.as_deref().map(|command| openclaw.gateway.command(command));
         Ok(Self {
             tree: tree::read(&config_file),
             invocation,
             openclaw,
-            version,
             command,
             launcher,
             start,

@@ -117,7 +117,7 @@ impl Planner<'_> {
     /// Objects if the launcher does nothing for this release.
     fn gain(&self) -> Option<Concern> {
         let context = self.context;
-        let Some(version) = &context.version else {
+        let Some(version) = &context.openclaw.version else {
             return context.openclaw.is_there().then(|| Concern {
                 message: "the version of OpenClaw is not known, so it may have no use for the launcher".to_owned(),
                 help: format!("run `openclaw --version`; if it is 2026.4.20 or 2026.4.21, {}", self.anyway),

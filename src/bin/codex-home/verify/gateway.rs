@@ -13,10 +13,10 @@ use codex_home::settings::lexically_normal;
 
 use super::UNKNOWN;
 use crate::disk;
-use crate::doctor::app_server::{AppServerCommand, Configured, Search};
+use crate::doctor::app_server::{AppServerCommand, Configured};
 use crate::doctor::wrapper::Wrapper;
 use crate::error::CliError;
-use crate::gateways::{Gateway, Pick, the_gateway};
+use crate::gateways::{Pick, the_gateway};
 use crate::launcher::Launcher;
 use crate::openclaw::config::KEY;
 use crate::openclaw::version::{DEFAULT_ARGUMENTS, Version};
@@ -97,9 +97,7 @@ pub fn what_the_gateway_starts(
     let gateway = the_gateway(invocation, pick, "verify").map_err(|error| error.with_code(UNKNOWN))?;
     let mut assumed = Vec::new();
     let openclaw = OpenClaw::observe(invocation, gateway);
-    let version = openclaw.version();
-    let gateway = &openclaw.gateway;
-    let (mut start, environment_of) = environment(invocation, gateway, version.as_ref(), &mut assumed);
+    let (mut start, environment_of) = environment(invocation, &openclaw, &mut assumed);
     let (program, args, kind) = program(&start, &openclaw, &mut assumed)?;
     let home = match home {
         Some(home) => Some(home),
@@ -110,7 +108,7 @@ pub fn what_the_gateway_starts(
             || args.iter().any(|arg| arg.to_string_lossy().contains("ephemeral"));
     if let Some(home) = &home {
         start = start.with_var("CODEX_HOME", Some(home.as_os_str()));
-        if version.as_ref().is_some_and(|version| version.between((2026, 5, 2), (2026, 5, 7))) {
+        if openclaw.is(|version| version.between((2026, 5, 2), (2026, 5, 7))) {
             start = start.with_var("HOME", Some(home.join("home").as_os_str()));
         }
     }
@@ -131,11 +129,10 @@ fn unknown(message: impl Into<String>, help: impl Into<String>) -> CliError {
 /// Returns a start in the environment of the gateway, and the source of that environment.
 fn environment(
     invocation: &Invocation,
-    gateway: &Gateway,
-    version: Option<&Version>,
+    openclaw: &OpenClaw,
     assumed: &mut Vec<String>,
 ) -> (Invocation, Option<String>) {
-    let start = gateway.start(invocation, version.is_some_and(Version::puts_system_first));
+    let (gateway, start) = (&openclaw.gateway, openclaw.start(invocation));
     if gateway.environment.others.is_certain() {
         if !gateway.known("PATH").is_certain() {
             assumed.push("the gateway's PATH, which its service does not set".to_owned());
@@ -157,9 +154,8 @@ fn program(
     openclaw: &OpenClaw,
     assumed: &mut Vec<String>,
 ) -> Result<(PathBuf, Vec<OsString>, ProgramKind), CliError> {
-    let version = openclaw.version();
     // In the person's own home logins are kept.
-    let usual = version.as_ref().filter(|_| !is_shared(openclaw));
+    let usual = openclaw.version.as_ref().filter(|_| !is_shared(openclaw));
     let usual = usual.map_or(DEFAULT_ARGUMENTS.as_slice(), Version::arguments);
     let usual: Vec<_> = usual.iter().map(OsString::from).collect();
     if !openclaw.is_there() {
@@ -170,8 +166,7 @@ fn program(
     }
     let gateway = &openclaw.gateway;
     let launcher = Launcher::find(start);
-    let search = Search { start, path_known: gateway.known("PATH"), launcher: launcher.as_ref() };
-    let configured = Configured::app_server(openclaw, version.as_ref(), &search);
+    let configured = Configured::app_server(openclaw, start, launcher.as_ref());
     if !configured.known.is_certain() {
         assumed.push(format!("that `{KEY}` is what this gateway reads"));
     }
@@ -190,12 +185,10 @@ fn program(
         AppServerCommand::Wrapper(path, script) => Ok((path, args, ProgramKind::Script(script))),
         AppServerCommand::Program(path) => Ok((path, args, ProgramKind::Codex)),
         AppServerCommand::Missing(path) => missing(&path),
-        AppServerCommand::Unset if version.as_ref().is_some_and(Version::writes_bridges) => {
-            match disk::on_path(start, "codex") {
-                Some(path) => Ok((path, args, ProgramKind::Codex)),
-                None => missing(Path::new("codex")),
-            }
-        }
+        AppServerCommand::Unset if openclaw.is(Version::writes_bridges) => match disk::on_path(start, "codex") {
+            Some(path) => Ok((path, args, ProgramKind::Codex)),
+            None => missing(Path::new("codex")),
+        },
         AppServerCommand::Unset => {
             Err(unknown(format!("`{KEY}` is not set, and which codex this OpenClaw brings is not known"), doctor))
         }
@@ -223,23 +216,23 @@ fn injected(
     openclaw: &OpenClaw,
     assumed: &mut Vec<String>,
 ) -> Result<Option<PathBuf>, CliError> {
-    let version = openclaw.version();
     if !openclaw.is_there() {
         return Ok(invocation.codex_home());
     }
     let injects = |version: &Version| version.writes_bridges() || version.since((2026, 5, 2));
-    if is_shared(openclaw) || version.as_ref().is_some_and(|version| !injects(version)) {
+    if is_shared(openclaw) || openclaw.is(|version| !injects(version)) {
         return Ok(invocation.codex_home());
     }
     let is_for_server = |purpose: Purpose| matches!(purpose, Purpose::HarnessAuth | Purpose::Agent);
     let homes = openclaw.homes.iter().filter(|home| is_for_server(home.purpose));
-    let mut homes = homes.filter(|home| home.purpose.is_used_by(version.as_ref()) != Some(false));
+    let mut homes = homes.filter(|home| home.purpose.is_used_by(openclaw.version.as_ref()) != Some(false));
     let Some(first) = homes.next() else {
-        let state = openclaw.state.as_deref().map(|state| format!(" in `{}`", plain_text(state.join("agents"))));
+        let state =
+            openclaw.gateway.state.as_deref().map(|state| format!(" in `{}`", plain_text(state.join("agents"))));
         let place = state.unwrap_or_default();
         let mut message = format!("OpenClaw makes codex's home at the first message, and there is none{place} yet");
         let mut help = format!("{}, then this again", openclaw.send_a_message());
-        if version.as_ref().is_some_and(Version::borrows_id_token) {
+        if openclaw.is(Version::borrows_id_token) {
             message.push_str("; this release makes one only if `~/.codex` holds a login of the same account");
             help.push_str("; if there is still none, run `codex-home verify --home ~/.codex`");
         }

@@ -10,6 +10,7 @@ use crate::disk;
 use crate::doctor::app_server::{AppServerCommand, VARIABLE};
 use crate::doctor::homes::JudgedHome;
 use crate::doctor::wrapper::Wrapper;
+use crate::openclaw::version::Version;
 
 const ID: &str = "app-server-command";
 
@@ -81,7 +82,7 @@ impl Checks<'_> {
 
     /// Returns how to make OpenClaw run the right program; `None` if the launcher would leave everything alone there.
     fn installation(&self) -> Option<String> {
-        let text = match &self.findings.version {
+        let text = match &self.findings.openclaw.version {
             Some(_) if self.findings.own_way().is_some() => {
                 "run `openclaw config unset plugins.entries.codex.config.appServer.command`"
             }
@@ -107,7 +108,7 @@ impl Checks<'_> {
         let findings = self.findings;
         let mut text =
             format!("OpenClaw runs `{}`, {}", self.path(path), plain_text(wrapper.description(self.person())));
-        if findings.version.as_ref().is_some_and(|version| version.has_own_login()) {
+        if findings.openclaw.is(Version::has_own_login) {
             text.push_str("; OpenClaw 2026.8.1 and later accept no script there");
         }
         let status = if wrapper.missing.is_some() { Status::Fail } else { Status::Warn };

@@ -67,7 +67,8 @@ impl Checks<'_> {
         const ID: &str = "codex-gate";
         let findings = self.findings;
         let launchers = findings.codex_of_gateway.as_ref().ok();
-        let Some((openclaw, codex)) = findings.version.as_ref().zip(findings.codex_of_openclaw.as_ref().or(launchers))
+        let Some((openclaw, codex)) =
+            findings.openclaw.version.as_ref().zip(findings.codex_of_openclaw.as_ref().or(launchers))
         else {
             return;
         };
@@ -153,7 +154,7 @@ impl Checks<'_> {
     pub(super) fn set_codex(&self, codex: &Path) -> Option<String> {
         let findings = self.findings;
         let found = at(codex, &findings.start, &findings.settings)?;
-        let is_enough = passes(&found, findings.version.as_ref());
+        let is_enough = passes(&found, findings.openclaw.version.as_ref());
         is_enough.then(|| self.set(Key::Codex, &[codex.to_string_lossy().into_owned()]))
     }
 

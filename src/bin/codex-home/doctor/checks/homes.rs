@@ -14,6 +14,7 @@ use crate::doctor::homes::{HomeFiles, JudgedHome};
 use crate::hosts;
 use crate::openclaw::Purpose;
 use crate::openclaw::config::CLI_KEY;
+use crate::openclaw::version::Version;
 
 /// The command that logs OpenClaw 2026.8.1 and later in.
 const OPENCLAW_LOGIN: &str = "openclaw models auth login --provider openai";
@@ -95,7 +96,7 @@ impl Checks<'_> {
 
     /// OpenClaw 2026.4.20–4.22: `Private secret file … must not be a symlink.`, before it starts anything.
     fn symlinked_bridge(&mut self, home: &JudgedHome) {
-        let writes = self.findings.version.as_ref().is_none_or(|version| version.writes_bridges());
+        let writes = self.findings.openclaw.version.as_ref().is_none_or(|version| version.writes_bridges());
         let is_bridge = matches!(home.purpose, Some(Purpose::HarnessAuth | Purpose::CliAuth | Purpose::AcpAuth));
         for link in home.symlinks.iter().filter(|_| writes && is_bridge) {
             let text = format!(
@@ -108,7 +109,7 @@ impl Checks<'_> {
 
     /// OpenClaw 2026.8.1 and later: `A Codex auth file exists at …`, before it starts anything.
     fn stale_auth_file(&mut self, home: &JudgedHome) {
-        let has_own_login = self.findings.version.as_ref().is_some_and(|version| version.has_own_login());
+        let has_own_login = self.findings.openclaw.is(Version::has_own_login);
         if home.purpose != Some(Purpose::Agent) || !home.has_auth || !has_own_login {
             return;
         }
@@ -130,7 +131,7 @@ impl Checks<'_> {
             return;
         }
         let launcher = findings.launcher.as_ref().map(|launcher| self.word(&launcher.stable)).unwrap_or_default();
-        let completes = findings.version.as_ref().is_some_and(|version| version.borrows_id_token());
+        let completes = findings.openclaw.is(Version::borrows_id_token);
         let install = |would: &str| match (is_cli, completes) {
             (true, _) => format!("run `openclaw config set {CLI_KEY} {launcher}`: the launcher would {would}"),
             (false, true) => "run `codex login`: this OpenClaw takes what is missing from `~/.codex`".to_owned(),

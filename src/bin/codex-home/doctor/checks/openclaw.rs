@@ -10,7 +10,7 @@ impl Checks<'_> {
     pub(super) fn own_way(&mut self) {
         const ID: &str = "openclaw-own-way";
         let findings = self.findings;
-        let (Some(version), Some(way)) = (&findings.version, findings.own_way()) else { return };
+        let (Some(version), Some(way)) = (&findings.openclaw.version, findings.own_way()) else { return };
         let scope = findings.openclaw.readable_config().and_then(|config| config.home_scope.as_deref());
         match scope {
             Some("user") if version.has_broken_home_scope() => {
@@ -33,8 +33,8 @@ impl Checks<'_> {
         const ID: &str = "openclaw";
         let findings = self.findings;
         let openclaw = &findings.openclaw;
-        let state = openclaw.state.as_deref().map(|state| self.path(state)).unwrap_or_default();
-        match (&openclaw.package, &findings.version) {
+        let state = openclaw.gateway.state.as_deref().map(|state| self.path(state)).unwrap_or_default();
+        match (&openclaw.package, &findings.openclaw.version) {
             _ if !openclaw.is_there() => {
                 let text = "OpenClaw is not found: no `openclaw` on PATH, no package, no state directory";
                 self.warn(ID, text, "if its state directory is elsewhere, set `OPENCLAW_STATE_DIR`");
@@ -89,7 +89,7 @@ impl Checks<'_> {
             self.warn("openclaw-unseen", text, "run `codex-home inspect DIR` on those homes");
         }
         let scope = openclaw.readable_config().and_then(|config| config.home_scope.as_deref());
-        if let (Some(_), Some(version)) = (scope, &findings.version)
+        if let (Some(_), Some(version)) = (scope, &findings.openclaw.version)
             && !version.has_home_scope()
         {
             let text = format!(
