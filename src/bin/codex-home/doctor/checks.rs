@@ -166,7 +166,7 @@ impl Checks<'_> {
         let command = format!("codex-home config set {} {words}", key.name());
         // The gateway may read another file than this shell.
         match &self.findings.settings.file {
-            Some(file) if self.findings.settings_file_here.as_ref() != Some(file) => {
+            Some(file) if self.findings.settings_here.file.as_ref() != Some(file) => {
                 format!("run `{FILE_VARIABLE}={} {command}`", self.word(file))
             }
             _ => format!("run `{command}`"),

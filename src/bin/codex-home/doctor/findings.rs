@@ -38,16 +38,14 @@ pub struct Findings {
     pub cli_command: Configured,
     /// Why the launcher would pass a start with the configured arguments through, if it would.
     pub passed_through: Option<String>,
-    /// The PATH that the gateway gives codex.
-    pub path: OsString,
     /// The settings in the gateway's environment.
     pub settings: Settings,
-    /// The settings file of this shell.
-    pub settings_file_here: Option<PathBuf>,
     /// The start that the gateway makes.
     pub start: Invocation,
     /// This shell.
     here: Invocation,
+    /// The settings of this shell.
+    pub settings_here: Settings,
     /// What is wrong with the settings.
     pub problems: Vec<Failure>,
     /// The codex that the launcher would start here.
@@ -76,8 +74,6 @@ pub struct Findings {
     pub starts: Vec<Start>,
     /// Where they are recorded; `None` if they are not.
     pub journal: Option<PathBuf>,
-    /// The user who asks.
-    pub uid: u32,
 }
 
 impl Findings {
@@ -85,7 +81,7 @@ impl Findings {
     pub fn observe(invocation: &Invocation, gateway: Gateway) -> Self {
         let openclaw = OpenClaw::observe(invocation, gateway);
         let launcher = Launcher::find(invocation);
-        let here = Settings::read(invocation).0;
+        let settings_here = Settings::read(invocation).0;
         let gateway = &openclaw.gateway;
         // In the environment of the gateway, not in this shell's.
         let start = start_in(&openclaw.start(invocation), None, &DEFAULT_ARGUMENTS);
@@ -103,8 +99,8 @@ impl Findings {
             personal,
             homes: judge_all(invocation, &start, &openclaw, &settings),
             passed_through: openclaw.readable_config().and_then(|config| passed_through(config.args.as_deref()?)),
-            settings_file_here: here.file.clone(),
-            codex: codex::find(invocation, &here),
+            codex: codex::find(invocation, &settings_here),
+            settings_here,
             codex_links: codex_links(invocation),
             codex_writable_by_others: observed.codex.as_ref().ok().and_then(|codex| writable(codex, invocation.uid)),
             codex_of_gateway: observed.codex,
@@ -113,8 +109,6 @@ impl Findings {
             login_variables: login_variables(invocation, gateway),
             starts: crate::gateways::starts_of(gateway, &start, STARTS),
             journal,
-            uid: invocation.uid,
-            path: start.var("PATH").unwrap_or_default().to_owned(),
             start: start.clone(),
             here: invocation.clone(),
             launcher,

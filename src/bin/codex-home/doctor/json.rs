@@ -66,7 +66,7 @@ fn gateway_to_json(findings: &Findings) -> Value {
             "pid": gateway.pid,
             "service": gateway.service.as_ref().map(|service| text(&service.file)),
             "known": gateway.known.name(),
-            "path": findings.path.to_string_lossy(),
+            "path": findings.start.var("PATH").unwrap_or_default().to_string_lossy(),
             "path_known": gateway.known("PATH").name(),
             "last_start": gateway.last_start.as_ref().map(|start| &start.time),
         },

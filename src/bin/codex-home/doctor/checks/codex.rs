@@ -47,8 +47,9 @@ impl Checks<'_> {
         let findings = self.findings;
         let Some((path, owner)) = &findings.codex_writable_by_others else { return };
         let (shown, word) = (self.path(path), self.word(path));
-        let (text, help) = if [0, findings.uid].contains(owner) {
-            let sudo = if *owner == findings.uid { "" } else { "sudo " };
+        let uid = findings.start.uid;
+        let (text, help) = if [0, uid].contains(owner) {
+            let sudo = if *owner == uid { "" } else { "sudo " };
             (
                 format!("other users may write to `{shown}`, and so replace the codex that is started"),
                 format!("run `{sudo}chmod go-w {word}`"),
