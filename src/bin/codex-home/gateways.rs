@@ -32,7 +32,6 @@ pub use gateway::{Container, Gateway};
 pub use known::Known;
 pub use pick::{Pick, the_gateway};
 pub use service::Service;
-pub use starts::{Start, of as starts_of};
 
 /// The prefix of the launcher's variables.
 pub const OUR_PREFIX: &str = "CODEX_HOME_SHIM_";
@@ -119,7 +118,7 @@ impl Gateways {
         asker.add_untold(untold, &mut found);
         found.pick(&asker, pick)?;
         for gateway in found.all.iter_mut().chain(&mut found.others) {
-            gateway.last_start = starts::last(gateway, invocation);
+            gateway.starts = starts::of(gateway, invocation);
             gateway.learn();
         }
         Ok(found)
@@ -190,7 +189,7 @@ impl Asker<'_> {
             container: None,
             since: 0,
             service: None,
-            last_start: None,
+            starts: Vec::new(),
         }
     }
 

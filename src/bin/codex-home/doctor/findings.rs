@@ -16,15 +16,13 @@ use super::app_server::Configured;
 use super::homes::{HomeFiles, JudgedHome, judge_all, start_in};
 use crate::disk;
 use crate::dry_run::DryRun;
-use crate::gateways::{Gateway, Known, OUR_PREFIX, Start};
+use crate::gateways::{Gateway, Known, OUR_PREFIX};
 use crate::launcher::Launcher;
 use crate::openclaw::OpenClaw;
 use crate::openclaw::version::{DEFAULT_ARGUMENTS, Version};
 
 /// Variables that codex takes a login from: any of its programs, and `codex exec`.
 const LOGIN_VARIABLES: [&str; 4] = ["CODEX_ACCESS_TOKEN", WORKLOAD_IDENTITY[0], WORKLOAD_IDENTITY[1], "CODEX_API_KEY"];
-/// How many of the last starts are examined.
-const STARTS: usize = 20;
 
 /// Everything that was read.
 pub struct Findings {
@@ -70,9 +68,7 @@ pub struct Findings {
     pub personal_files: HomeFiles,
     /// OpenClaw's homes, and the one that the environment names.
     pub homes: Vec<JudgedHome>,
-    /// The last starts, the newest first.
-    pub starts: Vec<Start>,
-    /// Where they are recorded; `None` if they are not.
+    /// Where starts are recorded; `None` if they are not.
     pub journal: Option<PathBuf>,
 }
 
@@ -107,7 +103,6 @@ impl Findings {
             codex_known,
             only_here: only_here(invocation, gateway),
             login_variables: login_variables(invocation, gateway),
-            starts: crate::gateways::starts_of(gateway, &start, STARTS),
             journal,
             start: start.clone(),
             here: invocation.clone(),
@@ -145,7 +140,7 @@ fn codex_links(invocation: &Invocation) -> Vec<PathBuf> {
 
 /// Returns how it is known that the gateway would start this codex.
 fn codex_known(gateway: &Gateway, settings: &Settings, codex: Option<&Codex>) -> Known {
-    let last = gateway.last_start.as_ref().and_then(|start| start.codex.as_ref());
+    let last = gateway.starts.first().and_then(|start| start.codex.as_ref());
     if codex.is_some_and(|codex| last == Some(&codex.path)) {
         return Known::Seen;
     }

@@ -68,7 +68,7 @@ fn gateway_to_json(findings: &Findings) -> Value {
             "known": gateway.known.name(),
             "path": findings.start.var("PATH").unwrap_or_default().to_string_lossy(),
             "path_known": gateway.known("PATH").name(),
-            "last_start": gateway.last_start.as_ref().map(|start| &start.time),
+            "last_start": gateway.starts.first().map(|start| &start.time),
         },
         "launcher": findings.launcher.as_ref().map(|launcher| json!({
             "path": text(&launcher.path),

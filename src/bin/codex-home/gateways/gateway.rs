@@ -49,8 +49,8 @@ pub struct Gateway {
     pub since: i64,
     /// The service that starts it.
     pub service: Option<Service>,
-    /// The last start that the launcher recorded for it.
-    pub last_start: Option<Start>,
+    /// The last starts that the launcher recorded for it, the newest first.
+    pub starts: Vec<Start>,
 }
 
 impl Gateway {
@@ -71,7 +71,7 @@ impl Gateway {
 
     /// Adds the PATH of the last start, unless the gateway was changed since.
     pub(super) fn learn(&mut self) {
-        let Some(start) = &self.last_start else { return };
+        let Some(start) = self.starts.first() else { return };
         let is_newer = DateTime::parse_from_rfc3339(&start.time).is_ok_and(|time| time.timestamp() >= self.since);
         if let Some(path) = start.host.as_ref().and_then(|host| host.path.as_ref()).filter(|_| is_newer) {
             self.environment.set("PATH", path, Known::Seen);

@@ -9,7 +9,9 @@ use serde::Deserialize;
 use super::Gateway;
 
 /// The number of the last starts that are looked at.
-const STARTS: usize = 200;
+const LINES: usize = 200;
+/// The most starts of one gateway.
+const STARTS: usize = 20;
 
 /// One start of the journal.
 #[derive(Clone, Debug, Deserialize)]
@@ -36,21 +38,12 @@ pub struct Host {
     pub path: Option<String>,
 }
 
-/// Returns the last starts, the newest first.
-fn all(invocation: &Invocation) -> Vec<Start> {
-    let Some(path) = journal::path(invocation) else { return Vec::new() };
-    let lines = crate::log::last(&path, STARTS);
-    lines.iter().rev().filter_map(|line| serde_json::from_str(line).ok()).collect()
-}
-
 /// Returns the last starts that this gateway made, the newest first.
-pub fn of(gateway: &Gateway, start: &Invocation, count: usize) -> Vec<Start> {
-    all(start).into_iter().filter(|start| is_of(start, gateway)).take(count).collect()
-}
-
-/// Returns the last start that this gateway made.
-pub fn last(gateway: &Gateway, invocation: &Invocation) -> Option<Start> {
-    of(gateway, &gateway.invocation(invocation), 1).pop()
+pub fn of(gateway: &Gateway, invocation: &Invocation) -> Vec<Start> {
+    let Some(path) = journal::path(&gateway.invocation(invocation)) else { return Vec::new() };
+    let lines = crate::log::last(&path, LINES);
+    let starts = lines.iter().rev().filter_map(|line| serde_json::from_str(line).ok());
+    starts.filter(|start| is_of(start, gateway)).take(STARTS).collect()
 }
 
 /// Returns whether a start was made by this gateway, by its state directory, else by the injected home, else by default.

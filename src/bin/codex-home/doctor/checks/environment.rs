@@ -43,7 +43,7 @@ impl Checks<'_> {
     }
 
     pub(super) fn journal(&mut self) {
-        let starts = &self.findings.starts;
+        let starts = &self.findings.openclaw.gateway.starts;
         // A successful start shows that earlier failures are over.
         let succeeded = starts.iter().take_while(|start| start.error.is_none()).count();
         match (succeeded, starts.first().and_then(|start| Some((&start.time, start.error.as_ref()?)))) {
