@@ -1,7 +1,8 @@
 //! The forecast of a start by the launcher's own `observe` and `decide`, to be compared with the real start.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use codex_home::codex::Codex;
 use codex_home::decide::Decision;
 use codex_home::describe;
 use codex_home::failure::Failure;
@@ -19,18 +20,10 @@ use crate::inspection::Inspection;
 
 /// The forecast.
 pub struct Forecast {
-    /// `keep`, `redirect`, `repair` or `refuse`.
-    pub decision: &'static str,
-    /// Why.
-    pub because: String,
-    /// The home in which codex is started; `None` if it is not started.
-    pub home: Option<PathBuf>,
-    /// The version of codex, if its files tell.
-    pub version: Option<String>,
+    /// A dry run of the start.
+    pub start: DryRun,
     /// Whether codex is logged in; `None` if the files do not tell.
     pub logged_in: Option<bool>,
-    /// The answer in place of codex's.
-    pub refusal: Option<String>,
     /// The journal, if the launcher writes a line to it.
     pub journal: Option<PathBuf>,
     /// The help, if the start does not log in.
@@ -41,22 +34,21 @@ impl Forecast {
     /// Makes the forecast; changes nothing.
     pub fn new(invocation: &Invocation) -> Self {
         let start = DryRun::new(invocation);
-        let home = start.home().map(PathBuf::from);
-        let inspection = home.as_deref().map(|home| Inspection::of(home, invocation, &start.observed.settings));
-        let person_home = start.observed.settings.person_home.as_deref();
+        let settings = &start.observed.settings;
         Self {
-            decision: start.decision.name(),
-            because: start.because(),
             logged_in: logged_in(&start, invocation),
-            version: start.observed.codex.as_ref().ok().and_then(|codex| codex.version()),
-            journal: journal::path(invocation).filter(|_| start.observed.settings.journal),
-            refusal: start.failure().map(|failure| describe::chat_answer(failure, person_home, &invocation.user())),
+            journal: journal::path(invocation).filter(|_| settings.journal),
             help: match start.failure() {
-                Some(failure) => Some(describe::help(failure, person_home)),
-                None => inspection.and_then(|inspection| inspection.help),
+                Some(failure) => Some(describe::help(failure, settings.person_home.as_deref())),
+                None => start.home().and_then(|home| Inspection::of(home, invocation, settings).help),
             },
-            home,
+            start,
         }
+    }
+
+    /// Returns the version of codex, if its files tell.
+    pub fn version(&self) -> Option<String> {
+        self.start.observed.codex.as_ref().ok().and_then(Codex::version)
     }
 
     /// Returns the differences between the start and the forecast, in words.
@@ -66,7 +58,8 @@ impl Forecast {
             Some(Stopped::Refused(message)) if seen.hello.is_none() => Some(message),
             _ => None,
         };
-        match (&self.refusal, refused) {
+        let refusal = self.start.failure().map(|_| self.start.messages().join("; "));
+        match (&refusal, refused) {
             (Some(_), None) if seen.hello.is_some() => differences.push("it was to start nothing".to_owned()),
             (None, Some(_)) => differences.push("it was to start codex".to_owned()),
             (Some(foretold), Some(said)) if foretold != said => {
@@ -74,15 +67,15 @@ impl Forecast {
             }
             _ => {}
         }
-        if let (Some((hello, _)), None) = (&seen.hello, &self.refusal) {
-            let real = |path: &PathBuf| canonicalize(path).unwrap_or_else(|| path.clone());
-            if let (Some(foretold), Some(said)) = (&self.home, &hello.home)
+        if let (Some((hello, _)), None) = (&seen.hello, &refusal) {
+            let real = |path: &Path| canonicalize(path).unwrap_or_else(|| path.to_owned());
+            if let (Some(foretold), Some(said)) = (self.start.home(), &hello.home)
                 && real(foretold) != real(said)
             {
                 differences.push(format!("its home was to be `{}`", foretold.display()));
             }
-            if let (Some(foretold), Some(said)) = (&self.version, &hello.version)
-                && foretold != said
+            if let (Some(foretold), Some(said)) = (self.version(), &hello.version)
+                && foretold != *said
             {
                 differences.push(format!("its version was to be {foretold}"));
             }

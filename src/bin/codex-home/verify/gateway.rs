@@ -17,7 +17,7 @@ use crate::doctor::app_server::{AppServerCommand, Configured};
 use crate::doctor::wrapper::Wrapper;
 use crate::error::CliError;
 use crate::gateways::{Pick, the_gateway};
-use crate::launcher::Launcher;
+use crate::launcher::{Launcher, is_versioned};
 use crate::openclaw::config::KEY;
 use crate::openclaw::version::{DEFAULT_ARGUMENTS, Version};
 use crate::openclaw::{OpenClaw, Purpose};
@@ -29,8 +29,8 @@ const ARGUMENTS: &str = "OPENCLAW_CODEX_APP_SERVER_ARGS";
 pub struct GatewayStart {
     /// The program.
     pub program: PathBuf,
-    /// What that is.
-    pub kind: ProgramKind,
+    /// What OpenClaw runs.
+    command: AppServerCommand,
     /// Arguments and environment, with the injected home.
     pub invocation: Invocation,
     /// The source of the environment: a process, or the file of a service; `None` for this shell.
@@ -45,27 +45,17 @@ pub struct GatewayStart {
     pub assumed: Vec<String>,
 }
 
-/// What the gateway starts.
-pub enum ProgramKind {
-    /// The launcher.
-    Launcher,
-    /// A script.
-    Script(Wrapper),
-    /// Any other program, presumably a codex.
-    Codex,
-}
-
 impl GatewayStart {
     /// Returns whether it starts the launcher.
     pub const fn is_launcher(&self) -> bool {
-        matches!(self.kind, ProgramKind::Launcher)
+        matches!(self.command, AppServerCommand::Launcher { .. })
     }
 
     /// Returns the script that it starts, if it is one.
     pub const fn script(&self) -> Option<&Wrapper> {
-        match &self.kind {
-            ProgramKind::Script(script) => Some(script),
-            ProgramKind::Launcher | ProgramKind::Codex => None,
+        match &self.command {
+            AppServerCommand::Wrapper(_, script) => Some(script),
+            _ => None,
         }
     }
 
@@ -98,7 +88,7 @@ pub fn what_the_gateway_starts(
     let mut assumed = Vec::new();
     let openclaw = OpenClaw::observe(invocation, gateway);
     let (mut start, environment_of) = environment(invocation, &openclaw, &mut assumed);
-    let (program, args, kind) = program(&start, &openclaw, &mut assumed)?;
+    let (program, args, command) = program(&start, &openclaw, &mut assumed)?;
     let home = match home {
         Some(home) => Some(home),
         None => injected(&start, &openclaw, &mut assumed)?,
@@ -113,12 +103,12 @@ pub fn what_the_gateway_starts(
         }
     }
     start.args = args;
-    if matches!(kind, ProgramKind::Launcher) {
+    if matches!(command, AppServerCommand::Launcher { .. }) {
         start.program = canonicalize(&program);
     }
     let message = openclaw.send_a_message();
     let version = openclaw.package.map(|package| package.version);
-    Ok(GatewayStart { program, kind, invocation: start, environment_of, version, host_logs_in, message, assumed })
+    Ok(GatewayStart { program, command, invocation: start, environment_of, version, host_logs_in, message, assumed })
 }
 
 /// Returns the error for an unknown fact.
@@ -153,7 +143,7 @@ fn program(
     start: &Invocation,
     openclaw: &OpenClaw,
     assumed: &mut Vec<String>,
-) -> Result<(PathBuf, Vec<OsString>, ProgramKind), CliError> {
+) -> Result<(PathBuf, Vec<OsString>, AppServerCommand), CliError> {
     // In the person's own home logins are kept.
     let usual = openclaw.version.as_ref().filter(|_| !is_shared(openclaw));
     let usual = usual.map_or(DEFAULT_ARGUMENTS.as_slice(), Version::arguments);
@@ -162,7 +152,9 @@ fn program(
         assumed.push("another host that starts the launcher: OpenClaw is not found".to_owned());
         let launcher = Launcher::find(start)
             .ok_or_else(|| unknown("neither OpenClaw nor the launcher is found", "reinstall codex-home-shim"))?;
-        return Ok((launcher.path, usual, ProgramKind::Launcher));
+        let command =
+            AppServerCommand::Launcher { path: launcher.path.clone(), is_versioned: is_versioned(&launcher.path) };
+        return Ok((launcher.path, usual, command));
     }
     let gateway = &openclaw.gateway;
     let launcher = Launcher::find(start);
@@ -178,27 +170,26 @@ fn program(
     let missing = |path: &Path| {
         let code = if disk::is_there(path) { 126 } else { 127 };
         let message = format!("OpenClaw would start `{}`, and there is no such program for it", plain_text(path));
-        Err(CliError::Other { message, help: "run `codex-home install`".to_owned(), code })
+        CliError::Other { message, help: "run `codex-home install`".to_owned(), code }
     };
-    match configured.command {
-        AppServerCommand::Launcher { path, .. } => Ok((path, args, ProgramKind::Launcher)),
-        AppServerCommand::Wrapper(path, script) => Ok((path, args, ProgramKind::Script(script))),
-        AppServerCommand::Program(path) => Ok((path, args, ProgramKind::Codex)),
-        AppServerCommand::Missing(path) => missing(&path),
-        AppServerCommand::Unset if openclaw.is(Version::writes_bridges) => match disk::on_path(start, "codex") {
-            Some(path) => Ok((path, args, ProgramKind::Codex)),
-            None => missing(Path::new("codex")),
-        },
+    let program = match &configured.command {
+        AppServerCommand::Launcher { path, .. }
+        | AppServerCommand::Wrapper(path, _)
+        | AppServerCommand::Program(path) => Ok(path.clone()),
+        AppServerCommand::Missing(path) => Err(missing(path)),
+        AppServerCommand::Unset if openclaw.is(Version::writes_bridges) => {
+            disk::on_path(start, "codex").ok_or_else(|| missing(Path::new("codex")))
+        }
         AppServerCommand::Unset => {
             Err(unknown(format!("`{KEY}` is not set, and which codex this OpenClaw brings is not known"), doctor))
         }
         AppServerCommand::Nothing { why, .. } => Err(unknown(format!("OpenClaw starts no codex: {why}"), doctor)),
         AppServerCommand::Variable(text) | AppServerCommand::Relative(text) => {
-            let message = format!("`{KEY}` is `{}`, which does not tell the program", plain_text(&text));
-            Err(unknown(message, doctor))
+            Err(unknown(format!("`{KEY}` is `{}`, which does not tell the program", plain_text(text)), doctor))
         }
         AppServerCommand::Unknown => Err(unknown("OpenClaw's configuration could not be read completely", doctor)),
-    }
+    };
+    Ok((program?, args, configured.command))
 }
 
 fn has_app_server(openclaw: &OpenClaw) -> bool {

@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
+use codex_home::decide::Decision;
 use codex_home::display::{cause, plain_text, shell_word};
 use codex_home::request::without_values;
 use codex_home::settings::Settings;
@@ -78,7 +79,7 @@ impl Report {
             writes.push(format!("the launcher, a line in `{}`", shown(journal)));
         }
         let home = match &self.forecast {
-            Some(forecast) => forecast.home.clone(),
+            Some(forecast) => forecast.start.home().map(Path::to_owned),
             None => self.start.home(),
         };
         let Some(home) = home else {
@@ -86,7 +87,7 @@ impl Report {
             writes.extend(is_chosen.then(|| format!("codex, in the home that the script chooses: {OF_CODEX}")));
             return writes;
         };
-        if self.forecast.as_ref().is_some_and(|forecast| forecast.decision == "repair") {
+        if self.forecast.as_ref().is_some_and(|forecast| matches!(forecast.start.decision, Decision::Repair(_))) {
             writes.push(format!("the launcher, `{}`, which it repairs", shown(&home.join("auth.json"))));
         }
         writes.push(format!("codex, in `{}`: {OF_CODEX}", shown(&home)));
@@ -204,7 +205,8 @@ impl Report {
         };
         let differences = forecast.differences(seen);
         if differences.is_empty() {
-            let text = format!("as `codex-home explain` foretells: {}: {}", forecast.decision, forecast.because);
+            let (decision, because) = (forecast.start.decision.name(), forecast.start.because());
+            let text = format!("as `codex-home explain` foretells: {decision}: {because}");
             return printer.marked('✓', &text);
         }
         let text = format!("not as `codex-home explain` foretells: {}", differences.join("; "));
@@ -278,10 +280,10 @@ impl Report {
                 "in_all": milliseconds(seen.took),
             },
             "foretold": self.forecast.as_ref().map(|forecast| json!({
-                "decision": forecast.decision,
-                "because": forecast.because,
-                "codex_home": forecast.home.as_deref().map(path),
-                "codex_version": forecast.version,
+                "decision": forecast.start.decision.name(),
+                "because": forecast.start.because(),
+                "codex_home": forecast.start.home().map(path),
+                "codex_version": forecast.version(),
                 "logged_in": forecast.logged_in,
             })),
             "as_foretold": self.forecast.as_ref().map(|forecast| forecast.differences(seen).is_empty()),
