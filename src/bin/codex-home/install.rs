@@ -164,7 +164,6 @@ fn new_receipt(context: &Context<'_>, change: &Change, carried: Option<&Carried>
         absent: tree::outermost_absent(context.tree.as_ref()).map(str::to_owned),
         made_file: !disk::is_there(&context.config_file),
         link: link.flatten(),
-        had_comments: context.config.has_comments,
         changed: Vec::new(),
         carried: carried.cloned(),
     }
@@ -188,7 +187,7 @@ fn report(
         printer.say(format!("set for the launcher: `codex` is `{}`", printer.path(Path::new(&carried.codex))))?;
     }
     let changed = tree::changed(context.tree.as_ref(), tree::read(&context.config_file).as_ref());
-    tell_changes(context, &changed, context.config.has_comments, &value, printer)?;
+    tell_changes(context, &changed, &value, printer)?;
     let option = context.openclaw.gateway.option();
     let verify = format!(
         "run `codex-home verify{option}`: it starts codex as OpenClaw would, and shows which login codex holds"
@@ -218,21 +217,19 @@ fn steps(context: &Context<'_>, is_applied: bool, last: Option<String>, printer:
 fn tell_changes(
     context: &Context<'_>,
     changed: &[String],
-    had_comments: bool,
     installed: &str,
     printer: &mut Printer,
 ) -> Result<(), CliError> {
-    let named: Vec<_> = changed.iter().map(plain_text).collect();
-    let changed = (!named.is_empty()).then(|| format!("changed `{}`", named.join("`, `")));
-    let comments = had_comments.then(|| "dropped the comments".to_owned());
-    let did: Vec<_> = changed.into_iter().chain(comments).collect();
-    if did.is_empty() {
-        return Ok(());
-    }
     let file = printer.path(&context.config_file);
-    let backup = tree::backup(&context.config_file, installed).map(|path| printer.path(&path));
-    let backup = backup.map(|path| format!("; the file as it was is `{path}`")).unwrap_or_default();
-    printer.pasted("", 2, &format!("OpenClaw itself {} in `{file}`{backup}", did.join(" and ")))
+    let mut text = format!("OpenClaw wrote `{file}` anew, without comments");
+    if !changed.is_empty() {
+        let named: Vec<_> = changed.iter().map(plain_text).collect();
+        text.push_str(&format!(", and changed `{}`", named.join("`, `")));
+    }
+    if let Some(backup) = tree::backup(&context.config_file, installed) {
+        text.push_str(&format!("; the file as it was is `{}`", printer.path(&backup)));
+    }
+    printer.pasted("", 2, &text)
 }
 
 /// Prints what OpenClaw said when it did not make a change.
@@ -250,10 +247,8 @@ fn print_command(
     change: &Change,
     printer: &mut Printer,
 ) -> CliResult {
-    if context.config.has_comments {
-        let file = printer.path(&context.config_file);
-        printer.remark(&format!("`openclaw config` drops the comments in `{file}`, and keeps a backup beside it"));
-    }
+    let file = printer.path(&context.config_file);
+    printer.remark(&format!("OpenClaw writes `{file}` anew, without comments"));
     printer.line(change.shown(openclaw))?;
     Ok(0)
 }

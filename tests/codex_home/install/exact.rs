@@ -26,7 +26,7 @@ fn restored() -> Vec<Case> {
             let text = fs::read_to_string(&before).unwrap();
             let run = |args: &[&str]| run(clinic.command(args).env(MOOD, "meta").env(BACKUPS, "1")).stdout;
             let said = run(&["install"]);
-            let told = "OpenClaw itself changed `meta` and dropped the comments in `~/.openclaw/openclaw.json`; the file as it \
+            let told = "OpenClaw wrote `~/.openclaw/openclaw.json` anew, without comments, and changed `meta`; the file as it \
                         was is `~/.openclaw/openclaw.json.bak";
             assert!(said.contains(&format!("{told}`\n")), "{said}");
             let said = run(&["uninstall"]);

@@ -41,7 +41,7 @@ running
   `[ROOT]/home/.npm-global/bin/openclaw config set plugins.entries.codex.config.appServer.command [ROOT]/home/.local/bin/codex-home-shim`
 installed: `plugins.entries.codex.config.appServer.command` is
   `~/.local/bin/codex-home-shim`; it was `/opt/wrapper`
-OpenClaw itself dropped the comments in `~/.openclaw/openclaw.json`
+OpenClaw wrote `~/.openclaw/openclaw.json` anew, without comments
 next:
   1. restart the gateway: run `openclaw gateway restart`
   2. run `codex-home verify`: it starts codex as OpenClaw would, and shows which
@@ -58,7 +58,7 @@ running
   `[ROOT]/home/.npm-global/bin/openclaw config set plugins.entries.codex.config.appServer.command /opt/wrapper`
 uninstalled: `plugins.entries.codex.config.appServer.command` is `/opt/wrapper`
   again
-OpenClaw itself dropped the comments in `~/.openclaw/openclaw.json`
+OpenClaw wrote `~/.openclaw/openclaw.json` anew, without comments
 next:
   1. restart the gateway: run `openclaw gateway restart`
 
@@ -72,6 +72,7 @@ next:
 running
   `[ROOT]/home/.npm-global/bin/openclaw config set plugins.entries.codex.config.appServer.command [ROOT]/home/.local/bin/codex-home-shim`
 installed: `plugins.entries.codex.config.appServer.command` is `~/.local/bin/codex-home-shim`; it was `/opt/wrapper`
+OpenClaw wrote `~/.openclaw/openclaw.json` anew, without comments
 next:
   1. restart the gateway: run `openclaw gateway restart`
   2. run `codex-home verify`: it starts codex as OpenClaw would, and shows which login codex holds
@@ -86,6 +87,7 @@ next:
 running
   `[ROOT]/home/.npm-global/bin/openclaw config set plugins.entries.codex.config.appServer.command /opt/wrapper`
 uninstalled: `plugins.entries.codex.config.appServer.command` is `/opt/wrapper` again
+OpenClaw wrote `~/.openclaw/openclaw.json` anew, without comments
 next:
   1. restart the gateway: run `openclaw gateway restart`
 
@@ -99,6 +101,7 @@ next:
                 str![[r#"
 running `[ROOT]/home/.npm-global/bin/openclaw config set plugins.entries.codex.config.appServer.command [ROOT]/home/.local/bin/codex-home-shim`
 installed: `plugins.entries.codex.config.appServer.command` is `~/.local/bin/codex-home-shim`; it was `/opt/wrapper`
+OpenClaw wrote `~/.openclaw/openclaw.json` anew, without comments
 next:
   1. restart the gateway: run `openclaw gateway restart`
   2. run `codex-home verify`: it starts codex as OpenClaw would, and shows which login codex holds
@@ -135,7 +138,7 @@ running
   `[ROOT]/home/.npm-global/bin/openclaw config set plugins.entries.codex.config.appServer.command /opt/wrapper`
 uninstalled: `plugins.entries.codex.config.appServer.command` is `/opt/wrapper`
   again
-OpenClaw itself dropped the comments in `~/.openclaw/openclaw.json`
+OpenClaw wrote `~/.openclaw/openclaw.json` anew, without comments
 next:
   1. restart the gateway: run `openclaw gateway restart`
 removed `~/.config/codex-home-shim/config.toml`

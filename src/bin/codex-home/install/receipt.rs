@@ -40,8 +40,6 @@ pub struct Receipt {
     pub made_file: bool,
     /// The target of the configuration file, if it was a symlink.
     pub link: Option<PathBuf>,
-    /// Whether the file had comments, which OpenClaw drops.
-    pub had_comments: bool,
     /// The settings that OpenClaw itself changed.
     pub changed: Vec<String>,
     /// The launcher's own setting that was set.

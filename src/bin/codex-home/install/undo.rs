@@ -100,9 +100,8 @@ fn make(
     // A changed part changes the whole.
     let all = changed.clone();
     changed.retain(|key| !all.iter().any(|other| key.starts_with(&format!("{other}."))));
-    let had_comments = context.config.has_comments || receipt.is_some_and(|receipt| receipt.had_comments);
     let installed = receipt.map(|receipt| &receipt.installed).or(context.config.command.as_ref());
-    tell_changes(context, &changed, had_comments, installed.map_or("", String::as_str), printer)?;
+    tell_changes(context, &changed, installed.map_or("", String::as_str), printer)?;
     if receipt.is_some_and(|receipt| receipt.made_file) {
         let file = printer.path(&context.config_file);
         printer.say(format!("before `install` there was no `{file}`; OpenClaw keeps it"))?;

@@ -20,9 +20,6 @@ pub const AGENT: &str = "main";
 /// The deepest nesting of a file.
 const DEPTH: usize = 256;
 
-/// The line terminators of JSON5, which end a comment.
-const LINE_TERMINATORS: [char; 4] = ['\n', '\r', '\u{2028}', '\u{2029}'];
-
 /// The settings about codex.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OpenClawConfig {
@@ -52,8 +49,6 @@ pub struct OpenClawConfig {
     pub unfollowed: Includes,
     /// Whether the file itself includes others, which `openclaw config set` may copy into it.
     pub includes: Includes,
-    /// Whether it has comments, which `openclaw config set` does not keep (2026.4.21, 2026.9.6).
-    pub has_comments: bool,
 }
 
 /// Whether settings include other files by `$include`.
@@ -108,7 +103,6 @@ impl OpenClawConfig {
                 .collect(),
             unfollowed: includes(&root),
             includes: includes(&file),
-            has_comments: has_comments(text),
         })
     }
 }
@@ -202,56 +196,15 @@ fn has_include(value: &Value) -> bool {
     }
 }
 
-/// Calls `visit` for each character outside strings and comments, and for each comment.
-fn tokens(text: &str, mut visit: impl FnMut(Token)) {
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match (c, chars.peek()) {
-            ('"' | '\'', _) => {
-                while let Some(inner) = chars.next() {
-                    if inner == '\\' {
-                        chars.next();
-                    } else if inner == c {
-                        break;
-                    }
-                }
-            }
-            ('/', Some('/')) => {
-                visit(Token::Comment);
-                chars.by_ref().find(|c| LINE_TERMINATORS.contains(c));
-            }
-            ('/', Some('*')) => {
-                visit(Token::Comment);
-                let mut before = ' ';
-                chars.next();
-                chars.by_ref().find(|c| std::mem::replace(&mut before, *c) == '*' && *c == '/');
-            }
-            _ => visit(Token::Character(c)),
-        }
-    }
-}
-
-enum Token {
-    Comment,
-    Character(char),
-}
-
-fn has_comments(text: &str) -> bool {
-    let mut found = false;
-    tokens(text, |token| found |= matches!(token, Token::Comment));
-    found
-}
-
-/// Returns whether a file is nested so deeply that the recursive JSON5 parser could overflow the stack.
+/// Returns whether a file may be nested so deeply that the recursive JSON5 parser overflows the stack. Brackets in strings count.
 fn is_too_deep(text: &str) -> bool {
-    let (mut depth, mut deepest) = (0_usize, 0);
-    tokens(text, |token| match token {
-        Token::Character('{' | '[') => {
-            depth += 1;
-            deepest = deepest.max(depth);
+    let depths = text.bytes().scan(0_usize, |depth, b| {
+        match b {
+            b'{' | b'[' => *depth += 1,
+            b'}' | b']' => *depth = depth.saturating_sub(1),
+            _ => {}
         }
-        Token::Character('}' | ']') => depth = depth.saturating_sub(1),
-        Token::Character(_) | Token::Comment => {}
+        Some(*depth)
     });
-    deepest > DEPTH
+    depths.max().unwrap_or_default() > DEPTH
 }
