@@ -89,8 +89,8 @@ pub fn install(invocation: &Invocation, pick: &Pick, options: Options, printer: 
     refuse_if_owned_by_other_user(written, invocation.uid)?;
     printer.pasted("", 2, &format!("running `{}`", change.shown(openclaw)))?;
     match set(&context, openclaw, &change, plan.carried.as_ref(), printer)? {
-        Outcome::Made { is_applied } => {
-            report(&context, &change, plan.carried.as_ref(), is_applied, printer)?;
+        Outcome::Made => {
+            report(&context, &change, plan.carried.as_ref(), printer)?;
             Ok(0)
         }
         Outcome::Refused { cause, output } => {
@@ -124,10 +124,7 @@ fn set(
     if context.command_now().flatten() == change.value() {
         let changed = tree::changed(context.tree.as_ref(), tree::read(&context.config_file).as_ref());
         context.change_receipts(|receipts| receipts.with(Receipt { changed, ..receipt }), printer)?;
-        return result.map(|outcome| match outcome {
-            Outcome::Refused { .. } => Outcome::Made { is_applied: false },
-            made @ Outcome::Made { .. } => made,
-        });
+        return result.map(|_| Outcome::Made);
     }
     // Nothing was set, so there is nothing to restore.
     if let Some(carried) = carried {
@@ -140,7 +137,7 @@ fn set(
     };
     context.change_receipts(restore, printer)?;
     match result? {
-        Outcome::Made { .. } => Err(context.had_no_effect(printer)),
+        Outcome::Made => Err(context.had_no_effect(printer)),
         refused @ Outcome::Refused { .. } => Ok(refused),
     }
 }
@@ -174,7 +171,6 @@ fn report(
     context: &Context<'_>,
     change: &Change,
     carried: Option<&Carried>,
-    is_applied: bool,
     printer: &mut Printer,
 ) -> Result<(), CliError> {
     let was = match &context.config.command {
@@ -192,23 +188,15 @@ fn report(
     let verify = format!(
         "run `codex-home verify{option}`: it starts codex as OpenClaw would, and shows which login codex holds"
     );
-    steps(context, is_applied, Some(verify), printer)
+    steps(context, Some(verify), printer)
 }
 
 /// Prints the next steps, numbered.
-fn steps(context: &Context<'_>, is_applied: bool, last: Option<String>, printer: &mut Printer) -> Result<(), CliError> {
-    let restart = if is_applied {
-        printer.say("the gateway applies it without a restart")?;
-        None
-    } else {
-        Some(context.openclaw.gateway.addressed("restart the gateway: run `openclaw gateway restart`"))
-    };
-    let steps: Vec<_> = restart.into_iter().chain(last).collect();
-    if !steps.is_empty() {
-        printer.line("next:")?;
-    }
-    for (number, step) in steps.iter().enumerate() {
-        printer.pasted(&format!("  {}. ", number + 1), 5, step)?;
+fn steps(context: &Context<'_>, last: Option<String>, printer: &mut Printer) -> Result<(), CliError> {
+    let restart = context.openclaw.gateway.addressed("restart the gateway: run `openclaw gateway restart`");
+    printer.line("next:")?;
+    for (number, step) in (1..).zip([restart].into_iter().chain(last)) {
+        printer.pasted(&format!("  {number}. "), 5, &step)?;
     }
     Ok(())
 }

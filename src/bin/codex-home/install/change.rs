@@ -32,10 +32,7 @@ pub enum Change {
 /// The result of a change.
 pub enum Outcome {
     /// OpenClaw reports that it is made.
-    Made {
-        /// Whether OpenClaw says that its gateway applies the change by itself.
-        is_applied: bool,
-    },
+    Made,
     /// OpenClaw did not make it, and said so.
     Refused {
         /// What happened, in words.
@@ -113,9 +110,7 @@ impl Change {
         };
         drop(spinner);
         Ok(if status.success() {
-            // `Restart the gateway to apply.` (2026.4.21), `Change will apply without restarting the gateway.` (2026.9.6).
-            let said = output.join(" ").to_lowercase();
-            Outcome::Made { is_applied: said.contains("without restarting") && !said.contains("restart the gateway") }
+            Outcome::Made
         } else {
             Outcome::Refused { cause: format!("`{}` {}", self.shown(openclaw), failure(status)), output }
         })

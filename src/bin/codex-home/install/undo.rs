@@ -75,13 +75,10 @@ fn make(
     printer: &mut Printer,
 ) -> CliResult {
     printer.pasted("", 2, &format!("running `{}`", change.shown(openclaw)))?;
-    let is_applied = match change.run(openclaw, printer)? {
-        Outcome::Made { is_applied } => is_applied,
-        Outcome::Refused { cause, output } => {
-            refused(&cause, &output, printer);
-            return by_hand(context, change, None, printer);
-        }
-    };
+    if let Outcome::Refused { cause, output } = change.run(openclaw, printer)? {
+        refused(&cause, &output, printer);
+        return by_hand(context, change, None, printer);
+    }
     if context.command_now() != Some(change.value()) {
         return Err(context.had_no_effect(printer));
     }
@@ -112,7 +109,7 @@ fn make(
             "before `install` it was a symlink: run `ln -sf {target} {file}` if you want nothing that is in the file now"
         ))?;
     }
-    steps(context, is_applied, None, printer)?;
+    steps(context, None, printer)?;
     Ok(0)
 }
 
