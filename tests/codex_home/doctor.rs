@@ -263,8 +263,7 @@ nothing is broken: 1 deserves a look
             let patient = Patient::installed(Release::April);
             let value = patient.json(&mut patient.doctor());
             let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-            let names = ["checks", "codex", "gateways", "homes", "launcher", "openclaw", "personal", "status"];
-            assert_eq!(keys(&value), names);
+            assert_eq!(keys(&value), ["checks", "gateways", "status"]);
             let names = ["codex", "gateway", "homes", "launcher", "openclaw", "personal"];
             assert_eq!(keys(&value["gateways"][0]), names);
             let service = service::file(&patient);
@@ -280,23 +279,21 @@ nothing is broken: 1 deserves a look
             assert_eq!(gateway, expected);
             let launcher = patient.person.launcher();
             let expected = json!({"path": launcher, "stable_path": launcher});
-            assert_eq!(value["launcher"], expected);
+            assert_eq!(value["gateways"][0]["launcher"], expected);
             let expected = json!({
                 "version": "2026.4.21",
                 "package": patient.openclaw.package,
                 "command": patient.openclaw.bin.join("openclaw"),
-                "state": patient.openclaw.state,
                 "config": patient.openclaw.state.join("openclaw.json"),
-                "service": service,
                 "app_server": {"command": launcher, "args": null, "home_scope": null},
                 "own_way": null,
             });
-            assert_eq!(value["openclaw"], expected);
+            assert_eq!(value["gateways"][0]["openclaw"], expected);
             let codex = &patient.codex;
             let expected = json!({
                 "path": codex, "version": "0.169.0", "found_by": "path", "lowest": "0.118.0", "under_service": codex,
             });
-            assert_eq!(value["codex"], expected);
+            assert_eq!(value["gateways"][0]["codex"], expected);
             let fields = ["home", "kind", "usable", "reason", "decision", "codex_home", "in_use"];
             let expected = json!([
                 patient.person.bridge(),
@@ -307,7 +304,7 @@ nothing is broken: 1 deserves a look
                 patient.person.personal(),
                 true,
             ]);
-            assert_eq!(json!(fields.map(|key| value["homes"][0][key].clone())), expected);
+            assert_eq!(json!(fields.map(|key| value["gateways"][0]["homes"][0][key].clone())), expected);
             for check in value["checks"].as_array().unwrap() {
                 assert_eq!(keys(check), ["gateway", "help", "id", "status", "text"]);
                 assert!(!check["text"].as_str().unwrap().contains('~'), "{check}");
@@ -317,7 +314,7 @@ nothing is broken: 1 deserves a look
             let patient = Patient::installed(Release::April);
             let value = patient.json(&mut patient.doctor());
             let person = &patient.person;
-            let [harness, cli] = [0, 1].map(|at| value["homes"][at]["codex_home"].clone());
+            let [harness, cli] = [0, 1].map(|at| value["gateways"][0]["homes"][at]["codex_home"].clone());
             let used = |ended: crate::support::Ended| json!(ended.report.unwrap().var("CODEX_HOME"));
             assert_eq!(used(person.serve().is_redirected("missing-id-token")), harness);
             let exec = person.start(&["exec", "--json"]).home(person.cli_bridge());
@@ -352,7 +349,7 @@ fn openclaw() -> Vec<Case> {
             });
             patient.openclaw.configure(&config.to_string());
             let value = patient.json(&mut patient.doctor());
-            assert!(value["homes"].as_array().unwrap().iter().any(|home| home["home"] == json!(bridge)));
+            assert!(value["gateways"][0]["homes"].as_array().unwrap().iter().any(|home| home["home"] == json!(bridge)));
             patient.says("openclaw-unseen", "warn", "`${THREE}/agent`", "codex-home inspect");
         }),
         case("doctor: OpenClaw's own variables are followed", || {
@@ -364,14 +361,14 @@ fn openclaw() -> Vec<Case> {
             let mut doctor = patient.doctor();
             doctor.env("OPENCLAW_STATE_DIR", &state).env("OPENCLAW_CONFIG_PATH", &config);
             let value = patient.json(&mut doctor);
-            assert_eq!(value["openclaw"]["state"], json!(state));
-            assert_eq!(value["openclaw"]["app_server"]["command"], json!(patient.person.launcher()));
-            assert_eq!(value["homes"].as_array().unwrap().len(), 2);
+            assert_eq!(value["gateways"][0]["gateway"]["state"], json!(state));
+            assert_eq!(value["gateways"][0]["openclaw"]["app_server"]["command"], json!(patient.person.launcher()));
+            assert_eq!(value["gateways"][0]["homes"].as_array().unwrap().len(), 2);
             let moved = patient.person.root().join("moved");
             fs::create_dir(&moved).unwrap();
             fs::rename(&state, moved.join(".openclaw")).unwrap();
             let value = patient.json(patient.doctor().env("OPENCLAW_HOME", &moved));
-            assert_eq!(value["openclaw"]["state"], json!(moved.join(".openclaw")));
+            assert_eq!(value["gateways"][0]["gateway"]["state"], json!(moved.join(".openclaw")));
         }),
         case("doctor: nothing in the configuration's place hangs it or stops it", || {
             use nix::sys::stat::Mode;
@@ -425,12 +422,15 @@ fn openclaw() -> Vec<Case> {
             let mut doctor = person.codex_home(&["doctor", "--json"]);
             doctor.env("PATH", person.work()).env("CODEX_HOME_SHIM_CODEX", "/nowhere/codex");
             let (code, value) = ask_json(&person, &mut doctor);
-            assert_eq!((code, &value["codex"], &value["homes"]), (1, &Value::Null, &json!([])));
+            assert_eq!(
+                (code, &value["gateways"][0]["codex"], &value["gateways"][0]["homes"]),
+                (1, &Value::Null, &json!([]))
+            );
             let checks = value["checks"].as_array().unwrap();
             let status = |id: &str| checks.iter().find(|check| check["id"] == id).unwrap()["status"].clone();
             assert_eq!([status("codex"), status("personal-home")], ["fail", "warn"]);
             // This machine may have an OpenClaw in a system directory.
-            assert_eq!(status("openclaw") == "warn", value["openclaw"].is_null());
+            assert_eq!(status("openclaw") == "warn", value["gateways"][0]["openclaw"].is_null());
             // A user without a home directory is no reason to fail silently.
             let mut doctor = person.codex_home(&["doctor"]);
             doctor.env("PATH", person.work()).env("HOME", "").env("CODEX_HOME_SHIM_JOURNAL", "off");

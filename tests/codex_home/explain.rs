@@ -31,7 +31,15 @@ fn explained(person: &Fixture, command: &Command) -> Box<dyn FnOnce(&Ended)> {
         explain.uid(UNPRIVILEGED).gid(UNPRIVILEGED);
     }
     let (code, explained) = ask_json(person, &mut explain);
-    Box::new(move |ended| is_what_was_done(code, &explained, ended))
+    Box::new(move |ended| is_what_was_done(code, &explained["starts"][0], ended))
+}
+
+/// Runs `explain --json` about one start, and returns that.
+#[track_caller]
+fn the_start(person: &Fixture, explain: &mut Command) -> Value {
+    let mut all = ask_json(person, explain).1;
+    assert_eq!(all["starts"].as_array().map(Vec::len), Some(1), "{all:#}");
+    all["starts"][0].take()
 }
 
 fn is_what_was_done(code: i32, explained: &Value, ended: &Ended) {
@@ -130,18 +138,17 @@ off       codex is started in `~/.openclaw/agents/main/agent/harness-auth/codex/
             person.log_in(OTHER_ACCOUNT);
             let bridge = person.break_bridge(ACCOUNT);
             let mut explain = codex_home(&person, &["explain", "--json"]);
-            let (code, mut said) = ask_json(&person, explain.env("CODEX_HOME", &bridge));
+            let (code, mut all) = ask_json(&person, explain.env("CODEX_HOME", &bridge));
+            assert_eq!((all.as_object().unwrap().len(), all["starts"].as_array().unwrap().len()), (1, 1));
+            let mut said = all["starts"][0].take();
             let message = said["message"].take();
             assert!(message.as_str().unwrap().starts_with("repaired `~/.openclaw/"), "{message}");
             let [injected, personal] = ["injected", "personal"].map(|home| said[home]["kind"].clone());
             assert_eq!([injected, personal], ["bridge", "personal"]);
             (said["injected"], said["personal"]) = (Value::Null, Value::Null);
-            // Each start that is explained; the other fields are those of the first.
-            let starts = said.as_object_mut().unwrap().remove("starts").unwrap();
-            let [start] = starts.as_array().unwrap().as_slice() else { panic!("{starts:#}") };
-            assert_eq!((&start["gateway"], &start["decision"]), (&Value::Null, &json!("repair")), "{start:#}");
             let of = |strategy: &str, decision: &str, reason: &str, codex_home: Value| json!({"strategy": strategy, "decision": decision, "reason": reason, "codex_home": codex_home});
             let expected = json!({
+                "gateway": null,
                 "invocation": {"subcommand": "app-server", "judged": true, "codex_home": bridge},
                 "injected": null,
                 "personal": null,
@@ -205,7 +212,7 @@ fn reasons() -> Vec<Case> {
                 assert!(homes.len() == 2 && expected.iter().all(|home| homes.contains(home)), "{homes:#?}");
                 let subcommands: Vec<_> =
                     starts.iter().map(|start| start["invocation"]["subcommand"].clone()).collect();
-                assert_eq!((subcommands, &said["gateway"]), (vec![json!("app-server"), json!("exec")], &Value::Null));
+                assert_eq!(subcommands, ["app-server", "exec"]);
                 assert!(starts.iter().all(|start| start["gateway"] == "default"), "{said:#}");
                 assert_eq!(code == 0, starts.iter().all(|start| start["exit_code"].is_null()), "{said:#}");
             },
@@ -226,7 +233,7 @@ fn starts_that_are_asked_about() -> Vec<Case> {
             ] {
                 let mut explain =
                     codex_home(&person, &["explain", "--json", "--home", person.bridge().to_str().unwrap(), "--"]);
-                let (_, said) = ask_json(&person, explain.args(args));
+                let said = the_start(&person, explain.args(args));
                 let expected = json!({"subcommand": subcommand, "judged": is_judged, "codex_home": person.bridge()});
                 assert_eq!((&said["invocation"], &said["decision"]), (&expected, &json!(decision)), "{args:?}");
             }
@@ -239,7 +246,7 @@ fn starts_that_are_asked_about() -> Vec<Case> {
             let under = |strategy: &str| {
                 let mut explain = codex_home(&person, &["explain", "--json"]);
                 explain.env("CODEX_HOME", person.bridge()).env("CODEX_HOME_SHIM_STRATEGY", strategy);
-                ask_json(&person, &mut explain).1
+                the_start(&person, &mut explain)
             };
             for (strategy, decision) in [("auto", "redirect"), ("repair", "refuse")] {
                 let said = under(strategy);
@@ -267,7 +274,7 @@ fn starts_that_are_asked_about() -> Vec<Case> {
                 explain
             };
             let path = std::env::join_paths([script.parent().unwrap(), &person.root().join("bin")]).unwrap();
-            let (_, said) = ask_json(&person, explain(&["explain", "--json"]).env("PATH", &path));
+            let said = the_start(&person, explain(&["explain", "--json"]).env("PATH", &path));
             let skipped =
                 format!("`{}`: its interpreter `/nowhere/sh` is missing or is not a program", script.display());
             assert_eq!(said["launch"]["skipped"], json!([skipped]), "{said:#}");
@@ -312,10 +319,10 @@ fn hosts() -> Vec<Case> {
             );
             fs::write(units.join("openclaw-gateway-work.service"), text).unwrap();
             let home = person.bridge().display().to_string();
-            let (_, said) = ask_json(&person, &mut codex_home(&person, &["explain", "--json", "--home", &home]));
+            let said = the_start(&person, &mut codex_home(&person, &["explain", "--json", "--home", &home]));
             assert_eq!((&said["decision"], &said["launch"]["codex"]), (&json!("redirect"), &json!(person.codex())));
             let args = ["explain", "--json", "--profile", "work", "--home", &home];
-            let (_, said) = ask_json(&person, &mut codex_home(&person, &args));
+            let said = the_start(&person, &mut codex_home(&person, &args));
             assert_eq!((&said["decision"], &said["launch"]["codex"]), (&json!("repair"), &json!(other)));
         }),
         case("explain: which setting would redirect another host's home, and what that risks", || {
@@ -336,7 +343,7 @@ fn hosts() -> Vec<Case> {
                 assert!(text.contains("decision  keep"), "{text}");
                 let mut explain = codex_home(&person, &["explain", "--json"]);
                 explain.env("CODEX_HOME", &path).env("CODEX_HOME_SHIM_BRIDGES", &path);
-                let (_, said) = ask_json(&person, &mut explain);
+                let said = the_start(&person, &mut explain);
                 assert_eq!(said["risk"], Value::Null, "{said:#}");
             }
         }),
@@ -369,7 +376,7 @@ fn hosts() -> Vec<Case> {
                                 explain.env("HOME", home.join("home"));
                                 explain.env("CODEX_HOME_SHIM_PERSONAL_HOME", person.personal());
                             }
-                            let (_, said) = ask_json(&person, &mut explain);
+                            let said = the_start(&person, &mut explain);
                             let injected = ["kind", "reason"].map(|field| said["injected"][field].clone());
                             assert_eq!(injected, [kind, reason], "{release:?} {part}");
                             let decision = if is_logged_in { with_login } else { without };

@@ -17,7 +17,7 @@ use codex_home::reason::Reason;
 use codex_home::request::Request;
 use codex_home::settings::Strategy;
 use codex_home::{describe, failure::Failure};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::dry_run::DryRun;
 use crate::error::{CliError, CliResult};
@@ -50,7 +50,7 @@ pub fn run(invocation: &Invocation, question: Question, printer: &mut Printer) -
     let json = question.json;
     let all = explanations(invocation, question, printer)?;
     if json {
-        printer.json(&to_json(&all))?;
+        printer.json(&json!({ "starts": all.iter().map(Explanation::to_json).collect::<Vec<_>>() }))?;
     } else if let [only] = all.as_slice() {
         only.print(true, printer)?;
         only.print_messages(printer)?;
@@ -130,18 +130,6 @@ struct Explanation {
     personal: Inspection,
     /// The same start under each strategy.
     strategies: [DryRun; 4],
-}
-
-/// Returns every explanation as JSON, and beside them the fields of the first, because usually there is only one.
-fn to_json(all: &[Explanation]) -> Value {
-    let starts: Vec<_> = all.iter().map(Explanation::to_json).collect();
-    let mut fields = match starts.first() {
-        Some(Value::Object(first)) => first.clone(),
-        _ => Map::new(),
-    };
-    fields.remove("gateway");
-    fields.insert("starts".to_owned(), starts.into());
-    fields.into()
 }
 
 fn text(path: &Path) -> String {

@@ -206,7 +206,7 @@ pub fn cases() -> Vec<Case> {
                 patient.is_silent_about("app-server-args");
                 let value = patient.json(&mut patient.doctor());
                 let shown = json!(["-c", "…", "app-server", "--listen", "…"]);
-                assert_eq!(value["openclaw"]["app_server"]["args"], shown);
+                assert_eq!(value["gateways"][0]["openclaw"]["app_server"]["args"], shown);
                 // An unknown option, a value of its own, an attached one, a prompt, and a command with arguments.
                 let args = [
                     "--canary",
@@ -221,7 +221,7 @@ pub fn cases() -> Vec<Case> {
                 patient.openclaw.configure_app_server(&json!({"command": command, "args": args}));
                 let odd = patient.json(&mut patient.doctor());
                 let shown = json!(["…", "app-server", "--ws-token-sha256", "…", "-c=…", "…", "--enable=…"]);
-                assert_eq!(odd["openclaw"]["app_server"]["args"], shown);
+                assert_eq!(odd["gateways"][0]["openclaw"]["app_server"]["args"], shown);
                 let address = "wss://user:canary@bot.example/x?token=canary";
                 patient.openclaw.configure_app_server(&json!({"transport": "websocket", "url": address}));
                 let connected = patient.json(&mut patient.doctor());

@@ -53,7 +53,7 @@ pub fn cases() -> Vec<Case> {
                 let help = format!("run `chmod go-w {}`", path.display());
                 patient.says("codex-writable-by-others", "warn", &text, &help);
                 let codex = patient.codex.to_str().unwrap();
-                assert_eq!(patient.json(&mut patient.doctor())["codex"]["path"], codex);
+                assert_eq!(patient.json(&mut patient.doctor())["gateways"][0]["codex"]["path"], codex);
                 patient.person.chmod(path, 0o755);
             }
             // In a sticky directory other users cannot replace a file of ours.

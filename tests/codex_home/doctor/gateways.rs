@@ -190,10 +190,16 @@ fn several() -> Vec<Case> {
             patient.says("app-server-command", "ok", "OpenClaw runs the launcher", "");
             fs::rename(&patient.openclaw.state, &old).unwrap();
             let value = patient.json(&mut patient.doctor());
-            assert_eq!((names(&value), &value["openclaw"]["state"]), (vec!["default".to_owned()], &json!(old)));
+            assert_eq!(
+                (names(&value), &value["gateways"][0]["gateway"]["state"]),
+                (vec!["default".to_owned()], &json!(old))
+            );
             patient.says("app-server-command", "ok", "OpenClaw runs the launcher", "");
             fs::create_dir(&patient.openclaw.state).unwrap();
-            assert_eq!(patient.json(&mut patient.doctor())["openclaw"]["state"], json!(patient.openclaw.state));
+            assert_eq!(
+                patient.json(&mut patient.doctor())["gateways"][0]["gateway"]["state"],
+                json!(patient.openclaw.state)
+            );
         }),
     ]
 }
@@ -204,7 +210,7 @@ fn elsewhere() -> Vec<Case> {
             let patient = Patient::new(Release::April);
             let file = lay(&patient, &unit(&[("HOME", Path::new("/srv/other"))]));
             patient.names_elsewhere(&mut patient.doctor(), &file.display().to_string(), "codex-home doctor");
-            assert_eq!(patient.json(&mut patient.doctor())["openclaw"]["service"], Value::Null);
+            assert_eq!(patient.json(&mut patient.doctor())["gateways"][0]["gateway"]["service"], Value::Null);
             let of_user = |user: &str, variables: &[(&str, &Path)]| {
                 lay(&patient, &unit(variables).replace("[Service]\n", &format!("[Service]\nUser={user}\n")));
             };

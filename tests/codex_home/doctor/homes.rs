@@ -69,7 +69,7 @@ pub fn cases() -> Vec<Case> {
             let patient = Patient::new(Release::April);
             lay_package(&patient.openclaw.package, "2026.9.6");
             let value = patient.json(&mut patient.doctor());
-            assert_eq!((&value["status"], &value["homes"][0]["in_use"]), (&json!("ok"), &json!(false)), "{value:#}");
+            assert_eq!((&value["status"], &value["gateways"][0]["homes"][0]["in_use"]), (&json!("ok"), &json!(false)), "{value:#}");
         }),
         case("doctor: a home that other users may look into is named", || {
             let patient = Patient::installed(Release::April);

@@ -90,11 +90,14 @@ fn interesting(value: &Value) -> Value {
     let each = |values: &Value, keys: &[&str]| values.as_array().unwrap().iter().map(|one| only(one, keys)).collect();
     let checks = value["checks"].as_array().unwrap().iter().filter(|check| check["id"] != "service-elsewhere");
     let checks: Vec<_> = checks.map(|check| only(check, &["id", "status", "text", "help"])).collect();
-    let homes: Vec<_> = each(&value["homes"], &["home", "kind", "in_use", "decision", "because", "codex_home"]);
+    let gateway = &value["gateways"][0];
+    let homes: Vec<_> = each(&gateway["homes"], &["home", "kind", "in_use", "decision", "because", "codex_home"]);
+    let mut openclaw = only(&gateway["openclaw"], &["version", "app_server", "own_way"]);
+    openclaw.insert("state".to_owned(), gateway["gateway"]["state"].clone());
     json!({
         "status": value["status"],
-        "openclaw": only(&value["openclaw"], &["version", "state", "app_server", "own_way"]),
-        "lowest_codex": value["codex"]["lowest"],
+        "openclaw": openclaw,
+        "lowest_codex": gateway["codex"]["lowest"],
         "homes": homes,
         "checks": checks,
     })

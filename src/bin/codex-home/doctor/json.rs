@@ -24,16 +24,7 @@ pub fn of(examination: &Examination) -> Value {
     });
     let checks: Vec<_> = checks.chain(own).collect();
     let gateways: Vec<_> = examination.gateways.iter().map(|one| gateway_to_json(&one.findings)).collect();
-    // What was there before there were several is about the first one.
-    let mut fields = match gateways.first() {
-        Some(Value::Object(first)) => first.clone(),
-        _ => Map::new(),
-    };
-    fields.remove("gateway");
-    fields.insert("status".to_owned(), examination.status().name().into());
-    fields.insert("checks".to_owned(), checks.into());
-    fields.insert("gateways".to_owned(), gateways.into());
-    fields.into()
+    json!({ "status": examination.status().name(), "checks": checks, "gateways": gateways })
 }
 
 fn check_to_json(check: &Check, gateway: Option<&str>) -> Value {
@@ -89,9 +80,7 @@ fn openclaw_to_json(findings: &Findings) -> Value {
         "version": openclaw.package.as_ref().map(|package| &package.version),
         "package": openclaw.package.as_ref().map(|package| text(&package.root)),
         "command": openclaw.command.as_deref().map(text),
-        "state": openclaw.gateway.state.as_deref().map(text),
         "config": openclaw.config_file.as_deref().map(text),
-        "service": openclaw.gateway.service.as_ref().map(|service| text(&service.file)),
         "app_server": {
             "command": config.and_then(|config| config.command.as_deref()).map(without_arguments),
             "args": args.map(|args| without_values(args)),
