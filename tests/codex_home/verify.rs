@@ -186,8 +186,13 @@ may write codex, in `~/.codex`: what it writes at any start: databases (`*.sqlit
             let script = ".npm-global/lib/node_modules/@openai/codex/bin/codex.js";
             let hollow = proof.person.write_program(&proof.person.home().join(script), "#!/usr/bin/env node\n");
             let mut verify = proof.verify(&["--json"], &chatgpt());
-            let (code, said) = ask_json(&proof.person, verify.env("CODEX_HOME_SHIM_CODEX", hollow));
+            let (code, said) = ask_json(&proof.person, verify.env("CODEX_HOME_SHIM_CODEX", &hollow));
             assert!(code == 126 && said["error"].as_str().unwrap().contains(" @openai/codex@latest`"), "{said:#}");
+            // On the screen it is not said twice.
+            let mut verify = proof.verify(&[], &chatgpt());
+            let finished = ask(&proof.person, verify.env("CODEX_HOME_SHIM_CODEX", hollow));
+            assert_eq!(finished.stdout.matches(" @openai/codex@latest`").count(), 1, "{finished:?}");
+            assert!(finished.stdout.contains("\n  help: run `npm "), "{finished:?}");
         }),
         case("verify --turn: a question that is not answered is a failure", || {
             let proof = Proof::new(Release::April);

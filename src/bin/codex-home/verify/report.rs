@@ -193,10 +193,13 @@ impl Report {
             };
             printer.marked(mark, &text)?;
         }
+        let help = self.help(|path| shell_word(path, None));
         if let Some(error) = self.error() {
-            printer.marked('✗', &error)?;
+            // The answer of the launcher ends with the same help.
+            let end = help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
+            printer.marked('✗', error.strip_suffix(&end).unwrap_or(&error))?;
         }
-        if let Some(help) = self.help(|path| shell_word(path, None)) {
+        if let Some(help) = help {
             printer.help(2, &help)?;
         }
         let Some(forecast) = &self.forecast else {
