@@ -249,6 +249,11 @@ fn purge() -> Vec<Case> {
             let said = clinic.succeeds(&["uninstall"]).stdout;
             assert!(said.contains("codex-home-shim/config.toml`") && said.contains("journal.jsonl`"), "{said}");
             assert!(said.contains("`codex-home uninstall --purge` removes them too"), "{said}");
+            clinic.succeeds(&["install"]);
+            fs::remove_file(clinic.person.journal()).unwrap();
+            let said = clinic.succeeds(&["uninstall"]).stdout;
+            assert!(said.contains("`codex-home uninstall --purge` removes it too"), "{said}");
+            fs::write(clinic.person.journal(), "").unwrap();
             let dry = clinic.succeeds(&["uninstall", "--purge", "--dry-run"]).stdout;
             assert!(dry.contains(&format!("rm {}\n", settings.display())) && settings.exists(), "{dry}");
             clinic.succeeds(&["uninstall", "--purge"]);

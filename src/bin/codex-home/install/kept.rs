@@ -23,7 +23,8 @@ pub fn finish(context: &Context<'_>, options: Options, printer: &mut Printer) ->
     if !options.purge {
         if !files.is_empty() && !options.dry_run {
             let names: Vec<_> = files.iter().map(|file| format!("`{}`", printer.path(file))).collect();
-            printer.say(format!("kept: {}; `codex-home uninstall --purge` removes them too", names.join(", ")))?;
+            let them = if files.len() == 1 { "it" } else { "them" };
+            printer.say(format!("kept: {}; `codex-home uninstall --purge` removes {them} too", names.join(", ")))?;
         }
         return Ok(());
     }
