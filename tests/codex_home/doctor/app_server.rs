@@ -67,8 +67,16 @@ pub fn cases() -> Vec<Case> {
                 let path = patient.person.write_program(&patient.person.home().join("bin/my-codex"), script);
                 patient.openclaw.configure_app_server(&json!({"command": path}));
                 let text = format!("OpenClaw runs `{}`, {words}", path.display());
-                let status = if words.contains("no such interpreter") { "fail" } else { "warn" };
+                let status = match words {
+                    _ if words.contains("no such interpreter") => "fail",
+                    // Such a script changes nothing.
+                    "a script for `sh` that becomes `codex`" => "warn",
+                    _ => "unknown",
+                };
                 patient.says("app-server-command", status, &text, "run `codex-home install`");
+                let screen = ask(&patient.person, &mut patient.doctor()).stdout;
+                let first = "\nfirst: run `codex-home verify`\n";
+                assert_eq!(screen.ends_with(first), status == "unknown", "{screen}");
             }
         })
         .needs(Need::Shell("zsh")),
@@ -159,9 +167,9 @@ pub fn cases() -> Vec<Case> {
             let path = patient.person.write_program(&patient.person.home().join("my-codex"), &script);
             patient.openclaw.configure_app_server(&json!({"command": path}));
             let home = format!("codex-home config set personal_home '{}'", other.display());
-            patient.says("app-server-command", "warn", "", &home);
+            patient.says("app-server-command", "unknown", "", &home);
             let codex = format!("codex-home config set codex {}", patient.codex.display());
-            patient.says("app-server-command", "warn", "", &codex);
+            patient.says("app-server-command", "unknown", "", &codex);
             // A missing home and a program that is not codex are not advised.
             let script = "#!/bin/sh\nCODEX_HOME=/nowhere/codex exec /usr/bin/env codex \"$@\"\n";
             patient.person.write_program(&path, script);

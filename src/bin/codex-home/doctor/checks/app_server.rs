@@ -111,7 +111,13 @@ impl Checks<'_> {
         if findings.openclaw.is(Version::has_own_login) {
             text.push_str("; OpenClaw 2026.8.1 and later accept no script there");
         }
-        let status = if wrapper.missing.is_some() { Status::Fail } else { Status::Warn };
+        let is_for_release = findings.openclaw.is(Version::needs_launcher);
+        let status = match &wrapper.missing {
+            Some(_) => Status::Fail,
+            // It may well log codex in, and what works is left alone.
+            None if is_for_release && !wrapper.only_starts_codex() => Status::Unknown,
+            None => Status::Warn,
+        };
         let settings = self.settings_of(wrapper).filter(|_| findings.own_way().is_none());
         let lost = if settings.is_some() { wrapper.losses() } else { wrapper.lost(&findings.settings) };
         let mut help = match self.installation() {
@@ -123,6 +129,9 @@ impl Checks<'_> {
             Some(help) => format!("{help}, which names what of it would be lost"),
         };
         help.extend(settings.map(|settings| format!("; before that {settings}")));
+        if status == Status::Unknown {
+            help = format!("run `codex-home verify`; if codex is not logged in, {help}");
+        }
         self.known(ID, findings.command.known, status, text, Some(help));
     }
 
