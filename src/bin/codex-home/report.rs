@@ -103,7 +103,7 @@ impl Report<'_> {
             let count: &mut usize = alike.entry((check.id, check.status)).or_default();
             *count += 1;
             if *count <= ALIKE {
-                let help = check.help.as_ref().map(|help| format!(" — {help}")).unwrap_or_default();
+                let help = check.advice().map(|help| format!(" — {help}")).unwrap_or_default();
                 self.row(&format!("**{}** `{}`{of}: {}{help}", check.status.name(), check.id, check.text))?;
             }
         }

@@ -60,8 +60,18 @@ pub struct Check {
     pub status: Status,
     /// The line.
     pub text: String,
+    /// How to find out whether it is so, if that rests on an assumption.
+    pub find_out: Option<String>,
     /// What repairs it.
     pub help: Option<String>,
+}
+
+impl Check {
+    /// Returns all that can be done about it.
+    pub fn advice(&self) -> Option<String> {
+        let parts: Vec<_> = [&self.find_out, &self.help].into_iter().flatten().map(String::as_str).collect();
+        (!parts.is_empty()).then(|| parts.join("; "))
+    }
 }
 
 /// Returns every line, the worst first. Paths have `person_home` as `~`.
@@ -92,7 +102,7 @@ pub fn all(findings: &Findings, person_home: Option<&Path>) -> Vec<Check> {
 /// Returns the line about a gateway that another environment has to be asked about.
 fn not_examined(other: &Elsewhere) -> Check {
     let status = if other.may_be_here { Status::Unknown } else { Status::Ok };
-    Check { id: ELSEWHERE, status, text: other.what.clone(), help: Some(other.help.clone()) }
+    Check { id: ELSEWHERE, status, text: other.what.clone(), find_out: None, help: Some(other.help.clone()) }
 }
 
 /// Returns the lines about gateways that are not examined here.
@@ -106,6 +116,7 @@ pub fn about_others(gateways: &Gateways, pick: &Pick) -> Vec<Check> {
             id: ELSEWHERE,
             status: Status::Ok,
             text: format!("OpenClaw's variables in this shell pick one gateway, and not `{}`", other.name),
+            find_out: None,
             help: Some(format!("run `codex-home doctor --state-dir {state}`")),
         })
     });
@@ -121,7 +132,15 @@ struct Checks<'a> {
 impl Checks<'_> {
     fn add(&mut self, id: &'static str, status: Status, text: impl Into<String>, help: Option<String>) {
         let help = help.map(|help| self.findings.openclaw.gateway.addressed(&help));
-        self.all.push(Check { id, status, text: text.into(), help });
+        self.all.push(Check { id, status, text: text.into(), find_out: None, help });
+    }
+
+    /// Adds a line about something that is not known; `help` is what to do if it is so.
+    fn unknown(&mut self, id: &'static str, text: impl Into<String>, help: Option<String>) {
+        self.add(id, Status::Unknown, text, help);
+        if let Some(added) = self.all.last_mut() {
+            added.find_out = Some(self.findings.openclaw.gateway.addressed(FIND_OUT));
+        }
     }
 
     fn ok(&mut self, id: &'static str, text: impl Into<String>) {
@@ -142,16 +161,8 @@ impl Checks<'_> {
             self.add(id, status, text, help);
             return;
         }
-        let help = match help {
-            Some(help) if status != Status::Ok => format!("{FIND_OUT}; if it is so, {help}"),
-            _ => FIND_OUT.to_owned(),
-        };
-        self.add(id, Status::Unknown, format!("presumably {}", text.into()), Some(help));
-    }
-
-    /// Adds a line about something that is not known.
-    fn unknown(&mut self, id: &'static str, text: impl Into<String>) {
-        self.add(id, Status::Unknown, text, Some(FIND_OUT.to_owned()));
+        let help = help.filter(|_| status != Status::Ok).map(|help| format!("if it is so, {help}"));
+        self.unknown(id, format!("presumably {}", text.into()), help);
     }
 
     fn failure(&mut self, id: &'static str, status: Status, failure: &Failure) {

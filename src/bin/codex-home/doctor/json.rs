@@ -32,7 +32,7 @@ fn check_to_json(check: &Check, gateway: Option<&str>) -> Value {
         "id": check.id,
         "status": check.status.name(),
         "text": check.text,
-        "help": check.help,
+        "help": check.advice(),
         "gateway": gateway,
     })
 }

@@ -24,7 +24,7 @@ pub fn print(examination: &Examination, all: bool, printer: &mut Printer) -> Res
     }
     let count = |status| examination.checks().filter(|check| check.status == status).count();
     let first = first_help(examination);
-    let ways: HashSet<_> = examination.checks().filter_map(|check| Some(split(check.help.as_deref()?)?.0)).collect();
+    let ways: HashSet<_> = examination.checks().filter_map(|check| check.find_out.as_deref()).collect();
     let find_out = match ways.len() {
         0 => None,
         1 => ways.into_iter().next(),
@@ -84,12 +84,12 @@ struct Group<'a> {
 /// Returns the lines that are shown, those with the same help together, and none twice.
 fn groups(checks: &[Check], all: bool) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
-    let mut group_of_help: HashMap<(Status, &str), usize> = HashMap::new();
+    let mut group_of_advice: HashMap<(Status, String), usize> = HashMap::new();
     // How many there are, and the group of the last one that is shown.
     let mut alike: HashMap<(&str, Status), (usize, usize)> = HashMap::new();
     let mut seen = HashSet::new();
     for check in checks.iter().filter(|check| all || check.status != Status::Ok) {
-        if !seen.insert((check.status, &check.text, &check.help)) {
+        if !seen.insert((check.status, &check.text, check.advice())) {
             continue;
         }
         let (count, last) = alike.entry((check.id, check.status)).or_default();
@@ -101,7 +101,8 @@ fn groups(checks: &[Check], all: bool) -> Vec<Group<'_>> {
             continue;
         }
         let next = groups.len();
-        let at = check.help.as_deref().map_or(next, |help| *group_of_help.entry((check.status, help)).or_insert(next));
+        let of_advice = |advice| *group_of_advice.entry((check.status, advice)).or_insert(next);
+        let at = check.advice().map_or(next, of_advice);
         *last = at;
         match groups.get_mut(at) {
             Some(group) => group.checks.push(check),
@@ -119,12 +120,9 @@ fn print_checks(checks: &[Check], all: bool, printer: &mut Printer) -> Result<()
         if group.more > 0 {
             printer.line(painted(DIM, &format!("  and {} more like it", group.more)))?;
         }
-        let help = group.checks.first().and_then(|check| check.help.as_deref()).unwrap_or_default();
-        match split(help) {
-            Some((_, "")) => {}
-            Some((_, rest)) => printer.help(2, rest)?,
-            None if help.is_empty() => {}
-            None => printer.help(2, help)?,
+        // How to find out is printed once, at the end.
+        if let Some(help) = group.checks.first().and_then(|check| check.help.as_deref()) {
+            printer.help(2, help)?;
         }
     }
     Ok(())
@@ -153,20 +151,13 @@ fn print_summary(count: impl Fn(Status) -> usize, printer: &mut Printer) -> Resu
 }
 
 /// Returns the first thing to do about the worst line. What depends on a condition or has a risk is never named alone.
-fn first_help(examination: &Examination) -> Option<&str> {
-    let helps = examination.checks().filter_map(|check| Some((check.status, check.help.as_deref()?)));
+fn first_help<'a>(examination: &'a Examination) -> Option<&'a str> {
+    let advice = |check: &'a Check| Some((check.status, check.find_out.as_deref().or(check.help.as_deref())?));
+    let helps = examination.checks().filter_map(advice);
     let is_conditional = |help: &str| ["if ", "to ", "with "].iter().any(|word| help.starts_with(word));
     let helps: Vec<_> = helps.filter(|(status, help)| *status != Status::Ok && !is_conditional(help)).collect();
     // Of several that are as bad, the first.
     helps.into_iter().rev().max_by_key(|(status, _)| *status).map(|(_, help)| first_of(help))
-}
-
-/// Splits a help into how to find out what is assumed, which is the same for all, and what to do then.
-fn split(help: &str) -> Option<(&str, &str)> {
-    let end = FIND_OUT.rsplit('`').next()?;
-    let at = help.find(end)? + end.len();
-    let (find_out, rest) = help.split_at(at);
-    Some((find_out, rest.trim_start_matches("; ")))
 }
 
 /// Returns the first thing that a help says.

@@ -49,7 +49,7 @@ impl Checks<'_> {
                     "`appServer.command` is `{}`, which depends on the gateway's environment and was not resolved",
                     plain_text(text)
                 );
-                self.unknown(ID, text);
+                self.unknown(ID, text, None);
             }
             AppServerCommand::Relative(text) => {
                 let text = format!(

@@ -7,7 +7,7 @@ use codex_home::home::{AUTH_FILE, Kind};
 use codex_home::reason::Reason;
 use codex_home::settings::Key;
 
-use super::{Checks, FIND_OUT, Status};
+use super::{Checks, Status};
 use crate::disk;
 use crate::doctor::app_server::{AppServerCommand, Configured};
 use crate::doctor::homes::{HomeFiles, JudgedHome};
@@ -213,7 +213,7 @@ impl Checks<'_> {
             Some(_) => "; what OpenClaw runs there is not known",
             None => "; whether this OpenClaw uses it is not known",
         });
-        self.add(ID, Status::Unknown, text, Some(format!("{FIND_OUT}; if the bot does not answer, {help}")));
+        self.unknown(ID, text, Some(format!("if the bot does not answer, {help}")));
     }
 
     /// A home that is kept although it cannot log in, and that no host logs in later.

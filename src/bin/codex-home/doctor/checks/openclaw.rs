@@ -44,7 +44,7 @@ impl Checks<'_> {
                 let text = format!(
                     "OpenClaw {version} in `{root}`; where it has its state is not known: there is no `{state}`"
                 );
-                self.unknown(ID, text);
+                self.unknown(ID, text, None);
             }
             (Some(package), Some(version)) => {
                 let root = self.path(&package.root);
@@ -59,7 +59,7 @@ impl Checks<'_> {
                 let text = format!(
                     "OpenClaw has its state in `{state}`, but its package is not found, so its version is not known"
                 );
-                self.unknown(ID, text);
+                self.unknown(ID, text, None);
             }
         }
     }
