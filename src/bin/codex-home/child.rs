@@ -69,7 +69,6 @@ impl End {
     }
 }
 
-/// A running child.
 pub struct Child {
     process: std::process::Child,
     stdin: Option<ChildStdin>,

@@ -42,7 +42,6 @@ pub struct Tail {
     pub id: FileId,
     /// The offset of the bytes.
     pub offset: u64,
-    /// The bytes.
     pub bytes: Vec<u8>,
 }
 
@@ -104,7 +103,6 @@ pub fn is_same(one: &Path, other: &Path) -> bool {
 /// Owner, mode and links of a home or of a file in it.
 #[derive(Clone, Debug)]
 pub struct Access {
-    /// Its path.
     pub path: PathBuf,
     /// Its permission bits.
     pub mode: u32,

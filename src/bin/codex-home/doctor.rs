@@ -35,7 +35,6 @@ pub struct Examined {
 pub struct Examination {
     /// The checks about all of them.
     pub common: Vec<Check>,
-    /// Each of them.
     pub gateways: Vec<Examined>,
 }
 

@@ -16,7 +16,6 @@ use codex_home::settings::{Settings, Strategy};
 pub struct DryRun {
     /// Everything that the decision rests on.
     pub observed: Observed,
-    /// The decision.
     pub decision: Decision,
     /// The user, for a refusal that is answered in a chat.
     user: Option<String>,

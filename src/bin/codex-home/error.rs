@@ -18,14 +18,7 @@ pub enum CliError {
     /// This program was asked to end.
     Interrupted(Signal),
     /// Anything else.
-    Other {
-        /// What is wrong.
-        message: String,
-        /// What to do about it.
-        help: String,
-        /// The exit code.
-        code: u8,
-    },
+    Other { message: String, help: String, code: u8 },
 }
 
 impl CliError {

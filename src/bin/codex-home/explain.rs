@@ -28,17 +28,13 @@ use crate::openclaw::OpenClaw;
 use crate::openclaw::version::DEFAULT_ARGUMENTS;
 use crate::printer::{BAD, GOOD, INDENT, Printer, mark, painted};
 
-/// The question.
 pub struct Question {
     /// A reason, and no start.
     pub reason: Option<String>,
     /// The home that is injected.
     pub home: Option<PathBuf>,
-    /// Which gateway.
     pub pick: Pick,
-    /// The arguments of codex.
     pub args: Option<Vec<OsString>>,
-    /// Whether JSON is printed.
     pub json: bool,
 }
 
@@ -121,7 +117,6 @@ fn asked(invocation: &Invocation, home: Option<&Path>, args: Option<Vec<OsString
     }
 }
 
-/// The explanation of one start.
 struct Explanation {
     /// The gateway that makes it, if one does.
     gateway: Option<String>,

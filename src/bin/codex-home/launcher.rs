@@ -10,9 +10,7 @@ use crate::disk;
 /// The launcher's name.
 pub const NAME: &str = "codex-home-shim";
 
-/// The launcher.
 pub struct Launcher {
-    /// Its path.
     pub path: PathBuf,
     /// A path to it that an upgrade does not remove.
     pub stable: PathBuf,
@@ -21,7 +19,6 @@ pub struct Launcher {
 }
 
 impl Launcher {
-    /// Finds the launcher.
     pub fn find(invocation: &Invocation) -> Option<Self> {
         let path = find(invocation)?;
         let is_setuid = disk::is_setuid(&path, invocation.uid);

@@ -36,7 +36,6 @@ const ALL_HOMES: usize = 128;
 pub struct OpenClaw {
     /// The `openclaw` command.
     pub command: Option<PathBuf>,
-    /// Its package.
     pub package: Option<Package>,
     /// Its version, if that can be read.
     pub version: Option<Version>,
@@ -48,14 +47,12 @@ pub struct OpenClaw {
     pub homes: Vec<FoundHome>,
     /// Homes that were not examined, in words.
     pub unexamined: Vec<String>,
-    /// The gateway.
     pub gateway: Gateway,
 }
 
 /// A home that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundHome {
-    /// Its path.
     pub path: PathBuf,
     /// What OpenClaw made it for.
     pub purpose: Purpose,

@@ -101,7 +101,6 @@ impl Printer {
         short_path(path, self.person_home.as_deref())
     }
 
-    /// Prints one line.
     pub fn line(&mut self, text: impl AsRef<str>) -> Result<(), CliError> {
         self.unescaped(&escaped(text.as_ref()))
     }
@@ -163,7 +162,6 @@ impl Printer {
         Ok(())
     }
 
-    /// Prints a value as JSON.
     pub fn json(&mut self, value: &impl Serialize) -> Result<(), CliError> {
         let text = serde_json::to_string_pretty(value).map_err(io::Error::from)?;
         self.json_text(&text)

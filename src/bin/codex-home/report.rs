@@ -23,7 +23,6 @@ const STARTS: usize = 5;
 /// How many lines of the doctor with the same id and status are shown.
 const ALIKE: usize = 4;
 
-/// Prints the report.
 pub fn run(invocation: &Invocation, pick: &Pick, printer: &mut Printer) -> CliResult {
     let examination = Examination::new(invocation, pick, None)?;
     let mut report = Report { redactor: Redactor::new(invocation), printer };

@@ -33,18 +33,15 @@ const LIMIT_WITH_TURN: u64 = 180;
 /// The most that it may be told to take, in seconds.
 pub const MOST: u64 = 3600;
 
-/// The options of the command.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The home to inject, in place of the one that OpenClaw would.
     pub home: Option<PathBuf>,
-    /// The gateway that is meant.
     pub pick: Pick,
     /// Ask the model a question.
     pub turn: bool,
     /// How long all of it may take, in seconds.
     pub limit: Option<u64>,
-    /// Print JSON.
     pub json: bool,
 }
 

@@ -37,14 +37,12 @@ pub enum AppServerCommand {
     Relative(String),
     /// A path without a program.
     Missing(PathBuf),
-    /// The launcher.
     Launcher {
         /// The path as configured.
         path: PathBuf,
         /// Whether the next upgrade removes that path.
         is_versioned: bool,
     },
-    /// A script.
     Wrapper(PathBuf, Wrapper),
     /// Any other program, presumably a codex.
     Program(PathBuf),
@@ -52,9 +50,7 @@ pub enum AppServerCommand {
 
 /// What OpenClaw runs, and how that is known.
 pub struct Configured {
-    /// What it is.
     pub command: AppServerCommand,
-    /// How it is known.
     pub known: Known,
     /// Whether [`VARIABLE`] names it.
     pub is_by_variable: bool,

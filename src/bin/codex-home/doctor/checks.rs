@@ -56,9 +56,7 @@ pub const FIND_OUT: &str = "run `codex-home verify`, or `codex-home doctor` agai
 pub struct Check {
     /// What was checked.
     pub id: &'static str,
-    /// How bad it is.
     pub status: Status,
-    /// The line.
     pub text: String,
     /// How to find out whether it is so, if that rests on an assumption.
     pub find_out: Option<String>,

@@ -26,9 +26,7 @@ const LOGIN_VARIABLES: [&str; 4] = ["CODEX_ACCESS_TOKEN", WORKLOAD_IDENTITY[0], 
 
 /// Everything that was read.
 pub struct Findings {
-    /// The launcher.
     pub launcher: Option<Launcher>,
-    /// OpenClaw.
     pub openclaw: OpenClaw,
     /// What OpenClaw runs as codex's app-server.
     pub command: Configured,
@@ -62,7 +60,6 @@ pub struct Findings {
     pub only_here: Vec<String>,
     /// Variables that hold a login and are set for the gateway, or here if its environment is not known.
     pub login_variables: Vec<&'static str>,
-    /// The personal home.
     pub personal: Inspection,
     /// Who may do what with the files of the personal home.
     pub personal_files: HomeFiles,

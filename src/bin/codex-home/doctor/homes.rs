@@ -19,9 +19,7 @@ use crate::openclaw::{OpenClaw, Purpose};
 
 /// A home, and a dry run of a start in it.
 pub struct JudgedHome {
-    /// Its path.
     pub path: PathBuf,
-    /// The home.
     pub inspection: Inspection,
     /// What OpenClaw made it for; `None` for the home that the environment names.
     pub purpose: Option<Purpose>,

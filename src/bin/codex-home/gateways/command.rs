@@ -7,7 +7,6 @@ use codex_home::display::shell_word;
 /// The `openclaw` command for one gateway.
 #[derive(Clone, Debug)]
 pub struct OpenClawCommand {
-    /// The program.
     pub program: PathBuf,
     /// The variables that it needs.
     pub env: Vec<(&'static str, PathBuf)>,

@@ -40,7 +40,6 @@ impl Environment {
         }
     }
 
-    /// Removes a variable.
     pub fn unset(&mut self, name: &str) {
         self.variables.remove(OsStr::new(name));
     }
@@ -72,7 +71,6 @@ impl Environment {
         self.variables.get(OsStr::new(name)).map_or(self.others, |(_, known)| *known)
     }
 
-    /// Returns every variable.
     pub fn iter(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
         self.variables.iter().map(|(name, (value, _))| (name, value))
     }

@@ -29,7 +29,6 @@ pub enum Container {
 pub struct Gateway {
     /// `default`, the name of its profile, or its state directory.
     pub name: String,
-    /// Its profile, if it has one.
     pub profile: Option<String>,
     /// Its state directory, whether it exists or not; `None` if no place for one is known.
     pub state: Option<PathBuf>,
@@ -37,7 +36,6 @@ pub struct Gateway {
     pub known: Known,
     /// Its environment, without what is assumed.
     pub environment: Environment,
-    /// Its process id.
     pub pid: Option<u32>,
     /// The command line of that process, or of its service.
     pub program: Vec<String>,

@@ -19,7 +19,6 @@ const RUNTIMES: [&str; 2] = ["node", "bun"];
 /// A running gateway, or what may be one.
 #[derive(Clone, Debug)]
 pub struct Process {
-    /// Its id.
     pub pid: u32,
     /// Whether its title, its command line or its environment says that it is a gateway. The title of a gateway of 2026.5.2 to
     /// 2026.6.11 is that of every `openclaw`, and only its lock tells.

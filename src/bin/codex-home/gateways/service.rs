@@ -22,7 +22,6 @@ const CONTAINERS: &str =
 /// A service that starts a gateway.
 #[derive(Clone, Debug)]
 pub struct Service {
-    /// Its file.
     pub file: PathBuf,
     /// Its command line.
     pub program: Vec<String>,

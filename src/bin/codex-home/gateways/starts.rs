@@ -16,7 +16,6 @@ const STARTS: usize = 20;
 /// One start of the journal.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Start {
-    /// When it was.
     pub time: String,
     /// The injected home.
     pub home: Option<PathBuf>,

@@ -19,14 +19,12 @@ use crate::launcher::is_versioned;
 use crate::openclaw::version::Version;
 use crate::printer::Printer;
 
-/// The choice.
 #[derive(Default)]
 pub struct Choice {
     /// The setting to set, so that the launcher finds it.
     pub carried: Option<Carried>,
     /// Why the launcher would start no codex that OpenClaw accepts.
     pub concern: Option<Concern>,
-    /// Remarks for the person.
     pub remark: Option<String>,
     /// Whether it is the same script that OpenClaw runs. Then nothing of the script is lost.
     pub is_the_script: bool,

@@ -14,9 +14,7 @@ use crate::printer::Printer;
 
 /// An objection to an installation.
 pub struct Concern {
-    /// What is wrong with it.
     pub message: String,
-    /// What to do.
     pub help: String,
 }
 
@@ -27,7 +25,6 @@ pub struct Plan {
     pub carried: Option<Carried>,
     /// The objections, the most important first.
     pub concerns: Vec<Concern>,
-    /// Remarks for the person.
     pub remark: Option<String>,
 }
 

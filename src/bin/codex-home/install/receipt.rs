@@ -17,7 +17,6 @@ use crate::{disk, write};
 /// The largest file that is read, in bytes.
 const LIMIT: u64 = 1 << 20;
 
-/// Every receipt.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipts {
     /// One for each configuration file.

@@ -28,7 +28,6 @@ const MINIMUMS: [(Release, [u64; 3]); 4] = [
 const LATEST_KNOWN: Release = (2026, 9, 6);
 
 impl Version {
-    /// Parses a version.
     pub fn parse(text: &str) -> Option<Self> {
         Number::parse(text.trim().trim_start_matches('v')).ok().map(Self)
     }

@@ -18,7 +18,6 @@ use super::session::Stopped;
 use crate::dry_run::DryRun;
 use crate::inspection::Inspection;
 
-/// The forecast.
 pub struct Forecast {
     /// A dry run of the start.
     pub start: DryRun,

@@ -27,7 +27,6 @@ const ARGUMENTS: &str = "OPENCLAW_CODEX_APP_SERVER_ARGS";
 
 /// A start as the gateway would make it.
 pub struct GatewayStart {
-    /// The program.
     pub program: PathBuf,
     /// What OpenClaw runs.
     command: AppServerCommand,
@@ -41,7 +40,6 @@ pub struct GatewayStart {
     pub host_logs_in: bool,
     /// How to make the host itself start codex, as one thing to do.
     pub message: String,
-    /// The assumptions.
     pub assumed: Vec<String>,
 }
 

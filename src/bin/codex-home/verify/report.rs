@@ -22,9 +22,7 @@ use crate::printer::Printer;
 /// What codex writes into its home at any start (0.123.0, 0.169.0).
 const OF_CODEX: &str = "what it writes at any start: databases (`*.sqlite`), `installation_id`, `skills/.system`, `tmp`, a login that it renews, and more";
 
-/// Everything for the report.
 pub struct Report {
-    /// The start.
     pub start: GatewayStart,
     /// The forecast, if the launcher is started.
     pub forecast: Option<Forecast>,

@@ -47,7 +47,6 @@ pub struct Account {
     pub kind: Option<String>,
     /// The e-mail address. Never printed in full.
     pub email: Option<String>,
-    /// The plan.
     pub plan: Option<String>,
     /// Whether its model provider needs an OpenAI login.
     pub is_needed: bool,
@@ -60,7 +59,6 @@ pub struct Account {
 pub struct Turn {
     /// codex's own word, such as `completed`.
     pub status: String,
-    /// The model's answer.
     pub answer: String,
     /// codex's reason if the turn did not complete.
     pub error: String,
