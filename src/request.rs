@@ -64,8 +64,10 @@ pub struct Judged {
     pub subcommand: Subcommand,
     /// The configuration in argv.
     pub overrides: Overrides,
-    /// `-C`, `--cd`: the directory that codex works in.
-    pub directory: Option<PathBuf>,
+    /// Every `-C`, `--cd`: codex works in one of them, or in the working directory.
+    pub directories: Vec<PathBuf>,
+    /// `--worktree` (0.171): codex makes the directory that it works in.
+    pub makes_worktree: bool,
     /// Whether argv trusts a project (`--trust` of 0.169, `-c projects…`). codex then reads the project's configuration.
     pub trusts_project: bool,
 }
@@ -182,8 +184,10 @@ struct Parser<'a> {
     listens_elsewhere: bool,
     /// `--trust` was given.
     trusts_project: bool,
-    /// The last `-C`.
-    directory: Option<PathBuf>,
+    /// Every `-C`.
+    directories: Vec<PathBuf>,
+    /// `--worktree` was given.
+    makes_worktree: bool,
     /// An option of `app-server` is unknown.
     is_strange: bool,
 }
@@ -265,7 +269,8 @@ impl<'a> Parser<'a> {
             self.overrides.values.push(("model_provider".to_owned(), toml::Value::String("oss".to_owned())));
         }
         let trusts_project = self.trusts_project || self.overrides.has_below("projects");
-        Ok(Judged { subcommand, overrides: self.overrides, directory: self.directory, trusts_project })
+        let Self { overrides, directories, makes_worktree, .. } = self;
+        Ok(Judged { subcommand, overrides, directories, makes_worktree, trusts_project })
     }
 
     /// `app-server` without a nested subcommand.
@@ -277,6 +282,7 @@ impl<'a> Parser<'a> {
         match name {
             "oss" => self.oss = true,
             "trust" => self.trusts_project = true,
+            "worktree" => self.makes_worktree = true,
             "stdio" => self.listens_elsewhere = false,
             "ignore-user-config" => self.overrides.ignores_config = true,
             _ => {}
@@ -295,7 +301,7 @@ impl<'a> Parser<'a> {
             "profile" => self.profile = true,
             // The login of another app server is used (`exec` of 0.171.0; the interactive program by `--help` of 0.123.0 and later).
             "remote" => return Err(not_judged()),
-            "cd" => self.directory = Some(value.into()),
+            "cd" => self.directories.push(value.into()),
             "listen" => self.listens_elsewhere = value != "stdio://",
             _ => {}
         }

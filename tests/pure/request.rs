@@ -95,12 +95,16 @@ pub fn cases() -> Vec<Case> {
             let overrides = judged("--oss exec -c model_provider=openai hi").overrides;
             assert_eq!(overrides.get("model_provider").and_then(Value::as_str), Some("oss"));
         }),
-        case("the directory that codex works in is the last `-C`", || {
-            let directory = |line: &str| judged(line).directory;
-            assert_eq!(directory("exec hi"), None);
-            for line in ["exec -C /a --cd=/b hi", "-C/a exec --cd /b hi", "exec -C=/b hi"] {
-                assert_eq!(directory(line).as_deref(), Some(Path::new("/b")), "{line}");
+        case("every directory that codex may work in is known", || {
+            let directories = |line: &str| judged(line).directories;
+            assert_eq!(directories("exec hi"), [""; 0].map(Path::new));
+            for line in ["-C /a exec --cd=/b hi", "-C/a exec --cd /b hi", "--cd=/a exec -C=/b hi"] {
+                assert_eq!(directories(line), ["/a", "/b"].map(Path::new), "{line}");
             }
+        }),
+        case("`--worktree` is known", || {
+            assert!(judged("exec --worktree hi").makes_worktree);
+            assert!(!judged("exec worktree").makes_worktree);
         }),
         case("a start that trusts a project is known", || {
             for (line, expected) in [

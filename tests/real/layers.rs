@@ -3,6 +3,7 @@
 //! The launcher depends on this: the starts that it judges end no login, except by keys that it reads in these layers.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use codex_home::observe::WORKLOAD_IDENTITY;
@@ -10,12 +11,18 @@ use codex_home::observe::WORKLOAD_IDENTITY;
 use crate::judge::{UNSAFE, answered, token};
 use crate::lab::{Check, Lab, cases as of_each_codex, personal_bearer};
 use crate::support::app_server::AppServer;
+use crate::support::fixture::broken;
 use crate::support::start::with_etc_codex;
 use crate::support::tokens::ACCOUNT;
-use crate::support::{Case, Need, entry, run};
+use crate::support::{Case, Need, case, entry, run, versions};
 
 pub fn cases() -> Vec<Case> {
-    of_each_codex(CHECKS, &[Need::Deep, Need::Codex, Need::MountNamespace]).collect()
+    let name =
+        |version| format!("codex {version}: a project that `exec` would obey in the personal home signs out no home");
+    let projects = versions::judges().into_iter().map(|version| {
+        case(name(version), move || obeys_no_project(&Lab::new(version))).needs(Need::Deep).needs(Need::Codex)
+    });
+    of_each_codex(CHECKS, &[Need::Deep, Need::Codex, Need::MountNamespace]).chain(projects).collect()
 }
 
 const CHECKS: &[Check] = &[
@@ -88,6 +95,47 @@ fn deletes_a_login(lab: &Lab) {
         assert_eq!(entry(&personal.join("auth.json")), None, "{layer}: {said:?}");
         fs::remove_dir_all(&personal).unwrap();
     }
+}
+
+/// Starts `exec` in places and with arguments that hide the project at first sight.
+fn obeys_no_project(lab: &Lab) {
+    let [project, other] = ["project", "other"].map(|name| lab.person.root().join(name));
+    let deep = project.join("a/".repeat(300));
+    fs::create_dir_all(&deep).unwrap();
+    fs::create_dir(&other).unwrap();
+    git(&project, &["init", "-q"]);
+    lab.person.write_config(&project.join(".codex"), FORCED[0]);
+    git(&project, &["add", "-A"]);
+    git(&project, &["-c", "user.name=n", "-c", "user.email=n@example.com", "commit", "-qm", "x"]);
+    let trust = format!("[projects.\"{}\"]\ntrust_level = \"trusted\"\n", project.display());
+    // With the releases that delete the login if they start there directly.
+    let (is_oldest, is_newest) = (lab.version == versions::judges()[0], lab.is_newest());
+    let elsewhere = other.to_str().unwrap();
+    for (args, directory, deletes) in [
+        (&["exec", "--skip-git-repo-check", "ping"][..], &deep, true),
+        (&["-C", elsewhere, "exec", "--skip-git-repo-check", "ping"], &project, is_oldest),
+        (&["exec", "--worktree", "ping"], &project, is_newest),
+    ] {
+        // Only the last commit has the file.
+        if args.contains(&"--worktree") {
+            fs::remove_file(project.join(".codex/config.toml")).unwrap();
+        }
+        let personal = lab.person.log_in(ACCOUNT);
+        let auth = personal.join("auth.json");
+        lab.person.write_config(&personal, &trust);
+        let before = entry(&auth);
+        let bridge = lab.person.write_auth(&lab.person.cli_bridge(), &broken(ACCOUNT));
+        let mut launcher = lab.launcher(&bridge);
+        let said = run(launcher.env("CODEX_HOME_SHIM_STRATEGY", "redirect").args(args).current_dir(directory));
+        assert_eq!(entry(&auth), before, "{UNSAFE}{args:?}: the login is gone: {said:?}");
+        let said = run(lab.codex(&personal).args(args).current_dir(directory));
+        assert_eq!(entry(&auth).is_none(), deletes, "{args:?}: {said:?}");
+    }
+}
+
+fn git(directory: &Path, args: &[&str]) {
+    let said = run(Command::new("git").args(args).current_dir(directory));
+    assert_eq!(said.code, Some(0), "{said:?}");
 }
 
 fn keyring(lab: &Lab) {
