@@ -65,7 +65,7 @@ impl Layers {
     /// # Errors
     /// [`ReasonCode::LayerUnknown`] if a layer could not be judged, or why codex cannot load the configuration.
     pub(crate) fn merge(&self, home: &Home, overrides: &Overrides) -> Result<Config, Reason> {
-        if let Some(reason) = self.unknown() {
+        if let Some(reason) = self.unknown().or(self.unusable()) {
             return Err(reason.clone());
         }
         let own = match &home.config {
@@ -106,16 +106,15 @@ impl Layers {
         // A person cannot correct managed preferences.
     }
 
-    /// Returns why a layer could not be judged, if one could not.
-    #[must_use]
+    /// Returns why it is not known what a layer says, if it is not. codex may be able to read that layer.
     pub(crate) fn unknown(&self) -> Option<&Reason> {
-        fn of<T>(fact: &Fact<T>) -> Option<&Reason> {
-            match fact {
-                Fact::Seen(_) | Fact::Absent => None,
-                Fact::Unusable(reason) | Fact::Unknown(reason) => Some(reason),
-            }
-        }
-        of(&self.config).or(of(&self.managed)).or(of(&self.requirements)).or(of(&self.preferences))
+        let Self { config, managed, requirements, preferences, .. } = self;
+        config.unknown().or(managed.unknown()).or(requirements.unknown()).or(preferences.unknown())
+    }
+
+    /// Returns why codex cannot load a layer, if it cannot.
+    fn unusable(&self) -> Option<&Reason> {
+        self.config.unusable().or(self.managed.unusable()).or(self.requirements.unusable())
     }
 }
 

@@ -9,21 +9,24 @@ use std::process::Command;
 use codex_home::observe::WORKLOAD_IDENTITY;
 
 use crate::judge::{UNSAFE, answered, token};
-use crate::lab::{Check, Lab, cases as of_each_codex, personal_bearer};
+use crate::lab::{Check, Lab, cases as of_each_codex, cases_with, personal_bearer};
 use crate::support::app_server::AppServer;
 use crate::support::fixture::broken;
 use crate::support::start::with_etc_codex;
 use crate::support::tokens::ACCOUNT;
-use crate::support::{Case, Need, case, entry, run, versions};
+use crate::support::{Case, Need, entry, run, versions};
 
 pub fn cases() -> Vec<Case> {
-    let name =
-        |version| format!("codex {version}: a project that `exec` would obey in the personal home signs out no home");
-    let projects = versions::judges().into_iter().map(|version| {
-        case(name(version), move || obeys_no_project(&Lab::new(version))).needs(Need::Deep).needs(Need::Codex)
-    });
-    of_each_codex(CHECKS, &[Need::Deep, Need::Codex, Need::MountNamespace]).chain(projects).collect()
+    of_each_codex(CHECKS, NEEDS).chain(cases_with(versions::judges(), EVERY_CODEX, NEEDS)).collect()
 }
+
+const NEEDS: &[Need] = &[Need::Deep, Need::Codex, Need::MountNamespace];
+
+/// Releases differ in these.
+const EVERY_CODEX: &[Check] = &[
+    ("a project that `exec` would obey in the personal home signs out no home", obeys_no_project),
+    ("a bridge in which codex works because of a layer is not refused", works_by_a_layer),
+];
 
 const CHECKS: &[Check] = &[
     ("app-server and login status end no login, whichever layer forbids it", ends_no_login),
@@ -136,6 +139,33 @@ fn obeys_no_project(lab: &Lab) {
 fn git(directory: &Path, args: &[&str]) {
     let said = run(Command::new("git").args(args).current_dir(directory));
     assert_eq!(said.code, Some(0), "{said:?}");
+}
+
+/// The bridge can neither be repaired nor redirected, so the launcher keeps it or refuses.
+fn works_by_a_layer(lab: &Lab) {
+    const OWN: &str =
+        "[model_providers.own]\nname = \"own\"\nbase_url = \"http://127.0.0.1:9/v1\"\nenv_key = \"HOME\"\n";
+    let large = format!("model_provider = \"own\"\n{OWN}{}", "# filler\n".repeat(120_000));
+    let profile = format!("profile = \"corp\"\n{OWN}[profiles.corp]\nmodel_provider = \"own\"\n");
+    let bridge = lab.person.break_bridge_for_good();
+    // With what codex does: `None` if releases differ.
+    for (file, text, works) in [
+        ("config.toml", &*large, Some(true)),
+        ("managed_config.toml", &large, Some(true)),
+        ("config.toml", &profile, None),
+        ("config.toml", "model = \n", Some(false)),
+        ("managed_config.toml", "model = \n", Some(false)),
+        ("requirements.toml", "model = \n", Some(false)),
+    ] {
+        let starts_thread = |mut command: Command| {
+            command.arg("app-server");
+            let mut server = AppServer::spawn(with_etc_codex(&command, &lab.person, &[(file, text)]));
+            answered(server.initialize()).and_then(|_| answered(server.start_thread())).is_ok()
+        };
+        let directly = starts_thread(lab.codex(&bridge));
+        assert_eq!(directly, works.unwrap_or(directly), "{file}: {}", text.lines().next().unwrap());
+        assert_eq!(starts_thread(lab.launcher(&bridge)), directly, "{file}: {}", text.lines().next().unwrap());
+    }
 }
 
 fn keyring(lab: &Lab) {
