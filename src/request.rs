@@ -190,6 +190,10 @@ struct Parser<'a> {
     makes_worktree: bool,
     /// An option of `app-server` is unknown.
     is_strange: bool,
+    /// There are overrides in front of the innermost subcommand so far.
+    overrides_in_front: bool,
+    /// There are overrides on more than one level of subcommands.
+    overrides_on_levels: bool,
 }
 
 /// The start is not judged.
@@ -264,6 +268,11 @@ impl<'a> Parser<'a> {
         if self.profile || self.overrides.get("profile").is_some() {
             return Err(ReasonCode::ProfileSelected.into());
         }
+        // codex up to 0.150.1 counts those of the innermost level only, and 0.171.0 all.
+        if self.overrides_on_levels {
+            let detail = "`-c` is in front of a subcommand and behind it, which codex versions treat differently";
+            return Err(Reason::new(ReasonCode::NotUnderstood, detail));
+        }
         if self.oss {
             // A provider on the person's own machine, which overrides any `-c`.
             self.overrides.values.push(("model_provider".to_owned(), toml::Value::String("oss".to_owned())));
@@ -297,6 +306,7 @@ impl<'a> Parser<'a> {
                     return Err(not_understood());
                 }
                 self.overrides.values.push((key.trim().to_owned(), toml_value(value)));
+                self.overrides_on_levels |= self.overrides_in_front;
             }
             "profile" => self.profile = true,
             // The login of another app server is used (`exec` of 0.171.0; the interactive program by `--help` of 0.123.0 and later).
@@ -326,6 +336,7 @@ impl<'a> Parser<'a> {
             (Some("fork"), None) => Some(Subcommand::Fork),
             (Some("login"), None) => {
                 self.login = true;
+                self.descend();
                 return if self.positionals.is_empty() { Ok(()) } else { Err(not_understood()) };
             }
             (Some(word), None) if could_be_a_subcommand(word) => return Err(not_judged()),
@@ -334,10 +345,23 @@ impl<'a> Parser<'a> {
         match judged {
             // codex accepts a subcommand after a prompt, but hardly any caller means it.
             Some(_) if !self.positionals.is_empty() => return Err(not_understood()),
-            Some(subcommand) => self.subcommand = Some(subcommand),
-            None => self.positionals.push(arg),
+            Some(subcommand) => {
+                self.subcommand = Some(subcommand);
+                self.descend();
+            }
+            None => {
+                if self.subcommand == Some(Subcommand::Exec) && arg.to_str().is_some_and(could_be_a_subcommand) {
+                    self.descend();
+                }
+                self.positionals.push(arg);
+            }
         }
         Ok(())
+    }
+
+    /// Options that follow belong to a subcommand of the one so far.
+    fn descend(&mut self) {
+        self.overrides_in_front = !self.overrides.is_empty();
     }
 }
 

@@ -26,6 +26,9 @@ fn kept() -> Vec<Case> {
         case("arguments that the launcher does not know are passed through", || {
             let person = Fixture::issue_70511();
             person.start(&["app-server", "--startup-sign-out"]).home(person.bridge()).is_passed_through();
+            // codex 0.123.0 takes the provider of the bridge here, and 0.171.0 that of the arguments.
+            let args = ["-c", "model_provider=openai", "app-server", "-c", "model=x"];
+            person.start(&args).home(person.bridge()).is_passed_through();
         }),
         case("the personal home is kept, however it is spelled and whatever is in it", || {
             let person = Fixture::new();

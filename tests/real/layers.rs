@@ -2,11 +2,13 @@
 //!
 //! The launcher depends on this: the starts that it judges end no login, except by keys that it reads in these layers.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use codex_home::observe::WORKLOAD_IDENTITY;
+use codex_home::request::Request;
 
 use crate::judge::{UNSAFE, answered, token};
 use crate::lab::{Check, Lab, cases as of_each_codex, cases_with, personal_bearer};
@@ -26,6 +28,7 @@ const NEEDS: &[Need] = &[Need::Deep, Need::Codex, Need::MountNamespace];
 const EVERY_CODEX: &[Check] = &[
     ("a project that `exec` would obey in the personal home signs out no home", obeys_no_project),
     ("a bridge in which codex works because of a layer is not refused", works_by_a_layer),
+    ("a start with overrides on more than one level, which releases read differently, is not judged", on_two_levels),
 ];
 
 const CHECKS: &[Check] = &[
@@ -166,6 +169,23 @@ fn works_by_a_layer(lab: &Lab) {
         assert_eq!(directly, works.unwrap_or(directly), "{file}: {}", text.lines().next().unwrap());
         assert_eq!(starts_thread(lab.launcher(&bridge)), directly, "{file}: {}", text.lines().next().unwrap());
     }
+}
+
+/// In memory there is no login, and in the file there is one.
+fn on_two_levels(lab: &Lab) {
+    let personal = lab.person.log_in(ACCOUNT);
+    let (in_memory, other) = ("cli_auth_credentials_store=ephemeral", "model=x");
+    let is_logged_in = |args: &[&str]| lab.run(lab.codex(&personal), args).code == Some(0);
+    for args in [
+        ["-c", in_memory, "login", "status", "-c", other],
+        ["-c", in_memory, "login", "-c", other, "status"],
+        ["login", "-c", in_memory, "status", "-c", other],
+    ] {
+        assert_eq!(is_logged_in(&args), !lab.is_newest(), "{args:?}");
+        let start = Request::parse(&args.map(OsString::from));
+        assert!(matches!(start, Request::PassThrough(_)), "{args:?}: {start:?}");
+    }
+    assert!(!is_logged_in(&["login", "-c", in_memory, "-c", other, "status"]));
 }
 
 fn keyring(lab: &Lab) {
