@@ -192,10 +192,17 @@ fn kept(observed: &Observed) -> Result<Decision, Broken<'_>> {
         return Ok(Decision::keep_doubtful(ReasonCode::LinkedToPersonal));
     }
     let Some(layers) = &observed.layers else { return Ok(Decision::keep_doubtful(reason)) };
-    // A machine-wide provider may need no login of the home's.
+    // A machine-wide provider may need no login of the home's. A layer that is unknown may select one, and so may a profile.
+    if let Some(unknown) = layers.unknown() {
+        return Ok(Decision::keep_doubtful(unknown.clone()));
+    }
     match layers.merge(home, &judged.overrides) {
         Ok(config) if config.provider == Provider::Own => Ok(Decision::keep_doubtful(ReasonCode::CustomProvider)),
         Ok(config) if config.store == Store::Ephemeral => Ok(Decision::keep_doubtful(ReasonCode::EphemeralStore)),
+        Ok(config) if config.selects_profile => Ok(Decision::keep_doubtful(Reason::new(
+            ReasonCode::ConfigProfile,
+            "its config.toml, or one in `/etc/codex`, selects a profile, which codex versions treat differently",
+        ))),
         _ => Err(Broken { judged, home, layers, reason }),
     }
 }

@@ -64,8 +64,10 @@ pub struct Judged {
     pub subcommand: Subcommand,
     /// The configuration in argv.
     pub overrides: Overrides,
-    /// `-C`, `--cd`: the directory that codex works in.
-    pub directory: Option<PathBuf>,
+    /// Every `-C`, `--cd`: codex works in one of them, or in the working directory.
+    pub directories: Vec<PathBuf>,
+    /// `--worktree` (0.171): codex makes the directory that it works in.
+    pub makes_worktree: bool,
     /// Whether argv trusts a project (`--trust` of 0.169, `-c projects…`). codex then reads the project's configuration.
     pub trusts_project: bool,
 }
@@ -182,10 +184,16 @@ struct Parser<'a> {
     listens_elsewhere: bool,
     /// `--trust` was given.
     trusts_project: bool,
-    /// The last `-C`.
-    directory: Option<PathBuf>,
+    /// Every `-C`.
+    directories: Vec<PathBuf>,
+    /// `--worktree` was given.
+    makes_worktree: bool,
     /// An option of `app-server` is unknown.
     is_strange: bool,
+    /// There are overrides in front of the innermost subcommand so far.
+    overrides_in_front: bool,
+    /// There are overrides on more than one level of subcommands.
+    overrides_on_levels: bool,
 }
 
 /// The start is not judged.
@@ -260,12 +268,18 @@ impl<'a> Parser<'a> {
         if self.profile || self.overrides.get("profile").is_some() {
             return Err(ReasonCode::ProfileSelected.into());
         }
+        // codex up to 0.150.1 counts those of the innermost level only, and 0.171.0 all.
+        if self.overrides_on_levels {
+            let detail = "`-c` is in front of a subcommand and behind it, which codex versions treat differently";
+            return Err(Reason::new(ReasonCode::NotUnderstood, detail));
+        }
         if self.oss {
             // A provider on the person's own machine, which overrides any `-c`.
             self.overrides.values.push(("model_provider".to_owned(), toml::Value::String("oss".to_owned())));
         }
         let trusts_project = self.trusts_project || self.overrides.has_below("projects");
-        Ok(Judged { subcommand, overrides: self.overrides, directory: self.directory, trusts_project })
+        let Self { overrides, directories, makes_worktree, .. } = self;
+        Ok(Judged { subcommand, overrides, directories, makes_worktree, trusts_project })
     }
 
     /// `app-server` without a nested subcommand.
@@ -277,6 +291,7 @@ impl<'a> Parser<'a> {
         match name {
             "oss" => self.oss = true,
             "trust" => self.trusts_project = true,
+            "worktree" => self.makes_worktree = true,
             "stdio" => self.listens_elsewhere = false,
             "ignore-user-config" => self.overrides.ignores_config = true,
             _ => {}
@@ -291,11 +306,12 @@ impl<'a> Parser<'a> {
                     return Err(not_understood());
                 }
                 self.overrides.values.push((key.trim().to_owned(), toml_value(value)));
+                self.overrides_on_levels |= self.overrides_in_front;
             }
             "profile" => self.profile = true,
             // The login of another app server is used (`exec` of 0.171.0; the interactive program by `--help` of 0.123.0 and later).
             "remote" => return Err(not_judged()),
-            "cd" => self.directory = Some(value.into()),
+            "cd" => self.directories.push(value.into()),
             "listen" => self.listens_elsewhere = value != "stdio://",
             _ => {}
         }
@@ -320,6 +336,7 @@ impl<'a> Parser<'a> {
             (Some("fork"), None) => Some(Subcommand::Fork),
             (Some("login"), None) => {
                 self.login = true;
+                self.descend();
                 return if self.positionals.is_empty() { Ok(()) } else { Err(not_understood()) };
             }
             (Some(word), None) if could_be_a_subcommand(word) => return Err(not_judged()),
@@ -328,10 +345,23 @@ impl<'a> Parser<'a> {
         match judged {
             // codex accepts a subcommand after a prompt, but hardly any caller means it.
             Some(_) if !self.positionals.is_empty() => return Err(not_understood()),
-            Some(subcommand) => self.subcommand = Some(subcommand),
-            None => self.positionals.push(arg),
+            Some(subcommand) => {
+                self.subcommand = Some(subcommand);
+                self.descend();
+            }
+            None => {
+                if self.subcommand == Some(Subcommand::Exec) && arg.to_str().is_some_and(could_be_a_subcommand) {
+                    self.descend();
+                }
+                self.positionals.push(arg);
+            }
         }
         Ok(())
+    }
+
+    /// Options that follow belong to a subcommand of the one so far.
+    fn descend(&mut self) {
+        self.overrides_in_front = !self.overrides.is_empty();
     }
 }
 

@@ -15,8 +15,6 @@ use crate::settings::Settings;
 /// The common ending of the two preferences that codex reads on macOS, `config_toml_base64` and `requirements_toml_base64`. It is
 /// ASCII in XML and in binary property lists.
 const PREFERENCE_KEYS: &[u8] = b"_toml_base64";
-/// The most directories, from the working directory up to the root, in which a project's configuration is looked for.
-const DEEPEST: usize = 256;
 
 /// The configuration around the homes. Anything unknown in it permits neither a redirect nor a repair.
 #[derive(Clone, Debug)]
@@ -67,7 +65,7 @@ impl Layers {
     /// # Errors
     /// [`ReasonCode::LayerUnknown`] if a layer could not be judged, or why codex cannot load the configuration.
     pub(crate) fn merge(&self, home: &Home, overrides: &Overrides) -> Result<Config, Reason> {
-        if let Some(reason) = self.unknown() {
+        if let Some(reason) = self.unknown().or(self.unusable()) {
             return Err(reason.clone());
         }
         let own = match &home.config {
@@ -108,16 +106,15 @@ impl Layers {
         // A person cannot correct managed preferences.
     }
 
-    /// Returns why a layer could not be judged, if one could not.
-    #[must_use]
+    /// Returns why it is not known what a layer says, if it is not. codex may be able to read that layer.
     pub(crate) fn unknown(&self) -> Option<&Reason> {
-        fn of<T>(fact: &Fact<T>) -> Option<&Reason> {
-            match fact {
-                Fact::Seen(_) | Fact::Absent => None,
-                Fact::Unusable(reason) | Fact::Unknown(reason) => Some(reason),
-            }
-        }
-        of(&self.config).or(of(&self.managed)).or(of(&self.requirements)).or(of(&self.preferences))
+        let Self { config, managed, requirements, preferences, .. } = self;
+        config.unknown().or(managed.unknown()).or(requirements.unknown()).or(preferences.unknown())
+    }
+
+    /// Returns why codex cannot load a layer, if it cannot.
+    fn unusable(&self) -> Option<&Reason> {
+        self.config.unusable().or(self.managed.unusable()).or(self.requirements.unusable())
     }
 }
 
@@ -176,17 +173,35 @@ fn preferences(invocation: &Invocation, settings: &Settings) -> Fact<()> {
     Fact::Absent
 }
 
-/// Returns the first `.codex/config.toml` from the working directory to the root that may force a login, or could not be read.
-///
-/// Looks for the words, not for the keys, because the home and the version decide which of these files codex trusts.
+/// Returns why a project's configuration may sign out the home: a `.codex/config.toml` in or above a directory that codex may work
+/// in may force a login, or it is unknown whether one does.
 fn project(invocation: &Invocation, judged: &Judged) -> Option<Reason> {
-    let forced = |detail: String| Some(Reason::new(ReasonCode::ForcedByProject, detail));
+    // codex 0.171 works in a new directory, with the files of the last commit.
+    if judged.makes_worktree {
+        return forced("`--worktree` makes codex work in a directory that is not known".to_owned());
+    }
     let Some(cwd) = (invocation.cwd)() else {
         return forced("the working directory is not known".to_owned());
     };
-    let directory = judged.directory.as_ref().map_or_else(|| cwd.clone(), |directory| cwd.join(directory));
-    let real = fs::Directory::open(&directory).ok().and_then(|directory| directory.real_path());
-    for directory in directory.ancestors().chain(real.iter().flat_map(|real| real.ancestors())).take(DEEPEST) {
+    // codex 0.118 ignores a `-C` in front of `exec`.
+    let named = judged.directories.iter().map(|directory| cwd.join(directory));
+    named.chain([cwd.clone()]).find_map(|directory| in_or_above(&directory))
+}
+
+fn forced(detail: String) -> Option<Reason> {
+    Some(Reason::new(ReasonCode::ForcedByProject, detail))
+}
+
+/// Looks from a directory to the root.
+///
+/// Looks for the words, not for the keys, because the home and the version decide which of these files codex trusts.
+fn in_or_above(directory: &Path) -> Option<Reason> {
+    let Some(real) = fs::Directory::open(directory).ok().and_then(|directory| directory.real_path()) else {
+        return forced(format!("`{}` could not be looked at", plain_text(directory)));
+    };
+    let spelled = (directory != real).then(|| directory.ancestors());
+    // No limit but that of the system, which opens no path of more than a few thousand bytes.
+    for directory in real.ancestors().chain(spelled.into_iter().flatten()) {
         let path = directory.join(".codex").join("config.toml");
         // A key may be spelled with escapes.
         let words = SIGN_OUT_KEYS.iter().map(|key| key.as_bytes()).chain([&b"\\u"[..], b"\\U", b"\\x"]);

@@ -210,6 +210,30 @@ fn goes_to_openai() -> Vec<Case> {
             person.serve().with_etc_codex(&[layer]).is_kept_with_warning("custom-provider");
         })
         .needs(Need::MountNamespace),
+        // codex reads a file of any size (0.123.0, 0.150.1).
+        case(
+            "a layer that is too large to be judged has the bridge kept, with a warning: codex may work there",
+            || {
+                let person = Fixture::issue_70511();
+                let large = format!("model_provider = \"oss\"\n{}", "# filler\n".repeat(120_000));
+                for file in ["config.toml", "managed_config.toml", "requirements.toml"] {
+                    person.serve().with_etc_codex(&[(file, &large)]).is_kept_with_warning("layer-unknown");
+                }
+            },
+        )
+        .needs(Need::MountNamespace),
+        // codex 0.118.0 and 0.123.0 use the provider of the profile; later ones start no thread.
+        case("a profile in a layer has the bridge kept, with a warning, as one in its own config.toml has", || {
+            let profile = "profile = \"corp\"\n[profiles.corp]\nmodel_provider = \"oss\"\n";
+            for file in ["config.toml", "managed_config.toml"] {
+                let person = Fixture::issue_70511();
+                person.serve().with_etc_codex(&[(file, profile)]).is_kept_with_warning("config-profile");
+            }
+            let person = Fixture::issue_70511();
+            person.write_config(&person.bridge(), profile);
+            person.serve().is_kept_with_warning("config-profile");
+        })
+        .needs(Need::MountNamespace),
     ];
     let refused = [
         ("config.toml", "model = \n", "layer-unknown"),

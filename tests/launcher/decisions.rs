@@ -1,5 +1,8 @@
 //! The table of decisions: a case for each row, in the order of the table. The first row that applies decides.
 
+use std::fs;
+use std::path::Path;
+
 use crate::support::fixture::{BRIDGE_REFRESH, KEY, OPAQUE_ACCESS, PERSONAL_REFRESH};
 use crate::support::tokens::{self, ACCOUNT, OTHER_ACCOUNT};
 use crate::support::{Case, Fixture, auth, case};
@@ -23,6 +26,9 @@ fn kept() -> Vec<Case> {
         case("arguments that the launcher does not know are passed through", || {
             let person = Fixture::issue_70511();
             person.start(&["app-server", "--startup-sign-out"]).home(person.bridge()).is_passed_through();
+            // codex 0.123.0 takes the provider of the bridge here, and 0.171.0 that of the arguments.
+            let args = ["-c", "model_provider=openai", "app-server", "-c", "model=x"];
+            person.start(&args).home(person.bridge()).is_passed_through();
         }),
         case("the personal home is kept, however it is spelled and whatever is in it", || {
             let person = Fixture::new();
@@ -221,7 +227,7 @@ fn redirected() -> Vec<Case> {
             exec(&["exec", "--trust", "hi"]).is_refused("forced-by-project", 78, &["trust"]);
             exec(&["exec", "-c", "projects={}", "hi"]).is_refused("forced-by-project", 78, &[]);
             let project = person.root().join("work/a");
-            std::fs::create_dir_all(project.join("b")).unwrap();
+            fs::create_dir_all(project.join("b")).unwrap();
             person.write_config(&project.join(".codex"), "# forced_login_method\n");
             exec(&["exec", "hi"]).directory(&project.join("b")).is_refused(
                 "forced-by-project",
@@ -229,6 +235,49 @@ fn redirected() -> Vec<Case> {
                 &[".codex/config.toml"],
             );
             exec(&["exec", "-C", "a/b", "hi"]).is_refused("forced-by-project", 78, &[".codex/config.toml"]);
+        }),
+        case("strategy `redirect`: a project is found however deep below it codex works", || {
+            let person = Fixture::issue_70511();
+            let exec = |directory: &Path| {
+                let start = person.start(&["exec", "hi"]).home(person.bridge()).setting("strategy", "redirect");
+                start.directory(directory)
+            };
+            let deep = person.work().join("a/".repeat(300));
+            fs::create_dir_all(&deep).unwrap();
+            exec(&deep).is_redirected("missing-id-token");
+            person.write_config(&person.work().join(".codex"), "forced_login_method = \"api\"\n");
+            exec(&deep).is_refused("forced-by-project", 78, &["work/.codex/config.toml"]);
+        }),
+        // codex 0.118.0 ignores `-C` in front of `exec`; 0.123.0 heeds it.
+        case("strategy `redirect`: the working directory is looked at, and every directory that `-C` names", || {
+            let person = Fixture::issue_70511();
+            let (project, other) = (person.work().join("project"), person.work().join("other"));
+            person.write_config(&project.join(".codex"), "forced_login_method = \"api\"\n");
+            fs::create_dir_all(&other).unwrap();
+            let exec = |args: &[&str], directory: &Path| {
+                let start = person.start(args).home(person.bridge()).setting("strategy", "redirect");
+                start.directory(directory)
+            };
+            let (project, other) = (project.to_str().unwrap(), other.to_str().unwrap());
+            for (args, directory) in [
+                (&["-C", other, "exec", "hi"][..], project),
+                (&["-C", project, "exec", "hi"], other),
+                (&["-C", project, "exec", "-C", other, "hi"], other),
+            ] {
+                exec(args, Path::new(directory)).is_refused("forced-by-project", 78, &["project/.codex/config.toml"]);
+            }
+            exec(&["-C", other, "exec", "hi"], Path::new(other)).is_redirected("missing-id-token");
+            exec(&["exec", "-C", "missing", "hi"], Path::new(other)).is_refused("forced-by-project", 78, &["missing"]);
+        }),
+        // codex 0.171.0 makes a worktree of HEAD and reads the project's configuration there.
+        case("`--worktree`: the directory is not known, so nothing that it could sign out is used", || {
+            let person = Fixture::issue_70511();
+            let start = || person.start(&["exec", "--worktree", "hi"]).home(person.bridge());
+            start().setting("strategy", "redirect").is_refused("forced-by-project", 78, &["--worktree"]);
+            let config = person.write_config(&person.bridge(), "[projects.\"/w\"]\ntrust_level = \"trusted\"\n");
+            start().is_refused("start-not-redirected", 78, &["forced-by-project"]);
+            fs::remove_file(config).unwrap();
+            start().is_repaired("missing-id-token");
         }),
     ]
 }

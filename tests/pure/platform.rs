@@ -83,7 +83,7 @@ fn directories() -> Vec<Case> {
 
 fn preferences() -> Vec<Case> {
     vec![
-        case("on macOS a property list with codex's managed preferences forbids redirect and repair", || {
+        case("on macOS a bridge is kept if a property list may hold managed preferences of codex", || {
             for name in [
                 "com.openai.codex.plist",
                 "ByHost/com.openai.codex.5E1F0000-0000-4000-8000-000000000000.plist",
@@ -98,7 +98,7 @@ fn preferences() -> Vec<Case> {
                     let (observed, decision) = decided(&person, MACOS_ARM64);
                     let unknown = format!("{:?}", observed.layers.unwrap().preferences);
                     assert!(unknown.contains("may hold managed preferences"), "{name}: {unknown}");
-                    assert_eq!(decision.name(), "refuse", "{name}");
+                    assert_eq!(decision.name(), "keep", "{name}");
                 }
             }
         }),
@@ -114,7 +114,7 @@ fn preferences() -> Vec<Case> {
         case("a property list that cannot be read as a file may hold them", || {
             let person = Fixture::issue_70511();
             fs::create_dir_all(person.home().join("Library/Preferences/com.openai.codex.plist")).unwrap();
-            assert_eq!(decided(&person, MACOS_ARM64).1.name(), "refuse");
+            assert_eq!(decided(&person, MACOS_ARM64).1.name(), "keep");
         }),
         case("a directory of property lists that cannot be listed may hold them", || {
             let person = Fixture::issue_70511();
@@ -124,7 +124,7 @@ fn preferences() -> Vec<Case> {
             assert_eq!(decided(&person, MACOS_ARM64).1.name(), "redirect", "nothing can be in there");
             fs::remove_file(preferences.join("ByHost")).unwrap();
             person.link(Path::new("ByHost"), &preferences.join("ByHost"));
-            assert_eq!(decided(&person, MACOS_ARM64).1.name(), "refuse", "a loop of symlinks");
+            assert_eq!(decided(&person, MACOS_ARM64).1.name(), "keep", "a loop of symlinks");
         }),
         case("managed preferences are looked for in every file that `CFPreferencesCopyAppValue` consults", || {
             let places = MACOS_ARM64.preferences;

@@ -77,7 +77,7 @@ pub fn cases() -> Vec<Case> {
                 (&["-c", r#"cli_auth_credentials_store="ephemeral""#, "app-server"], Some("ephemeral")),
                 (&["app-server", "-c", r#"cli_auth_credentials_store="ephemeral""#], Some("ephemeral")),
                 (
-                    &["-c", "cli_auth_credentials_store=keyring", "e", "-c", "cli_auth_credentials_store='file'"],
+                    &["e", "-c", "cli_auth_credentials_store=keyring", "-c", "cli_auth_credentials_store='file'"],
                     Some("file"),
                 ),
                 // Not TOML, so it is the text without its quotes.
@@ -91,16 +91,49 @@ pub fn cases() -> Vec<Case> {
                 assert_eq!(judged.overrides.get(key).and_then(Value::as_str), expected, "{args:?}");
             }
         }),
+        // Up to 0.150.1 only the overrides of the innermost subcommand count, in 0.171.0 all of them do.
+        case("overrides on more than one level are passed through, and those on one level are judged", || {
+            for line in [
+                "-c a=1 app-server -c b=1",
+                "-c a=1 exec --config=b=1 hi",
+                "-ca=1 login status -c b=1",
+                "-c a=1 login -c b=1 status",
+                "login -c a=1 status -c b=1",
+                "exec -c a=1 resume -c b=1 --last",
+                "-c a=1 exec review -c b=1",
+                // A word that a later codex may take for a subcommand.
+                "exec -c a=1 hi -c b=1",
+            ] {
+                let Request::PassThrough(reason) = request(line) else { panic!("`{line}` is judged") };
+                assert_eq!(reason.code, ReasonCode::NotUnderstood, "{line}");
+            }
+            for line in [
+                "-c a=1 -c b=1 app-server",
+                "app-server -c a=1 --listen stdio:// -c b=1",
+                "login status -c a=1 -c b=1",
+                "exec -c a=1 -c b=1 resume --last",
+                "exec -c a=1 Hello -c b=1",
+                "-c a=1 exec hi",
+                "-c a=1 login status",
+            ] {
+                judged(line);
+            }
+            assert!(serves_stdio(&args("-c a=1 app-server -c b=1")));
+        }),
         case("`--oss` is a provider stronger than any override", || {
             let overrides = judged("--oss exec -c model_provider=openai hi").overrides;
             assert_eq!(overrides.get("model_provider").and_then(Value::as_str), Some("oss"));
         }),
-        case("the directory that codex works in is the last `-C`", || {
-            let directory = |line: &str| judged(line).directory;
-            assert_eq!(directory("exec hi"), None);
-            for line in ["exec -C /a --cd=/b hi", "-C/a exec --cd /b hi", "exec -C=/b hi"] {
-                assert_eq!(directory(line).as_deref(), Some(Path::new("/b")), "{line}");
+        case("every directory that codex may work in is known", || {
+            let directories = |line: &str| judged(line).directories;
+            assert_eq!(directories("exec hi"), [""; 0].map(Path::new));
+            for line in ["-C /a exec --cd=/b hi", "-C/a exec --cd /b hi", "--cd=/a exec -C=/b hi"] {
+                assert_eq!(directories(line), ["/a", "/b"].map(Path::new), "{line}");
             }
+        }),
+        case("`--worktree` is known", || {
+            assert!(judged("exec --worktree hi").makes_worktree);
+            assert!(!judged("exec worktree").makes_worktree);
         }),
         case("a start that trusts a project is known", || {
             for (line, expected) in [

@@ -26,7 +26,16 @@ pub struct Lab {
 
 /// Makes a case of each check for each of [`versions::codex`].
 pub fn cases(checks: &'static [Check], needs: &'static [Need]) -> impl Iterator<Item = Case> {
-    versions::codex().into_iter().flat_map(move |version| {
+    cases_with(versions::codex(), checks, needs)
+}
+
+/// Makes a case of each check for each of these releases of codex.
+pub fn cases_with(
+    versions: impl IntoIterator<Item = &'static str>,
+    checks: &'static [Check],
+    needs: &'static [Need],
+) -> impl Iterator<Item = Case> {
+    versions.into_iter().flat_map(move |version| {
         checks.iter().map(move |(name, check)| {
             let case = case(format!("codex {version}: {name}"), move || check(&Lab::new(version)));
             needs.iter().fold(case, |case, need| case.needs(*need))

@@ -33,11 +33,16 @@ pub fn expected(world: &World) -> Expected {
     if world[Identity] == "unknown" || is_same_file(world) {
         return KeepWithWarning;
     }
-    // A machine-wide provider or store may need no login in the home.
+    // A layer that is unknown may name a provider.
+    if [SystemConfig, ManagedConfig, Requirements, Preferences].into_iter().any(|layer| world[layer] == "unknown") {
+        return KeepWithWarning;
+    }
+    // A machine-wide provider, profile or store may need no login in the home.
     let is_loaded = !is_there(world[InjectedDirectory]) || is_known(world, InjectedConfig);
     if layers_are_known(world)
         && is_loaded
         && (highest(world, InjectedConfig, &ELSEWHERE) == Some("own provider")
+            || highest(world, InjectedConfig, &["profile"]).is_some()
             || highest(world, InjectedConfig, &["keyring", "auto", "ephemeral"]) == Some("ephemeral"))
     {
         return KeepWithWarning;

@@ -68,10 +68,10 @@ axes! {
     Renewable: "yes", "no";
     NamedFile: "usable", "unusable";
     InstallationId: "usable", "unusable";
-    SystemConfig: "absent", "harmless", "keyring", "own provider", "base URL", "forces the account", "forces another", "unusable",
-        "unknown";
-    ManagedConfig: "absent", "harmless", "keyring", "own provider", "base URL", "forces the account", "forces another",
-        "unusable", "unknown";
+    SystemConfig: "absent", "harmless", "keyring", "own provider", "profile", "base URL", "forces the account",
+        "forces another", "unusable", "unknown";
+    ManagedConfig: "absent", "harmless", "keyring", "own provider", "profile", "base URL", "forces the account",
+        "forces another", "unusable", "unknown";
     Requirements: "absent", "admits it", "admits API keys", "admits another", "unusable", "unknown";
     Preferences: "absent", "unknown";
     Project: "silent", "may sign out";
