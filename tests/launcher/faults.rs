@@ -4,6 +4,7 @@
 //! `strace` lists the calls of a start, and then injects one fault after the other, each into a start of its own: into the first
 //! call of each kind or, in the deep checks, into every call.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -30,8 +31,8 @@ use crate::support::{Case, Ended, Entry, Fixture, Need, Start, assert_same, auth
 const AT_ONCE: Duration = Duration::from_secs(20);
 /// The temporary file of a repair.
 const TEMPORARY: &str = ".auth.json.codex-home-shim";
-/// The errors that are injected.
-const ERRORS: [&str; 9] = ["EIO", "EACCES", "EMFILE", "EINTR", "EAGAIN", "ENFILE", "ENOMEM", "ESTALE", "ENOSPC"];
+/// The errors that are injected: one of each kind that is answered in a way of its own.
+const ERRORS: [&str; 6] = ["EIO", "EACCES", "EMFILE", "EINTR", "EAGAIN", "ENOSPC"];
 /// The number of them that are tried by default.
 const FEW_ERRORS: usize = 3;
 /// Calls that have no such errors, and those for memory, which no process survives without.
@@ -257,13 +258,11 @@ fn logs_in(home: &Path) -> bool {
     matches!(home.login(&Overrides::default()), Login::Usable(_))
 }
 
-/// Returns the calls that are tried: all of them, or by default the first of each kind.
+/// Returns the calls that are tried: all of the launcher's own, or by default the first of each kind.
 fn tried(layout: &'static Layout) -> Vec<Call> {
     let mut calls = Scene::calls(layout);
-    if !is_deep() {
-        let mut seen = std::collections::BTreeSet::new();
-        calls.retain(|call| call.is_own && seen.insert(call.name.clone()));
-    }
+    let mut seen = BTreeSet::new();
+    calls.retain(|call| call.is_own && (seen.insert(call.name.clone()) || is_deep()));
     calls
 }
 
@@ -285,7 +284,7 @@ fn killed(layout: &'static Layout) {
 fn refused(layout: &'static Layout) {
     for call in tried(layout) {
         let Call { name, nth, line, .. } = &call;
-        if !call.is_own || NOT_REFUSED.contains(&name.as_str()) {
+        if NOT_REFUSED.contains(&name.as_str()) {
             continue;
         }
         for error in errors() {

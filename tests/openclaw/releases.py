@@ -1,5 +1,6 @@
 """What differs from one OpenClaw to the next: what npm installs, which login is used, what the settings are called."""
 
+import fcntl
 import json
 import os
 import platform
@@ -118,6 +119,14 @@ class Shelf:
             raise CannotRun(f"npm has neither node nor codex for {platform.machine()}")
         self.system = platform.system().lower()
 
+    def bring(self, release, codex):
+        """Returns the directory of node, OpenClaw's command, what it installs its codex plugin from unless it brings the plugin, and
+        the native codex of that version. Runs beside this one wait."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        with open(self.root / ".lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            return self.node(), *self.openclaw(release), self.codex(codex)
+
     def node(self):
         """The directory of a node that every release runs on."""
         package = f"node-{self.system}-{self.machine}"
@@ -207,7 +216,7 @@ class Shelf:
         if found := first(kept, pattern):
             return found
         self.root.mkdir(parents=True, exist_ok=True)
-        # Several may be here at once: each installs beside, the first to finish moves in.
+        # Other programs may be here too: each installs beside, the first to finish moves in.
         with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=self.root) as fresh:
             prefix = Path(fresh) / "installed"
             prefix.mkdir()

@@ -18,7 +18,7 @@ from releases import visible
 PATIENCE = 240
 # Some releases do not end after a turn that succeeds, because they keep their codex. So many seconds after the last output they
 # are sent Ctrl-C.
-QUIET = 4
+QUIET = 2
 
 
 def raise_loopback():
@@ -97,7 +97,7 @@ def turn(command, environment, workspace, scratch, backend):
             end = "did not end by itself" if quiet >= QUIET else f"no end within {PATIENCE} s"
             os.killpg(child.pid, signal.SIGINT)
             try:
-                child.wait(5)
+                child.wait(1)
             except subprocess.TimeoutExpired:
                 os.killpg(child.pid, signal.SIGKILL)
                 child.wait()

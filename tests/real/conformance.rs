@@ -63,7 +63,7 @@ fn seed() -> u64 {
 }
 
 fn how_many() -> u64 {
-    number("CODEX_HOME_SHIM_MUTANTS").unwrap_or(300)
+    number("CODEX_HOME_SHIM_MUTANTS").unwrap_or(200)
 }
 
 fn every_vector(codex: &Codex) {
@@ -168,7 +168,7 @@ const SAMPLE: [&str; 16] = [
 fn a_turn_carries_what_the_status_says(codex: &Codex) {
     let sample = SAMPLE.map(|name| Mutant { bytes: vectors::vector(name).bytes(Utc::now()), how: name.to_owned() });
     let mut files: Vec<_> = if codex.sees_all() { sample.to_vec() } else { codex.share(sample).collect() };
-    files.extend(codex.share(0..30).map(|number| mutants::auth(seed().wrapping_add(number), Utc::now())));
+    files.extend(codex.share(0..10).map(|number| mutants::auth(seed().wrapping_add(number), Utc::now())));
     let (next, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     // A turn that fails waits most of the time, because codex retries.
     thread::scope(|scope| {

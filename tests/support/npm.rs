@@ -1,10 +1,11 @@
 //! The real codex and the real OpenClaw, from npm: fetched once into the build directory and kept there.
 
+use std::collections::BTreeMap;
 use std::env::consts::{ARCH, OS};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tempfile::Builder;
@@ -70,6 +71,19 @@ pub fn openclaw(version: &str) -> Result<OpenClaw, String> {
     Ok(OpenClaw { command, node })
 }
 
+/// Returns the newest version of codex that npm has.
+pub fn latest() -> Result<String, String> {
+    static LATEST: OnceLock<Result<String, String>> = OnceLock::new();
+    let ask = || {
+        let finished = super::run_within(Command::new("npm").args(["view", "@openai/codex", "version"]), PATIENCE)?;
+        match finished.code {
+            Some(0) => Ok(finished.stdout.trim().to_owned()),
+            _ => Err(first_line(&finished.stderr)),
+        }
+    };
+    LATEST.get_or_init(ask).clone()
+}
+
 /// Returns a project in which `npm i @openai/codex@<version>` was run: the platform's package is hoisted.
 pub fn project(version: &str) -> Result<PathBuf, String> {
     codex(version)?;
@@ -125,24 +139,6 @@ const fn pnpm_of(spec: &'static str, bin: &'static str) -> Installer {
 }
 
 impl Installer {
-    /// Returns the versions of codex that it can install: yarn wants the packages of all platforms, of which the registry has those
-    /// of the older one no more.
-    pub fn versions(&self) -> Vec<&'static str> {
-        let [reported, newest] = versions::codex();
-        if self.id == "yarn" { vec![newest] } else { vec![reported, newest] }
-    }
-
-    /// Returns a home in which this installer installed `@openai/codex@<version>`.
-    pub fn home(&self, version: &str) -> Result<PathBuf, String> {
-        // What it runs with is fetched first: one fetch at a time.
-        self.command(Path::new("/"))?;
-        let name = format!("home-{}-{version}", self.spec);
-        let there = |home: &Path| home.join(self.bin.replace("VERSION", version)).join("codex").exists();
-        let make = |home: &Path, _: &Path| self.install(home, version);
-        kept_or_made(&name, |home| there(home).then(|| home.to_owned()), make)?
-            .ok_or_else(|| format!("{} brought no command", self.spec))
-    }
-
     /// Installs `@openai/codex@<version>` into a home.
     pub fn install(&self, home: &Path, version: &str) -> Result<(), String> {
         let package = format!("{}@openai/codex@{version}", if self.id == "mise" { "npm:" } else { "" });
@@ -256,13 +252,14 @@ fn kept_or_made(
     make: impl FnOnce(&Path, &Path) -> Result<(), String>,
 ) -> Result<Option<PathBuf>, String> {
     // Cases of one program often want the same.
-    static FETCHING: Mutex<()> = Mutex::new(());
+    static FETCHING: Mutex<BTreeMap<String, Arc<Mutex<()>>>> = Mutex::new(BTreeMap::new());
     let cache = cache()?;
     let kept = cache.join(name);
     if let Some(found) = find(&kept) {
         return Ok(Some(found));
     }
-    let _alone = FETCHING.lock().unwrap_or_else(PoisonError::into_inner);
+    let mine = Arc::clone(FETCHING.lock().unwrap_or_else(PoisonError::into_inner).entry(name.to_owned()).or_default());
+    let _alone = mine.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(found) = find(&kept) {
         return Ok(Some(found));
     }

@@ -42,6 +42,12 @@ pub fn cases() -> Vec<Case> {
 
 // Laying out.
 
+/// Whether this is the native codex of a package.
+fn is_native(path: &Path) -> bool {
+    let is_named = path.ends_with("bin/codex") || path.ends_with("codex/codex");
+    is_named && path.components().any(|part| part.as_os_str() == "vendor")
+}
+
 /// npm's package in a `node_modules`, without a native codex.
 fn package(person: &Fixture, node_modules: &Path, version: &str) -> PathBuf {
     let package = node_modules.join("@openai/codex");

@@ -37,16 +37,6 @@ pub fn cases() -> Vec<Case> {
         ),
     ];
     let cases = layouts.into_iter().flat_map(|layout| versions::codex().map(|version| (layout, version)));
-    let installers = npm::INSTALLERS
-        .iter()
-        .flat_map(|installer| installer.versions().into_iter().map(move |version| (installer, version)));
-    let installed = installers.map(|(installer, version)| {
-        let name = format!("{}, {version}: codex is found, and starts as the command starts it", installer.spec);
-        case(name, move || as_the_command(installer, version))
-            .needs(Need::Deep)
-            .needs(Need::Npm)
-            .needs(Need::NoSystemCodex)
-    });
     let cases = cases.map(|((what, fetch, at, on_path, script, finish), version)| {
         case(format!("{what}, {version}: codex starts as npm's script would start it"), move || {
             let person = Fixture::new();
@@ -58,38 +48,7 @@ pub fn cases() -> Vec<Case> {
         .needs(Need::Deep)
         .needs(Need::Npm)
     });
-    cases.chain(installed).collect()
-}
-
-/// A home in which a real installer installed codex: the launcher starts what the command in it starts, under a service's PATH and
-/// under one that has the command.
-fn as_the_command(installer: &npm::Installer, version: &str) {
-    let person = Fixture::new();
-    plant(&person, &installer.home(version).unwrap(), &person.home());
-    let bin = person.home().join(installer.bin.replace("VERSION", version));
-    let node = npm::node().unwrap();
-    let path = joined(&[&bin, &node, Path::new("/usr/bin"), Path::new("/bin")]);
-    let mut theirs = person.start(&["app-server", "--help"]).path(&path);
-    let mut command = person.command(bin.join("codex"));
-    command.args(["app-server", "--help"]).env_clear();
-    command.envs(theirs.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    theirs.command = command;
-    let theirs = started(&person, theirs);
-    for path in [path.as_os_str(), OsStr::new("/usr/bin:/bin")] {
-        let ours = started(&person, person.start(&["app-server", "--help"]).path(path));
-        assert_eq!(ours.argv, theirs.argv, "{path:?}");
-        let environment = |report: &Report| {
-            let differs = [GUARD_VARIABLE.as_bytes(), b"PATH", b"_", b"PWD", b"OLDPWD", b"SHLVL"];
-            let mut env: Vec<_> =
-                report.env.iter().filter(|(name, _)| !differs.contains(&name.0.as_slice())).cloned().collect();
-            env.sort();
-            env
-        };
-        assert_eq!(environment(&ours), environment(&theirs), "{path:?}");
-    }
-    let invocation = invocation(&[("HOME", person.home().as_os_str()), ("PATH", OsStr::new("/usr/bin:/bin"))]);
-    let found = found(&invocation);
-    assert_eq!((found.found_by, found.version().as_deref()), (installer.id, Some(version)));
+    cases.collect()
 }
 
 fn as_the_script(person: &Fixture, bin: &Path, script: &Path) {
@@ -135,12 +94,11 @@ fn plant(person: &Fixture, from: &Path, to: &Path) {
         let entry = entry.unwrap();
         let (from, to) = (entry.path(), to.join(entry.file_name()));
         let kind = entry.file_type().unwrap();
-        let is_native = from.ends_with("bin/codex") || from.ends_with("codex/codex");
         if kind.is_dir() {
             plant(person, &from, &to);
         } else if kind.is_symlink() {
             symlink(fs::read_link(&from).unwrap(), &to).unwrap();
-        } else if is_native && from.components().any(|part| part.as_os_str() == "vendor") {
+        } else if is_native(&from) {
             person.place_codex(&to);
         } else if from.metadata().unwrap().len() < 1 << 22 {
             let _alone = forking();
