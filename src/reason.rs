@@ -108,6 +108,7 @@ reasons! {
     StartNotRedirected "start-not-redirected" "a start of this kind is not redirected by default, because a project's configuration can sign out the home it runs in",
     ForcedByProject "forced-by-project" "a configuration on the way to the working directory may sign out the home that codex runs in",
     NotRepairable "not-repairable" "auth.json holds nothing it could be repaired from",
+    OnlyRefreshToken "only-refresh-token" "a repair would remove a `refresh_token` that may have no other copy",
     AccessTokenEnds "access-token-ends" "its `access_token` ends within five minutes",
     RepairFailed "repair-failed" "auth.json could not be repaired",
     StrategyForbids "strategy-forbids" "the strategy does not allow it",

@@ -35,8 +35,10 @@ fn read(vector: &Vector) -> Home {
     let scratch = tempfile::tempdir().unwrap();
     let home = scratch.path().join("home");
     vector.lay(&home, clock());
-    let read = observe::home(&home, clock(), geteuid().as_raw());
+    let mut read = observe::home(&home, clock(), geteuid().as_raw());
     fs::set_permissions(&home, fs::Permissions::from_mode(0o700)).unwrap();
+    // The codex of openclaw#70511, which is one of those that treated each file so.
+    read.judge_for(|| Some("0.123.0".to_owned()));
     read
 }
 
@@ -213,6 +215,31 @@ fn form_cases() -> Vec<Case> {
                 assert_eq!(auth.login.reason().code, expected, "{name}");
                 assert!(auth.renewed_at_start, "{name}");
                 assert!(!Auth::parse(&bytes, clock()).renewed_at_start, "{name}");
+            }
+        }),
+        case("a login without `last_refresh` is broken for the codex versions that are known not to renew it", || {
+            let judged = |version: Option<&str>, values: &[(&str, Value)]| {
+                let values = [&[("/last_refresh", Value::Null)], values].concat();
+                let mut auth = Auth::parse(&with(&values), clock());
+                auth.judge_for(|| version.map(str::to_owned));
+                assert_eq!(auth.login.reason().code, ReasonCode::MissingLastRefresh);
+                auth.login.name()
+            };
+            for version in ["0.118.0", "0.123.0", "0.123.0-alpha.2"] {
+                assert_eq!(judged(Some(version), &[]), "no", "{version}");
+            }
+            for version in [None, Some("0.117.0"), Some("0.124.0"), Some("0.171.0"), Some("1.0.0"), Some("?")] {
+                assert_eq!(judged(version, &[]), "unknown", "{version:?}");
+            }
+            // codex 0.150.1 renews it before it looks at the access token.
+            assert_eq!(judged(None, &[("/tokens/access_token", json!(""))]), "unknown");
+            // No codex renews these.
+            for (pointer, value) in [
+                ("/tokens/refresh_token", json!("")),
+                ("/tokens/account_id", Value::Null),
+                ("/auth_mode", json!("chatgptAuthTokens")),
+            ] {
+                assert_eq!(judged(Some("0.171.0"), &[(pointer, value)]), "no", "{pointer}");
             }
         }),
         case("codex 0.136 and later renews within the last five minutes of a token", || {
