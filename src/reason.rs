@@ -77,7 +77,7 @@ reasons! {
     NoTokens "no-tokens" "auth.json is for a ChatGPT login and holds no tokens",
     NoApiKey "no-api-key" "auth.json is for an API key and holds none",
     BlankApiKey "blank-api-key" "the API key in auth.json cannot be sent",
-    UnknownAuthMode "unknown-auth-mode" "the `auth_mode` in auth.json is not one codex knows",
+    UnknownAuthMode "unknown-auth-mode" "the `auth_mode` in auth.json is not one that this launcher knows",
     StaleWithoutRefreshToken "stale-without-refresh-token" "the `access_token` in auth.json is past its end and there is no `refresh_token` to renew it",
     StaleWithoutAccount "stale-without-account" "the `access_token` in auth.json is past its end and cannot be renewed without an `account_id`",
     LoginForbidden "login-forbidden" "the configuration forbids the login that auth.json holds",

@@ -242,7 +242,8 @@ impl Auth {
 }
 
 /// What only some versions of codex use, each with the versions that are known not to.
-const NOT_USED_BY: [(ReasonCode, RangeInclusive<u32>); 1] = [(ReasonCode::MissingLastRefresh, 118..=123)];
+const NOT_USED_BY: [(ReasonCode, RangeInclusive<u32>); 2] =
+    [(ReasonCode::MissingLastRefresh, 118..=123), (ReasonCode::UnknownAuthMode, 118..=171)];
 
 /// The procedure itself. Types come first, in every mode, because codex reads the file whole or not at all.
 fn examine(fields: &Fields<'_>, tokens: Option<Result<&Fields<'_>, ()>>, stale: bool) -> Result<ReasonCode, Reason> {
@@ -250,6 +251,11 @@ fn examine(fields: &Fields<'_>, tokens: Option<Result<&Fields<'_>, ()>>, stale: 
         None => fields.string("auth_mode")?,
         mode => mode,
     };
+    let other = OTHER_MODES.iter().find(|(other, _)| Some(*other) == mode.as_deref());
+    if other.is_none() && !matches!(mode.as_deref(), None | Some("chatgpt" | BROUGHT | "apikey")) {
+        // A later codex may know it, and give the other fields other types.
+        return Ok(ReasonCode::UnknownAuthMode);
+    }
     let key = fields.string("OPENAI_API_KEY")?;
     let tokens = match fields.one("tokens")?.map(RawValue::get) {
         None | Some("null") => None,
@@ -264,9 +270,8 @@ fn examine(fields: &Fields<'_>, tokens: Option<Result<&Fields<'_>, ()>>, stale: 
     fields.one("agent_identity")?;
     fields.string("personal_access_token")?;
 
-    match mode.as_deref() {
-        None | Some("chatgpt" | BROUGHT | "apikey") => {}
-        Some(mode) => return other_mode(fields, mode),
+    if let Some((_, material)) = other {
+        return other_mode(fields, material);
     }
     if mode.is_none() && has_stronger_material(fields) {
         return Ok(ReasonCode::OtherAuth);
@@ -286,9 +291,7 @@ fn examine(fields: &Fields<'_>, tokens: Option<Result<&Fields<'_>, ()>>, stale: 
 }
 
 /// Judges a mode that cannot be judged offline: is the field that it needs there?
-fn other_mode(fields: &Fields<'_>, mode: &str) -> Result<ReasonCode, Reason> {
-    let material = OTHER_MODES.iter().find(|(other, _)| *other == mode).map(|(_, material)| *material);
-    let material = material.ok_or(ReasonCode::UnknownAuthMode)?;
+fn other_mode(fields: &Fields<'_>, material: &str) -> Result<ReasonCode, Reason> {
     if fields.is_set_with_prefix(material) {
         return Ok(ReasonCode::OtherAuth);
     }

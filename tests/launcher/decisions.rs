@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use serde_json::{Value, json};
+
 use crate::support::fixture::{BRIDGE_REFRESH, KEY, OPAQUE_ACCESS, PERSONAL_REFRESH};
 use crate::support::tokens::{self, ACCOUNT, OTHER_ACCOUNT};
 use crate::support::{Case, Fixture, auth, case};
@@ -310,6 +312,28 @@ fn version_dependent() -> Vec<Case> {
                 // No codex renews a login without a refresh token.
                 person.write_auth(&home, &without("last_refresh", ""));
                 start().is_redirected("missing-last-refresh");
+            },
+        ),
+        case(
+            "an `auth_mode` that is not known is left alone, unless the codex to be started is known not to know it",
+            move || {
+                let person = Fixture::new();
+                person.log_in(ACCOUNT);
+                let lay = |home: &Path, mode: Value| {
+                    let mut login = auth::healthy_value(ACCOUNT, "other", BRIDGE_REFRESH);
+                    login["auth_mode"] = mode;
+                    person.write_auth(home, &auth::bytes(&login))
+                };
+                let [newer, known] = ["0.172.0", "0.171.0"].map(|version| codex(&person, version));
+                for home in [person.other(), person.bridge()] {
+                    lay(&home, json!("deviceBound"));
+                    let start = || person.start(&["app-server"]).home(&home);
+                    start().is_kept_with_warning("unknown-auth-mode");
+                    start().setting("codex", &newer).is_kept_with_warning("unknown-auth-mode");
+                    start().setting("codex", &known).is_redirected("unknown-auth-mode");
+                    lay(&home, json!(["deviceBound"]));
+                    start().is_redirected("auth-wrong-type");
+                }
             },
         ),
         case("a listed bridge never loses the refresh token that it holds", move || {

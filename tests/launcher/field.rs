@@ -570,9 +570,14 @@ fn texts() -> Vec<Case> {
             person.write_config(&person.bridge(), &format!("x = {{ token = \"{KEY}\", bogus = }}\n"));
             refuses(person.serve().stdin(INITIALIZE), &["config-invalid"]);
             let person = Fixture::new();
+            person.write_auth(
+                &person.bridge(),
+                &auth::bytes(&json!({"auth_mode": [KEY], "tokens": {"account_id": KEY}})),
+            );
+            refuses(person.serve().stdin(INITIALIZE), &["auth-wrong-type"]);
             person
                 .write_auth(&person.bridge(), &auth::bytes(&json!({"auth_mode": KEY, "tokens": {"account_id": KEY}})));
-            refuses(person.serve().stdin(INITIALIZE), &[]);
+            person.serve().is_kept_with_warning("unknown-auth-mode");
         }),
         case("account ids that are e-mail addresses are not shown", || {
             let person = Fixture::new();

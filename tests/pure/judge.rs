@@ -258,6 +258,23 @@ fn form_cases() -> Vec<Case> {
                 assert_eq!(code(&with(&[("/auth_mode", mode.clone())])), expected, "{mode}");
             }
         }),
+        case(
+            "an `auth_mode` that is not known is broken for the codex versions that were seen to reject such a mode",
+            || {
+                // A later codex may have other types, too.
+                let of_later = with(&[("/auth_mode", json!("deviceBound")), ("/tokens", json!({"handle": 5}))]);
+                for mode in [with(&[("/auth_mode", json!("ChatGPT"))]), of_later] {
+                    let versions = [None, Some("0.172.0"), Some("0.171.0"), Some("0.118.0")];
+                    let judged = versions.map(|version| {
+                        let mut auth = Auth::parse(&mode, clock());
+                        auth.judge_for(|| version.map(str::to_owned));
+                        assert_eq!(auth.login.reason().code, ReasonCode::UnknownAuthMode);
+                        auth.login.name()
+                    });
+                    assert_eq!(judged, ["unknown", "unknown", "no", "no"]);
+                }
+            },
+        ),
         case("what belongs to another kind of login is typed, and counts only without an `auth_mode`", || {
             let bedrock = json!({"api_key": "k", "region": "us-east-1"});
             let rows = [

@@ -57,8 +57,8 @@ pub fn auth(bytes: &[u8]) {
         match &auth.login {
             Login::Usable(reason) => assert!(matches!(reason.code, ReasonCode::OkChatgpt | ReasonCode::OkApiKey)),
             Login::NotJudged(reason) => {
-                use ReasonCode::{AuthIsArray, MissingLastRefresh, OtherAuth};
-                assert!(matches!(reason.code, AuthIsArray | MissingLastRefresh | OtherAuth));
+                use ReasonCode::{AuthIsArray, MissingLastRefresh, OtherAuth, UnknownAuthMode};
+                assert!(matches!(reason.code, AuthIsArray | MissingLastRefresh | OtherAuth | UnknownAuthMode));
             }
             Login::Broken(reason) => assert!(reason.to_string().len() < 200, "{reason}"),
         }
