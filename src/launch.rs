@@ -29,7 +29,7 @@ const DEPTH: u32 = 16;
 /// [`Failure::Exec`].
 pub fn exec(codex: &Codex, home: Option<&Path>, invocation: &Invocation) -> Result<Infallible, Failure> {
     let depth = RecursionGuard::read(invocation).map_or(0, |guard| guard.depth.saturating_add(1));
-    let guard = RecursionGuard { pid: invocation.pid, depth, time: time_since_boot(), codex: codex.path.clone() };
+    let guard = RecursionGuard { pid: invocation.pid, depth, time: time_since_boot(), codex: codex.program.clone() };
     let execute = |mut command: Command| {
         // Programs read the first value of a repeated name; std would keep the last.
         command.args(&invocation.args).env_clear();
@@ -44,11 +44,11 @@ pub fn exec(codex: &Codex, home: Option<&Path>, invocation: &Invocation) -> Resu
         }
         command.exec()
     };
-    let mut error = execute(program(&codex.path));
+    let mut error = execute(program(&codex.program));
     // A script without `#!`: musl does not do this by itself. The bytes of a damaged program are no script.
-    if error.raw_os_error() == Some(Errno::ENOEXEC as i32) && codex::is_script(&codex.path) {
+    if error.raw_os_error() == Some(Errno::ENOEXEC as i32) && codex::is_script(&codex.program) {
         let mut shell = program("/bin/sh");
-        shell.arg(&codex.path);
+        shell.arg(&codex.program);
         error = execute(shell);
     }
     // std has reset SIGPIPE for codex. The refusal is still to be written, perhaps to a host that is gone.
@@ -68,7 +68,7 @@ fn program(path: impl AsRef<OsStr>) -> Command {
 /// [`Failure::Loop`].
 pub fn check_recursion(codex: &Codex, invocation: &Invocation) -> Result<(), Failure> {
     match RecursionGuard::read(invocation) {
-        Some(guard) if guard.is_loop(invocation, &codex.path) => {
+        Some(guard) if guard.is_loop(invocation, &codex.program) => {
             Err(Failure::Loop { codex: guard.codex, launcher: invocation.program.clone() })
         }
         _ => Ok(()),
