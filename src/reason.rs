@@ -119,6 +119,7 @@ reasons! {
     CodexNotFound "codex-not-found" "codex is not found",
     CodexNotExecutable "codex-not-executable" "codex cannot be executed",
     ExecLoop "exec-loop" "codex starts this launcher again",
+    StartTooDeep "start-too-deep" "too many starts of this launcher are above this one",
 }
 
 impl fmt::Display for ReasonCode {
