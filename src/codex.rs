@@ -26,8 +26,10 @@ pub use skipped::{Skipped, Unfit};
 /// The codex to start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Codex {
-    /// The file to execute, which is its `argv[0]` too.
+    /// Its file.
     pub path: PathBuf,
+    /// The path to execute, which is its `argv[0]` too: of a script, the one that was found, which may be a symlink.
+    pub program: PathBuf,
     /// Where it was found: `setting`, `path`, `search`, or the id of an installer in [`locations`].
     pub found_by: &'static str,
     /// The variables that npm's script would have set.
@@ -41,8 +43,16 @@ pub struct Codex {
 }
 
 impl Codex {
-    const fn at(path: PathBuf, found_by: &'static str) -> Self {
-        Self { path, found_by, set: Vec::new(), unset: Vec::new(), skipped: Vec::new(), package: None }
+    fn at(path: PathBuf, found_by: &'static str) -> Self {
+        Self {
+            program: path.clone(),
+            path,
+            found_by,
+            set: Vec::new(),
+            unset: Vec::new(),
+            skipped: Vec::new(),
+            package: None,
+        }
     }
 
     /// Returns the version if it is known without running codex: from npm's `package.json`, or from the paths of Homebrew and of
@@ -147,7 +157,9 @@ impl Finder<'_> {
         };
         let Some(entry) = entry else {
             self.check_script(&probe.head, found_by == "setting")?;
-            return Ok(as_it_is);
+            // A script may look for files beside the path by which it is executed.
+            let program = if program::is_text(&probe.head) { path.to_owned() } else { as_it_is.path.clone() };
+            return Ok(Codex { program, ..as_it_is });
         };
         // Without its native package the script ends at once.
         let native = npm::native(&entry, self.invocation, is_chosen)?;
@@ -216,8 +228,9 @@ impl Ourselves {
     }
 }
 
-/// Returns the path to execute and to pass as `argv[0]`: the real path. But if a symlink named `codex` leads to a program of
-/// another name (the shims of volta and mise, a multi-call binary), that program depends on the name, so the symlink is kept.
+/// Returns the path of a program: the real path, because a native codex goes by the name in `argv[0]`. But if a symlink named
+/// `codex` leads to a program of another name (the shims of volta and mise, a multi-call binary), that program depends on the
+/// name, so the symlink is kept.
 fn name_for_exec(path: &Path, real: &Path) -> PathBuf {
     let is_codex = |path: &Path| path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"codex"));
     if is_codex(real) || !is_codex(path) { real.to_owned() } else { path.to_owned() }

@@ -12,7 +12,7 @@ use crate::advice;
 use crate::failure::{Failure, NoUsableHome, UnusableHome};
 use crate::home::auth::Login;
 use crate::home::config::{ConfigFile, Provider, Store};
-use crate::home::repaired::{self, Repaired};
+use crate::home::repaired::Repaired;
 use crate::home::{Fact, Home, HomeDirectory, Kind, SecretBytes};
 use crate::observe::{Layers, Observed};
 use crate::reason::{Reason, ReasonCode};
@@ -244,7 +244,7 @@ fn repair_of(observed: &Observed, broken: &Broken<'_>, state: RepairState<'_>) -
         return Err(reason.clone());
     }
     let Fact::Seen(file) = &broken.home.auth else { return Err(ReasonCode::NotRepairable.into()) };
-    let repaired = repaired::repair(&file.bytes, observed.now)?;
+    let repaired = broken.home.repaired(observed.now, observed.settings.person_home.as_deref())?;
     certain::is_admitted(&repaired.auth, &config, broken)?;
     let home = broken.home.path.clone();
     Ok(Repair { home, judged: file.bytes.clone(), repaired, broken: broken.reason.clone() })

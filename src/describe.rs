@@ -16,6 +16,7 @@ use crate::failure::{Failure, NoUsableHome, UnusableHome};
 use crate::home::auth::Login;
 use crate::home::repaired::IdTokenFrom;
 use crate::home::{AUTH_FILE, Kind};
+use crate::launch::{DEPTH, GUARD_VARIABLE};
 use crate::observe::Observed;
 use crate::reason::ReasonCode;
 use crate::settings::{FILE_VARIABLE, FileProblem, Key};
@@ -164,6 +165,9 @@ fn parts(failure: &Failure, person_home: Option<&Path>, path_limit: usize, is_te
             let launcher = launcher.as_deref().map_or_else(|| "codex-home-shim".to_owned(), short);
             vec![format!("`{}` starts this launcher (`{launcher}`) again, so that no codex ever starts", short(codex))]
         }
+        Failure::TooDeep { codex } => {
+            vec![format!("{DEPTH} starts of this launcher are above this one, the last of `{}`", short(codex))]
+        }
         Failure::Exec { codex, errno, is_there } => {
             let remark = match errno {
                 Errno::ENOENT if *is_there => " (the interpreter it names is missing)",
@@ -223,6 +227,10 @@ pub fn help(failure: &Failure, person_home: Option<&Path>) -> String {
             format!("run `{INSTALL}`, or set {places} to the absolute path of codex")
         }
         Failure::Loop { .. } => format!("set `{}` to the absolute path of the real codex", Key::Codex.variable()),
+        Failure::TooDeep { .. } => format!(
+            "run `unset {GUARD_VARIABLE}` and start the gateway again; if that fails, set `{}` to the absolute path of the real codex",
+            Key::Codex.variable()
+        ),
         Failure::Exec { errno: Errno::ETXTBSY, .. } => "send the message again once codex is updated".to_owned(),
         Failure::Exec { errno: Errno::E2BIG, .. } => "make the environment of the gateway smaller".to_owned(),
         Failure::Exec { .. } => format!("reinstall codex, or set `{}` to another one", Key::Codex.variable()),

@@ -58,6 +58,11 @@ pub enum Failure {
         /// This launcher.
         launcher: Option<PathBuf>,
     },
+    /// Too many starts are above this one, each below the one before.
+    TooDeep {
+        /// The codex that the last of them started.
+        codex: PathBuf,
+    },
     /// The system did not execute codex.
     Exec {
         /// The codex.
@@ -118,6 +123,7 @@ impl Failure {
             | Self::Exec { is_there: false, .. } => 127,
             Self::Privileged
             | Self::Loop { .. }
+            | Self::TooDeep { .. }
             | Self::CodexNotFound { .. }
             | Self::CodexSetting { .. }
             | Self::Exec { .. } => 126,
@@ -134,6 +140,7 @@ impl Failure {
             Self::CodexSetting { .. } => ReasonCode::CodexSettingInvalid,
             Self::CodexNotFound { skipped, .. } if skipped.is_empty() => ReasonCode::CodexNotFound,
             Self::Loop { .. } => ReasonCode::ExecLoop,
+            Self::TooDeep { .. } => ReasonCode::StartTooDeep,
             Self::CodexNotFound { .. } | Self::Exec { .. } => ReasonCode::CodexNotExecutable,
         }
     }

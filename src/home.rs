@@ -11,10 +11,13 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
+use chrono::{DateTime, Utc};
+
 use crate::fs::{FileId, Stat};
 use crate::reason::{Reason, ReasonCode};
 use auth::{Auth, Login, LoginKind, Owners};
 use config::{Config, ConfigFile, Layer, Provider, Store};
+use repaired::Repaired;
 
 /// The file that holds a login.
 pub const AUTH_FILE: &str = "auth.json";
@@ -255,6 +258,27 @@ impl Home {
                 Fact::Seen(file) => file.bytes.0.is_empty(),
                 Fact::Unusable(_) | Fact::Unknown(_) => false,
             }
+    }
+
+    /// Judges its login for the codex of this version, which is asked for only if that matters.
+    pub fn judge_for(&mut self, version: impl FnOnce() -> Option<String>) {
+        if let Fact::Seen(file) = &mut self.auth {
+            file.auth.judge_for(version);
+        }
+    }
+
+    /// Returns its `auth.json` as a repair would leave it.
+    ///
+    /// # Errors
+    /// Why it is not repaired.
+    pub fn repaired(&self, now: DateTime<Utc>, person_home: Option<&Path>) -> Result<Repaired, Reason> {
+        let Fact::Seen(file) = &self.auth else { return Err(ReasonCode::NotRepairable.into()) };
+        let repaired = repaired::repair(&file.bytes, now)?;
+        // A repair removes the refresh token. Only of OpenClaw's own bridges it is known that OpenClaw holds a copy.
+        if file.auth.has_refresh_token && Kind::of_path(&self.path, person_home) != Kind::Bridge {
+            return Err(ReasonCode::OnlyRefreshToken.into());
+        }
+        Ok(repaired)
     }
 
     /// Returns values that change whenever the directory or `auth.json` is written.

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nix::errno::Errno;
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::unistd::Pid;
 
 use crate::codex::{self, Codex};
 use crate::failure::Failure;
@@ -21,7 +22,7 @@ use crate::invocation::Invocation;
 /// The variable of the recursion guard.
 pub const GUARD_VARIABLE: &str = "CODEX_HOME_SHIM_GUARD";
 /// The most nested starts.
-const DEPTH: u32 = 16;
+pub const DEPTH: u32 = 16;
 
 /// Becomes codex, in `home` if that is another home than the injected one. Returns only if that fails.
 ///
@@ -29,7 +30,7 @@ const DEPTH: u32 = 16;
 /// [`Failure::Exec`].
 pub fn exec(codex: &Codex, home: Option<&Path>, invocation: &Invocation) -> Result<Infallible, Failure> {
     let depth = RecursionGuard::read(invocation).map_or(0, |guard| guard.depth.saturating_add(1));
-    let guard = RecursionGuard { pid: invocation.pid, depth, time: time_since_boot(), codex: codex.path.clone() };
+    let guard = RecursionGuard { pid: invocation.pid, depth, time: time_since_boot(), codex: codex.program.clone() };
     let execute = |mut command: Command| {
         // Programs read the first value of a repeated name; std would keep the last.
         command.args(&invocation.args).env_clear();
@@ -44,11 +45,11 @@ pub fn exec(codex: &Codex, home: Option<&Path>, invocation: &Invocation) -> Resu
         }
         command.exec()
     };
-    let mut error = execute(program(&codex.path));
+    let mut error = execute(program(&codex.program));
     // A script without `#!`: musl does not do this by itself. The bytes of a damaged program are no script.
-    if error.raw_os_error() == Some(Errno::ENOEXEC as i32) && codex::is_script(&codex.path) {
+    if error.raw_os_error() == Some(Errno::ENOEXEC as i32) && codex::is_script(&codex.program) {
         let mut shell = program("/bin/sh");
-        shell.arg(&codex.path);
+        shell.arg(&codex.program);
         error = execute(shell);
     }
     // std has reset SIGPIPE for codex. The refusal is still to be written, perhaps to a host that is gone.
@@ -65,12 +66,13 @@ fn program(path: impl AsRef<OsStr>) -> Command {
 /// Checks that this start is not part of a loop: codex that starts the launcher again.
 ///
 /// # Errors
-/// [`Failure::Loop`].
+/// [`Failure::Loop`], [`Failure::TooDeep`].
 pub fn check_recursion(codex: &Codex, invocation: &Invocation) -> Result<(), Failure> {
     match RecursionGuard::read(invocation) {
-        Some(guard) if guard.is_loop(invocation, &codex.path) => {
+        Some(guard) if guard.is_loop(invocation, &codex.program) => {
             Err(Failure::Loop { codex: guard.codex, launcher: invocation.program.clone() })
         }
+        Some(guard) if guard.depth.saturating_add(1) >= DEPTH => Err(Failure::TooDeep { codex: guard.codex }),
         _ => Ok(()),
     }
 }
@@ -80,7 +82,7 @@ pub fn check_recursion(codex: &Codex, invocation: &Invocation) -> Result<(), Fai
 #[derive(Debug)]
 struct RecursionGuard {
     pid: u32,
-    /// The number of starts above.
+    /// The number of starts above; 0 if the process has ended, because a bot may start its own gateway anew.
     depth: u32,
     /// The time of the start, in hundredths of a second since boot; 0 if unknown.
     time: u64,
@@ -94,7 +96,9 @@ impl RecursionGuard {
         let mut number = || std::str::from_utf8(parts.next()?).ok()?.parse::<u64>().ok();
         let (pid, depth, time) = (number()?, number()?, number()?);
         let codex = PathBuf::from(OsStr::from_bytes(parts.next()?));
-        Some(Self { pid: pid.try_into().ok()?, depth: depth.try_into().ok()?, time, codex })
+        let is_gone = i32::try_from(pid).is_ok_and(|pid| kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH));
+        let depth = if is_gone { 0 } else { depth.try_into().ok()? };
+        Some(Self { pid: pid.try_into().ok()?, depth, time, codex })
     }
 
     fn to_value(&self) -> OsString {
@@ -112,7 +116,6 @@ impl RecursionGuard {
         let is_same = self.codex == codex;
         (self.pid == invocation.pid && is_same && !self.is_of_another_process())
             || (is_same && self.pid == (invocation.parent)() && runs_as_script(self.pid, codex))
-            || self.depth.saturating_add(1) >= DEPTH
     }
 
     /// Returns whether this process began after the guard was made. Then another process with the same id made it. Within one

@@ -148,6 +148,7 @@ impl Observed {
             if kind == Kind::Bridge && home.holds_nothing() {
                 home = injected.look_again(home, self.now, self.uid);
             }
+            home.judge_for(|| self.codex.as_ref().ok()?.version());
             if matches!(home.login(&judged.overrides), Login::Broken(_)) {
                 let layers = Layers::read(invocation, &self.settings, judged);
                 self.personal = personal.as_ref().map(|place| Personal::read(place, self, &layers, judged));

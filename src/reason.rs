@@ -77,7 +77,7 @@ reasons! {
     NoTokens "no-tokens" "auth.json is for a ChatGPT login and holds no tokens",
     NoApiKey "no-api-key" "auth.json is for an API key and holds none",
     BlankApiKey "blank-api-key" "the API key in auth.json cannot be sent",
-    UnknownAuthMode "unknown-auth-mode" "the `auth_mode` in auth.json is not one codex knows",
+    UnknownAuthMode "unknown-auth-mode" "the `auth_mode` in auth.json is not one that this launcher knows",
     StaleWithoutRefreshToken "stale-without-refresh-token" "the `access_token` in auth.json is past its end and there is no `refresh_token` to renew it",
     StaleWithoutAccount "stale-without-account" "the `access_token` in auth.json is past its end and cannot be renewed without an `account_id`",
     LoginForbidden "login-forbidden" "the configuration forbids the login that auth.json holds",
@@ -108,6 +108,7 @@ reasons! {
     StartNotRedirected "start-not-redirected" "a start of this kind is not redirected by default, because a project's configuration can sign out the home it runs in",
     ForcedByProject "forced-by-project" "a configuration on the way to the working directory may sign out the home that codex runs in",
     NotRepairable "not-repairable" "auth.json holds nothing it could be repaired from",
+    OnlyRefreshToken "only-refresh-token" "a repair would remove a `refresh_token` that may have no other copy",
     AccessTokenEnds "access-token-ends" "its `access_token` ends within five minutes",
     RepairFailed "repair-failed" "auth.json could not be repaired",
     StrategyForbids "strategy-forbids" "the strategy does not allow it",
@@ -118,6 +119,7 @@ reasons! {
     CodexNotFound "codex-not-found" "codex is not found",
     CodexNotExecutable "codex-not-executable" "codex cannot be executed",
     ExecLoop "exec-loop" "codex starts this launcher again",
+    StartTooDeep "start-too-deep" "too many starts of this launcher are above this one",
 }
 
 impl fmt::Display for ReasonCode {

@@ -41,7 +41,7 @@ pub(crate) fn is_script(path: &Path) -> bool {
 }
 
 /// Returns whether a file may be a script: without `#!`, a shell and `execvp` have `/bin/sh` run it.
-fn is_text(head: &[u8]) -> bool {
+pub(super) fn is_text(head: &[u8]) -> bool {
     !head.is_empty() && !head.contains(&0)
 }
 

@@ -3,6 +3,8 @@
 //! A total function that follows the procedure observed on codex 0.118.0–0.169.0. The result keeps no secret, so `Debug` is safe.
 //! Writes nothing and asks no clock.
 
+use std::ops::RangeInclusive;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::value::RawValue;
 
@@ -179,11 +181,22 @@ impl Auth {
         let tokens = tokens.as_ref().map(|tokens| tokens.as_ref().map_err(|_| ()));
         let stale = auth.sketch(&fields, tokens.and_then(Result::ok), now);
         auth.login = match examine(&fields, tokens, stale) {
-            Ok(code @ ReasonCode::OtherAuth) => Login::NotJudged(code.into()),
-            Ok(code) => Login::Usable(code.into()),
+            Ok(code @ (ReasonCode::OkApiKey | ReasonCode::OkChatgpt)) => Login::Usable(code.into()),
+            Ok(code) => Login::NotJudged(code.into()),
             Err(reason) => Login::Broken(reason),
         };
         auth
+    }
+
+    /// Calls a login that only some versions of codex use broken, if `version` is one that is known not to use it.
+    pub fn judge_for(&mut self, version: impl FnOnce() -> Option<String>) {
+        let Login::NotJudged(reason) = &self.login else { return };
+        let not_used = NOT_USED_BY.iter().find(|(code, _)| *code == reason.code);
+        // `0.123.0`
+        let minor = |version: String| version.strip_prefix("0.")?.split('.').next()?.parse::<u32>().ok();
+        if not_used.is_some_and(|(_, known)| version().and_then(minor).is_some_and(|minor| known.contains(&minor))) {
+            self.login = Login::Broken(reason.clone());
+        }
     }
 
     /// Reads the facts that do not depend on whether codex accepts the whole file. Returns whether its access token is stale.
@@ -228,12 +241,21 @@ impl Auth {
     }
 }
 
+/// What only some versions of codex use, each with the versions that are known not to.
+const NOT_USED_BY: [(ReasonCode, RangeInclusive<u32>); 2] =
+    [(ReasonCode::MissingLastRefresh, 118..=123), (ReasonCode::UnknownAuthMode, 118..=171)];
+
 /// The procedure itself. Types come first, in every mode, because codex reads the file whole or not at all.
 fn examine(fields: &Fields<'_>, tokens: Option<Result<&Fields<'_>, ()>>, stale: bool) -> Result<ReasonCode, Reason> {
     let mode = match fields.one("auth_mode")?.and_then(variant) {
         None => fields.string("auth_mode")?,
         mode => mode,
     };
+    let other = OTHER_MODES.iter().find(|(other, _)| Some(*other) == mode.as_deref());
+    if other.is_none() && !matches!(mode.as_deref(), None | Some("chatgpt" | BROUGHT | "apikey")) {
+        // A later codex may know it, and give the other fields other types.
+        return Ok(ReasonCode::UnknownAuthMode);
+    }
     let key = fields.string("OPENAI_API_KEY")?;
     let tokens = match fields.one("tokens")?.map(RawValue::get) {
         None | Some("null") => None,
@@ -248,9 +270,8 @@ fn examine(fields: &Fields<'_>, tokens: Option<Result<&Fields<'_>, ()>>, stale: 
     fields.one("agent_identity")?;
     fields.string("personal_access_token")?;
 
-    match mode.as_deref() {
-        None | Some("chatgpt" | BROUGHT | "apikey") => {}
-        Some(mode) => return other_mode(fields, mode),
+    if let Some((_, material)) = other {
+        return other_mode(fields, material);
     }
     if mode.is_none() && has_stronger_material(fields) {
         return Ok(ReasonCode::OtherAuth);
@@ -266,14 +287,11 @@ fn examine(fields: &Fields<'_>, tokens: Option<Result<&Fields<'_>, ()>>, stale: 
         return Ok(ReasonCode::OkApiKey);
     }
     let tokens = tokens.ok_or(ReasonCode::NoTokens)?;
-    tokens.examine(stale, mode.as_deref() == Some(BROUGHT), refreshed.is_some())?;
-    Ok(ReasonCode::OkChatgpt)
+    tokens.examine(stale, mode.as_deref() == Some(BROUGHT), refreshed.is_some())
 }
 
 /// Judges a mode that cannot be judged offline: is the field that it needs there?
-fn other_mode(fields: &Fields<'_>, mode: &str) -> Result<ReasonCode, Reason> {
-    let material = OTHER_MODES.iter().find(|(other, _)| *other == mode).map(|(_, material)| *material);
-    let material = material.ok_or(ReasonCode::UnknownAuthMode)?;
+fn other_mode(fields: &Fields<'_>, material: &str) -> Result<ReasonCode, Reason> {
     if fields.is_set_with_prefix(material) {
         return Ok(ReasonCode::OtherAuth);
     }
@@ -354,11 +372,16 @@ impl Tokens {
         Ok(Self { access, refresh, account })
     }
 
-    fn examine(&self, stale: bool, is_brought: bool, has_last_refresh: bool) -> Result<(), Reason> {
+    fn examine(&self, stale: bool, is_brought: bool, has_last_refresh: bool) -> Result<ReasonCode, Reason> {
         if !stale {
-            sendable(&self.access, "access_token", ReasonCode::BlankAccessToken)?;
-            // Without an access token codex up to 0.123 sends nothing, and later versions must renew at once.
-            return if has_last_refresh { Ok(()) } else { Err(ReasonCode::MissingLastRefresh.into()) };
+            if has_last_refresh {
+                sendable(&self.access, "access_token", ReasonCode::BlankAccessToken)?;
+                return Ok(ReasonCode::OkChatgpt);
+            }
+            // codex up to 0.123 does not use such a login. Later ones renew it first, if they can (0.136.0, 0.150.1, 0.171.0).
+            let can_be_renewed = !is_brought && !self.refresh.is_empty() && self.account.is_some();
+            let code = ReasonCode::MissingLastRefresh;
+            return if can_be_renewed { Ok(code) } else { Err(code.into()) };
         }
         if is_brought {
             let detail =
@@ -369,7 +392,7 @@ impl Tokens {
             return Err(ReasonCode::StaleWithoutRefreshToken.into());
         }
         // codex accepts an empty account id here.
-        if self.account.is_none() { Err(ReasonCode::StaleWithoutAccount.into()) } else { Ok(()) }
+        if self.account.is_none() { Err(ReasonCode::StaleWithoutAccount.into()) } else { Ok(ReasonCode::OkChatgpt) }
     }
 }
 

@@ -12,8 +12,8 @@ use snapbox::str;
 use crate::support::fixture::{UNPRIVILEGED, broken};
 use crate::support::openclaw::{OpenClaw, Release};
 use crate::support::start::{BESIDE, Ended};
-use crate::support::tokens::{ACCOUNT, OTHER_ACCOUNT};
-use crate::support::{Case, Fixture, case};
+use crate::support::tokens::{ACCOUNT, OTHER_ACCOUNT, access_token};
+use crate::support::{Case, Fixture, auth, case};
 use crate::{ask, ask_json, codex_home, decisions, prints};
 
 pub fn cases() -> Vec<Case> {
@@ -297,13 +297,19 @@ fn starts_that_are_asked_about() -> Vec<Case> {
 fn hosts() -> Vec<Case> {
     vec![
         // https://github.com/Isol8AI/isol8/issues/404
-        case("an auth.json that an operator staged is repaired only if the settings call its home a bridge", || {
-            let person = Fixture::new();
-            let home = person.home().join(".openclaw/codex");
-            person.write_auth(&home, &broken(ACCOUNT));
-            person.start(&["app-server"]).home(&home).is_kept_with_warning("missing-id-token");
-            person.start(&["app-server"]).home(&home).setting("bridges", &home).is_repaired("missing-id-token");
-        }),
+        case(
+            "an auth.json that an operator staged is repaired only in a listed bridge, and only if it has no refresh token",
+            || {
+                let person = Fixture::new();
+                let home = person.home().join(".openclaw/codex");
+                person.write_auth(&home, &broken(ACCOUNT));
+                person.start(&["app-server"]).home(&home).is_kept_with_warning("missing-id-token");
+                let as_bridge = || person.start(&["app-server"]).home(&home).setting("bridges", &home);
+                as_bridge().is_refused("missing-id-token", 78, &["only-refresh-token"]);
+                person.write_auth(&home, &auth::issue_70511(&access_token(ACCOUNT, "bridge"), ""));
+                as_bridge().is_repaired("missing-id-token");
+            },
+        ),
         case("explain: a start of the gateway that is picked, in its environment", || {
             let person = Fixture::issue_70511();
             let units = person.home().join(".config/systemd/user");

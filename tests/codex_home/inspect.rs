@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use snapbox::str;
 
 use crate::support::fixture::{BRIDGE_REFRESH, KEY, OPAQUE_ACCESS, PERSONAL_REFRESH, broken};
-use crate::support::tokens::{self, ACCOUNT, OTHER_ACCOUNT};
+use crate::support::tokens::{self, ACCOUNT, OTHER_ACCOUNT, access_token};
 use crate::support::{Case, Fixture, Need, auth, case};
 use crate::{ask, ask_json, codex_home, prints};
 
@@ -125,7 +125,7 @@ fn inspected(person: &Fixture, home: &Path) -> (i32, Value) {
 }
 
 fn homes() -> Vec<Case> {
-    let rows: [Row; 18] = [
+    let rows: [Row; 19] = [
         (
             "a personal home that does not exist",
             ".codex",
@@ -271,9 +271,16 @@ fn homes() -> Vec<Case> {
         (
             "a home that the settings call a bridge is repaired if it can be",
             "named",
-            |person, home| drop(person.write_auth(home, &broken(ACCOUNT))),
+            |person, home| drop(person.write_auth(home, &auth::issue_70511(&access_token(ACCOUNT, "bridge"), ""))),
             1,
             json!(["bridge", "no", "missing-id-token", "chatgpt", "…5555", true, INSTALL]),
+        ),
+        (
+            "a home that the settings call a bridge is not repaired if that removed a refresh token",
+            "named",
+            |person, home| drop(person.write_auth(home, &broken(ACCOUNT))),
+            1,
+            json!(["bridge", "no", "missing-id-token", "chatgpt", "…5555", false, INSTALL]),
         ),
         (
             "a bridge with an opaque access token cannot be repaired",

@@ -3,12 +3,17 @@
 use std::fs;
 use std::path::Path;
 
+use serde_json::{Value, json};
+
 use crate::support::fixture::{BRIDGE_REFRESH, KEY, OPAQUE_ACCESS, PERSONAL_REFRESH};
 use crate::support::tokens::{self, ACCOUNT, OTHER_ACCOUNT};
 use crate::support::{Case, Fixture, auth, case};
 
 pub fn cases() -> Vec<Case> {
-    [kept(), not_judged(), redirected(), repaired(), other(), refused()].into_iter().flatten().collect()
+    [kept(), not_judged(), redirected(), version_dependent(), repaired(), other(), refused()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn kept() -> Vec<Case> {
@@ -282,6 +287,69 @@ fn redirected() -> Vec<Case> {
     ]
 }
 
+/// A login that only some releases of codex use, in a home of no host and in a listed bridge.
+fn version_dependent() -> Vec<Case> {
+    let without = |key: &str, refresh: &str| {
+        let mut login = auth::healthy_value(ACCOUNT, "other", refresh);
+        login.as_object_mut().unwrap().remove(key);
+        auth::bytes(&login)
+    };
+    // Homebrew's path names the version.
+    let codex = |person: &Fixture, version: &str| {
+        person.place_codex(&person.root().join(format!("Cellar/codex/{version}/bin/codex")))
+    };
+    vec![
+        case(
+            "a login without `last_refresh` is kept, unless the codex to be started is known not to renew it",
+            move || {
+                let person = Fixture::new();
+                person.log_in(ACCOUNT);
+                let home = person.write_auth(&person.other(), &without("last_refresh", BRIDGE_REFRESH));
+                let start = || person.start(&["app-server"]).home(&home);
+                start().is_kept_with_warning("missing-last-refresh");
+                start().setting("codex", codex(&person, "0.136.0")).is_kept_with_warning("missing-last-refresh");
+                start().setting("codex", codex(&person, "0.123.0")).is_redirected("missing-last-refresh");
+                // No codex renews a login without a refresh token.
+                person.write_auth(&home, &without("last_refresh", ""));
+                start().is_redirected("missing-last-refresh");
+            },
+        ),
+        case(
+            "an `auth_mode` that is not known is left alone, unless the codex to be started is known not to know it",
+            move || {
+                let person = Fixture::new();
+                person.log_in(ACCOUNT);
+                let lay = |home: &Path, mode: Value| {
+                    let mut login = auth::healthy_value(ACCOUNT, "other", BRIDGE_REFRESH);
+                    login["auth_mode"] = mode;
+                    person.write_auth(home, &auth::bytes(&login))
+                };
+                let [newer, known] = ["0.172.0", "0.171.0"].map(|version| codex(&person, version));
+                for home in [person.other(), person.bridge()] {
+                    lay(&home, json!("deviceBound"));
+                    let start = || person.start(&["app-server"]).home(&home);
+                    start().is_kept_with_warning("unknown-auth-mode");
+                    start().setting("codex", &newer).is_kept_with_warning("unknown-auth-mode");
+                    start().setting("codex", &known).is_redirected("unknown-auth-mode");
+                    lay(&home, json!(["deviceBound"]));
+                    start().is_redirected("auth-wrong-type");
+                }
+            },
+        ),
+        case("a listed bridge never loses the refresh token that it holds", move || {
+            let person = Fixture::new();
+            let home = person.write_auth(&person.other(), &without("last_refresh", BRIDGE_REFRESH));
+            let start = || person.start(&["app-server"]).home(&home).setting("bridges", &home);
+            start().is_kept_with_warning("missing-last-refresh");
+            let codex = codex(&person, "0.123.0");
+            let old = || start().setting("codex", &codex);
+            old().is_refused("missing-last-refresh", 78, &["only-refresh-token", "`codex login`"]);
+            person.write_auth(&home, &without("last_refresh", ""));
+            old().is_repaired("missing-last-refresh");
+        }),
+    ]
+}
+
 fn repaired() -> Vec<Case> {
     vec![
         case("a bridge beside no personal login is repaired from its own access token", || {
@@ -296,10 +364,10 @@ fn repaired() -> Vec<Case> {
         case("a repair keeps an `id_token` that codex can read", || {
             let person = Fixture::new();
             let mut login = auth::healthy_value(ACCOUNT, "bridge", BRIDGE_REFRESH);
-            login.as_object_mut().unwrap().remove("last_refresh");
+            login["tokens"].as_object_mut().unwrap().remove("refresh_token");
             let id_token = login["tokens"]["id_token"].clone();
             person.write_auth(&person.bridge(), &auth::bytes(&login));
-            person.serve().is_repaired("missing-last-refresh");
+            person.serve().is_repaired("missing-refresh-token");
             let after: serde_json::Value =
                 serde_json::from_slice(&std::fs::read(person.bridge().join("auth.json")).unwrap()).unwrap();
             assert_eq!(after["tokens"]["id_token"], id_token);

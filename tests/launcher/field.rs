@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::support::fixture::{BRIDGE_REFRESH, KEY, MALLORY, OPAQUE_ACCESS, PERSONAL_REFRESH, UNPRIVILEGED, broken};
-use crate::support::tokens::{self, ACCOUNT, OTHER_ACCOUNT, jwt};
+use crate::support::tokens::{self, ACCOUNT, OTHER_ACCOUNT, access_token, jwt};
 use crate::support::{Case, Ended, Fixture, Need, Start, auth, case};
 
 /// The account that the machine of a company forces.
@@ -312,13 +312,21 @@ fn injected_homes() -> Vec<Case> {
             person.start(&["app-server"]).home(person.personal()).is_kept("personal-home");
         }),
         // https://github.com/Isol8AI/isol8/issues/404: the file of openclaw#70511, staged by an operator.
-        case("a staged auth.json in OpenClaw's state is left alone, and repaired if it is listed as a bridge", || {
+        case("a staged auth.json in OpenClaw's state is left alone", || {
             let person = Fixture::new();
             let home = person.home().join(".openclaw/codex");
             person.write_auth(&home, &broken(ACCOUNT));
-            let start = || person.start(&["app-server"]).home(&home);
-            start().is_kept_with_warning("missing-id-token");
-            start().setting("bridges", &home).is_repaired("missing-id-token");
+            person.start(&["app-server"]).home(&home).is_kept_with_warning("missing-id-token");
+        }),
+        case("listed as a bridge, a staged auth.json is repaired if it has no refresh token to lose", || {
+            let person = Fixture::new();
+            let home = person.home().join(".openclaw/codex");
+            let start = || person.start(&["app-server"]).home(&home).setting("bridges", &home);
+            person.write_auth(&home, &broken(ACCOUNT));
+            // That no other file holds the token is not known, and neither is that one does.
+            start().is_refused("missing-id-token", 78, &["only-refresh-token", "`codex login`"]);
+            person.write_auth(&home, &auth::issue_70511(&access_token(ACCOUNT, "bridge"), ""));
+            start().is_repaired("missing-id-token");
         }),
     ]
 }
@@ -562,9 +570,14 @@ fn texts() -> Vec<Case> {
             person.write_config(&person.bridge(), &format!("x = {{ token = \"{KEY}\", bogus = }}\n"));
             refuses(person.serve().stdin(INITIALIZE), &["config-invalid"]);
             let person = Fixture::new();
+            person.write_auth(
+                &person.bridge(),
+                &auth::bytes(&json!({"auth_mode": [KEY], "tokens": {"account_id": KEY}})),
+            );
+            refuses(person.serve().stdin(INITIALIZE), &["auth-wrong-type"]);
             person
                 .write_auth(&person.bridge(), &auth::bytes(&json!({"auth_mode": KEY, "tokens": {"account_id": KEY}})));
-            refuses(person.serve().stdin(INITIALIZE), &[]);
+            person.serve().is_kept_with_warning("unknown-auth-mode");
         }),
         case("account ids that are e-mail addresses are not shown", || {
             let person = Fixture::new();

@@ -79,6 +79,22 @@ fn arguments() -> Vec<Case> {
             start.command.arg0("another-name");
             assert_eq!(start.run().report.unwrap().argv, [Bytes::from(&person.codex())]);
         }),
+        case("a script behind a symlink finds what is beside the symlink, as in a shell", || {
+            for first in ["#!/bin/sh\n", ""] {
+                let person = Fixture::new();
+                let text = format!("{first}# mine\nexec \"$(dirname \"$0\")/real-codex\" \"$@\"\n");
+                let script = person.write_program(&person.root().join("dotfiles/codex"), &text);
+                person.place_codex(&person.root().join("links/real-codex"));
+                let link = person.root().join("links/codex");
+                symlink(script, &link).unwrap();
+                let path = format!("{}:/usr/bin:/bin", person.root().join("links").display());
+                for start in [person.start(&[]).setting("codex", link), person.start(&[]).path(path)] {
+                    let ended = start.run();
+                    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
+                    assert!(ended.report.unwrap().argv[0].0.ends_with(b"links/real-codex"));
+                }
+            }
+        }),
     ]
 }
 

@@ -137,6 +137,12 @@ const REFUSED: &[Refused] = &[
         },
     },
     Refused {
+        name: "sixteen starts are above this one",
+        reason: "start-too-deep",
+        code: 126,
+        lay: |_| vec![("CODEX_HOME_SHIM_GUARD", "1:15:1:/another/codex".into())],
+    },
+    Refused {
         name: "codex wants an interpreter that is missing",
         reason: "codex-not-executable",
         code: 126,

@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use crate::support::fixture::MALLORY;
-use crate::support::tokens::ACCOUNT;
-use crate::support::{Case, Fixture, Need, case};
+use crate::support::tokens::{ACCOUNT, access_token};
+use crate::support::{Case, Fixture, Need, auth, case};
 
 pub fn cases() -> Vec<Case> {
     vec![
@@ -54,7 +54,7 @@ pub fn cases() -> Vec<Case> {
                 symlink(person.home(), person.home().join("link")).unwrap();
                 person.write_settings(&format!("bridges = {setting}\n"));
                 let home = person.home().join(home);
-                person.write_auth(&home, &crate::support::fixture::broken(ACCOUNT));
+                person.write_auth(&home, &auth::issue_70511(&access_token(ACCOUNT, "bridge"), ""));
                 // Another home would be left alone.
                 person.start(&["app-server"]).home(home).is_repaired("missing-id-token");
             }

@@ -35,8 +35,10 @@ fn read(vector: &Vector) -> Home {
     let scratch = tempfile::tempdir().unwrap();
     let home = scratch.path().join("home");
     vector.lay(&home, clock());
-    let read = observe::home(&home, clock(), geteuid().as_raw());
+    let mut read = observe::home(&home, clock(), geteuid().as_raw());
     fs::set_permissions(&home, fs::Permissions::from_mode(0o700)).unwrap();
+    // The codex of openclaw#70511, which is one of those that treated each file so.
+    read.judge_for(|| Some("0.123.0".to_owned()));
     read
 }
 
@@ -215,6 +217,31 @@ fn form_cases() -> Vec<Case> {
                 assert!(!Auth::parse(&bytes, clock()).renewed_at_start, "{name}");
             }
         }),
+        case("a login without `last_refresh` is broken for the codex versions that are known not to renew it", || {
+            let judged = |version: Option<&str>, values: &[(&str, Value)]| {
+                let values = [&[("/last_refresh", Value::Null)], values].concat();
+                let mut auth = Auth::parse(&with(&values), clock());
+                auth.judge_for(|| version.map(str::to_owned));
+                assert_eq!(auth.login.reason().code, ReasonCode::MissingLastRefresh);
+                auth.login.name()
+            };
+            for version in ["0.118.0", "0.123.0", "0.123.0-alpha.2"] {
+                assert_eq!(judged(Some(version), &[]), "no", "{version}");
+            }
+            for version in [None, Some("0.117.0"), Some("0.124.0"), Some("0.171.0"), Some("1.0.0"), Some("?")] {
+                assert_eq!(judged(version, &[]), "unknown", "{version:?}");
+            }
+            // codex 0.150.1 renews it before it looks at the access token.
+            assert_eq!(judged(None, &[("/tokens/access_token", json!(""))]), "unknown");
+            // No codex renews these.
+            for (pointer, value) in [
+                ("/tokens/refresh_token", json!("")),
+                ("/tokens/account_id", Value::Null),
+                ("/auth_mode", json!("chatgptAuthTokens")),
+            ] {
+                assert_eq!(judged(Some("0.171.0"), &[(pointer, value)]), "no", "{pointer}");
+            }
+        }),
         case("codex 0.136 and later renews within the last five minutes of a token", || {
             let renewed = |name: &str| Auth::parse(&vector(name).bytes(clock()), clock()).renewed_at_start;
             assert!(renewed("access_token_exp_in_3min") && !renewed("access_token_exp_in_20min"));
@@ -231,6 +258,23 @@ fn form_cases() -> Vec<Case> {
                 assert_eq!(code(&with(&[("/auth_mode", mode.clone())])), expected, "{mode}");
             }
         }),
+        case(
+            "an `auth_mode` that is not known is broken for the codex versions that were seen to reject such a mode",
+            || {
+                // A later codex may have other types, too.
+                let of_later = with(&[("/auth_mode", json!("deviceBound")), ("/tokens", json!({"handle": 5}))]);
+                for mode in [with(&[("/auth_mode", json!("ChatGPT"))]), of_later] {
+                    let versions = [None, Some("0.172.0"), Some("0.171.0"), Some("0.118.0")];
+                    let judged = versions.map(|version| {
+                        let mut auth = Auth::parse(&mode, clock());
+                        auth.judge_for(|| version.map(str::to_owned));
+                        assert_eq!(auth.login.reason().code, ReasonCode::UnknownAuthMode);
+                        auth.login.name()
+                    });
+                    assert_eq!(judged, ["unknown", "unknown", "no", "no"]);
+                }
+            },
+        ),
         case("what belongs to another kind of login is typed, and counts only without an `auth_mode`", || {
             let bedrock = json!({"api_key": "k", "region": "us-east-1"});
             let rows = [

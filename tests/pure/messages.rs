@@ -163,6 +163,13 @@ fn rows() -> Vec<(Failure, String, u8)> {
             126,
         ),
         (
+            Failure::TooDeep { codex: "/home/me/bin/codex".into() },
+            "16 starts of this launcher are above this one, the last of `~/bin/codex`; run `unset CODEX_HOME_SHIM_GUARD` and start \
+             the gateway again; if that fails, set `CODEX_HOME_SHIM_CODEX` to the absolute path of the real codex"
+                .to_owned(),
+            126,
+        ),
+        (
             exec(Errno::ENOENT, true),
             "`/usr/bin/codex` cannot be executed: no such file or directory (the interpreter it names is missing); reinstall codex, \
              or set `CODEX_HOME_SHIM_CODEX` to another one"

@@ -18,8 +18,9 @@ use codex_home::home::Home;
 use codex_home::home::auth::Login;
 use codex_home::home::config::Provider;
 use codex_home::request::Overrides;
+use serde_json::Value;
 
-use crate::judge::{Agreement, Codex, Ours, Probe, about, uses};
+use crate::judge::{Agreement, Codex, Ours, Probe, about, answered, uses};
 use crate::mutants::{self, Mutant};
 use crate::support::{Case, Need, case, versions};
 use crate::vectors::{self, vectors};
@@ -30,6 +31,7 @@ const QUESTIONS: &[Question] = &[
     ("a turn carries a bearer if getAuthStatus reports a token", a_turn_carries_what_the_status_says),
     ("every vector is judged as codex reads it", every_vector),
     ("every random auth.json is judged as codex reads it", random_auth),
+    ("a login without `last_refresh` is renewed, unless it is broken for this release", without_last_refresh),
     ("every random config.toml is judged as codex reads it", random_config),
 ];
 
@@ -79,7 +81,7 @@ fn every_vector(codex: &Codex) {
         let look = |codex: &Codex| {
             let probe = Probe::new();
             vector.lay(&probe.home(), now);
-            let home = probe.judged();
+            let home = probe.judged_for(codex);
             let token = probe.token(codex);
             fs::set_permissions(probe.home(), fs::Permissions::from_mode(0o700)).unwrap();
             (home, token.is_some())
@@ -107,13 +109,26 @@ fn random_auth(codex: &Codex) {
     let mut agreement = Agreement::of(codex);
     for number in codex.share(0..how_many()) {
         let mutant = mutants::auth(seed().wrapping_add(number), Utc::now());
-        let home = Probe::with("auth.json", &mutant.bytes).judged();
+        let home = Probe::with("auth.json", &mutant.bytes).judged_for(codex);
         let ask = |codex: &Codex| uses(codex, &mutant.bytes, &home);
         if let Some(why) = agreement.compare(&mutant.how, ours(&home, &mutant.how), ask) {
             agreement.note(about(format_args!("file {number} ({})", mutant.how), &why, &home, &mutant.bytes));
         }
     }
     agreement.assert("auth.json", false);
+}
+
+fn without_last_refresh(codex: &Codex) {
+    for (missing, value) in [("", ""), ("account_id", "null"), ("refresh_token", "\"\"")] {
+        let mut file: Value = serde_json::from_slice(&vectors::vector("last_refresh_null").bytes(Utc::now())).unwrap();
+        if !missing.is_empty() {
+            file["tokens"][missing] = serde_json::from_str(value).unwrap();
+        }
+        let probe = Probe::with("auth.json", file.to_string().as_bytes());
+        let login = probe.judged_for(codex).login(&Overrides::default());
+        let turn = answered(probe.serve(codex, |_| ()).turn("ping")).unwrap();
+        assert_eq!(turn.status == "completed", !matches!(login, Login::Broken(_)), "{missing}: {login:?}, {turn:?}");
+    }
 }
 
 /// Values that only later releases accept (a list came after 0.123.0). They do not break a home.

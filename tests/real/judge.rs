@@ -1,7 +1,7 @@
 //! Compares our answers with those of real codex, started in a scratch home.
 //!
-//! Releases differ, and the launcher does not know which release will read a home. So *usable* means that every release accepts the
-//! file, and *broken* that some release does not. If a release rejects a file that we call usable, the case fails at once. If a
+//! Releases differ, and the launcher may not know which release will read a home. So *usable* means that every release accepts the
+//! file, and *broken* that some release does not. What is judged by the release is judged for the one that is asked. If a release rejects a file that we call usable, the case fails at once. If a
 //! release accepts a file that we call broken, the others are asked, and the case fails only if all of them accept it. *Not judged*
 //! agrees with everything, but fails the case if it is more than one answer in six.
 
@@ -106,6 +106,13 @@ impl Probe {
 
     pub fn judged(&self) -> Home {
         observe::home(&self.home(), Utc::now(), geteuid().as_raw())
+    }
+
+    /// The home as it is judged for this release.
+    pub fn judged_for(&self, codex: &Codex) -> Home {
+        let mut home = self.judged();
+        home.judge_for(|| Some(codex.version.to_owned()));
+        home
     }
 
     /// Starts app-server in the home, or in what `prepare` makes of it.

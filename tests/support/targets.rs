@@ -56,7 +56,10 @@ pub fn auth(bytes: &[u8]) {
         assert_eq!(auth, Auth::parse(bytes, now), "the same bytes, another judgement");
         match &auth.login {
             Login::Usable(reason) => assert!(matches!(reason.code, ReasonCode::OkChatgpt | ReasonCode::OkApiKey)),
-            Login::NotJudged(reason) => assert!(matches!(reason.code, ReasonCode::OtherAuth | ReasonCode::AuthIsArray)),
+            Login::NotJudged(reason) => {
+                use ReasonCode::{AuthIsArray, MissingLastRefresh, OtherAuth, UnknownAuthMode};
+                assert!(matches!(reason.code, AuthIsArray | MissingLastRefresh | OtherAuth | UnknownAuthMode));
+            }
             Login::Broken(reason) => assert!(reason.to_string().len() < 200, "{reason}"),
         }
         let is_usable = matches!(auth.login, Login::Usable(_));

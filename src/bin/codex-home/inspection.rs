@@ -51,7 +51,7 @@ impl Inspection {
             kind,
             holds: holds(&home, &login),
             account: home.owners().and_then(|owners| owners.account.one().cloned()),
-            repairable: kind == Kind::Bridge && is_repairable(&home, &login, invocation.now),
+            repairable: kind == Kind::Bridge && is_repairable(&home, &login, invocation.now, settings),
             remarks: remarks(&home, &login),
             help: help(&home, kind, &login, settings, invocation),
             login,
@@ -84,12 +84,10 @@ impl Inspection {
     }
 }
 
-fn is_repairable(home: &Home, login: &Login, now: DateTime<Utc>) -> bool {
+fn is_repairable(home: &Home, login: &Login, now: DateTime<Utc>, settings: &Settings) -> bool {
     let is_in_order = matches!(&home.directory, Fact::Seen(directory) if directory.not_writable.is_none())
         && home.own_config(&Overrides::default()).is_ok();
-    matches!(login, Login::Broken(_))
-        && is_in_order
-        && home.auth.seen().is_some_and(|file| repaired::repair(&file.bytes, now).is_ok())
+    matches!(login, Login::Broken(_)) && is_in_order && home.repaired(now, settings.person_home.as_deref()).is_ok()
 }
 
 /// What is true of a login that works and will not always.
