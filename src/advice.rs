@@ -124,7 +124,7 @@ impl Advice {
             Self::TrustBot => replace(&mut observed.settings.strategy, Strategy::Redirect),
             Self::TryAgain => personal.is_some_and(|personal| personal.read_this_time(owners, uid)),
             Self::CorrectLayer => {
-                let layers = observed.layers.as_mut().filter(|layers| !layers.unknown_files().is_empty());
+                let layers = observed.layers.as_mut().filter(|layers| !layers.unusable_files().is_empty());
                 layers.map(Layers::forget).is_some()
             }
             Self::NamePersonalHome if personal.is_none() => {
@@ -166,7 +166,7 @@ impl Advice {
         match self {
             Self::TryAgain => "send the message again".to_owned(),
             Self::CorrectLayer => {
-                let files = observed.layers.as_ref().map(Layers::unknown_files).unwrap_or_default();
+                let files = observed.layers.as_ref().map(Layers::unusable_files).unwrap_or_default();
                 let word = |file: &PathBuf| format!("`{}`", shell_word(file, settings.person_home.as_deref()));
                 format!("correct {}", files.iter().map(word).collect::<Vec<_>>().join(" and "))
             }

@@ -28,7 +28,7 @@ pub use skipped::{Skipped, Unfit};
 pub struct Codex {
     /// Its file.
     pub path: PathBuf,
-    /// The path to execute, which is its `argv[0]` too: of a script, the one that was found, which may be a symlink.
+    /// The path to execute, which is its `argv[0]` too: of a script other than npm's, the one that was found, maybe a symlink.
     pub program: PathBuf,
     /// Where it was found: `setting`, `path`, `search`, or the id of an installer in [`locations`].
     pub found_by: &'static str,

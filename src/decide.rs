@@ -201,7 +201,7 @@ fn kept(observed: &Observed) -> Result<Decision, Broken<'_>> {
         Ok(config) if config.store == Store::Ephemeral => Ok(Decision::keep_doubtful(ReasonCode::EphemeralStore)),
         Ok(config) if config.selects_profile => Ok(Decision::keep_doubtful(Reason::new(
             ReasonCode::ConfigProfile,
-            "its config.toml, or one in `/etc/codex`, selects a profile, which codex versions treat differently",
+            "its config.toml, or a file in `/etc/codex`, selects a profile, which codex versions treat differently",
         ))),
         _ => Err(Broken { judged, home, layers, reason }),
     }

@@ -166,7 +166,10 @@ fn parts(failure: &Failure, person_home: Option<&Path>, path_limit: usize, is_te
             vec![format!("`{}` starts this launcher (`{launcher}`) again, so that no codex ever starts", short(codex))]
         }
         Failure::TooDeep { codex } => {
-            vec![format!("{DEPTH} starts of this launcher are above this one, the last of `{}`", short(codex))]
+            vec![format!(
+                "{DEPTH} starts of this launcher are above this one; the last of them started `{}`",
+                short(codex)
+            )]
         }
         Failure::Exec { codex, errno, is_there } => {
             let remark = match errno {
@@ -228,7 +231,8 @@ pub fn help(failure: &Failure, person_home: Option<&Path>) -> String {
         }
         Failure::Loop { .. } => format!("set `{}` to the absolute path of the real codex", Key::Codex.variable()),
         Failure::TooDeep { .. } => format!(
-            "run `unset {GUARD_VARIABLE}` and start the gateway again; if that fails, set `{}` to the absolute path of the real codex",
+            "set `{}` to the absolute path of the real codex; if it is that already, run `unset {GUARD_VARIABLE}` and start \
+             the gateway again",
             Key::Codex.variable()
         ),
         Failure::Exec { errno: Errno::ETXTBSY, .. } => "send the message again once codex is updated".to_owned(),

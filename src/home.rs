@@ -274,7 +274,7 @@ impl Home {
     pub fn repaired(&self, now: DateTime<Utc>, person_home: Option<&Path>) -> Result<Repaired, Reason> {
         let Fact::Seen(file) = &self.auth else { return Err(ReasonCode::NotRepairable.into()) };
         let repaired = repaired::repair(&file.bytes, now)?;
-        // A repair removes the refresh token. Only of OpenClaw's own bridges it is known that OpenClaw holds a copy.
+        // A repair removes the refresh token. It is known only of OpenClaw's own bridges that OpenClaw holds a copy.
         if file.auth.has_refresh_token && Kind::of_path(&self.path, person_home) != Kind::Bridge {
             return Err(ReasonCode::OnlyRefreshToken.into());
         }

@@ -350,7 +350,9 @@ impl<'a> Parser<'a> {
                 self.descend();
             }
             None => {
-                if self.subcommand == Some(Subcommand::Exec) && arg.to_str().is_some_and(could_be_a_subcommand) {
+                if self.subcommand == Some(Subcommand::Exec)
+                    && matches!(arg.to_str(), Some("fork" | "resume" | "review"))
+                {
                     self.descend();
                 }
                 self.positionals.push(arg);

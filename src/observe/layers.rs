@@ -79,31 +79,26 @@ impl Layers {
         Config::of(below.into_iter().chain(own).chain([Layer::Argv(overrides)]).chain(above))
     }
 
-    /// Returns the files that could not be judged and that an administrator can correct.
-    #[must_use]
-    pub(crate) fn unknown_files(&self) -> Vec<PathBuf> {
-        fn is_known<T>(fact: &Fact<T>) -> bool {
-            matches!(fact, Fact::Seen(_) | Fact::Absent)
-        }
+    /// Returns the files that codex cannot load, which an administrator can correct.
+    pub(crate) fn unusable_files(&self) -> Vec<PathBuf> {
         let files = [
-            (is_known(&self.config), "config.toml"),
-            (is_known(&self.managed), "managed_config.toml"),
-            (is_known(&self.requirements), "requirements.toml"),
+            (self.config.unusable(), "config.toml"),
+            (self.managed.unusable(), "managed_config.toml"),
+            (self.requirements.unusable(), "requirements.toml"),
         ];
-        files.iter().filter(|(is_known, _)| !is_known).map(|(_, name)| self.directory.join(name)).collect()
+        files.iter().filter(|(reason, _)| reason.is_some()).map(|(_, name)| self.directory.join(name)).collect()
     }
 
-    /// Assumes that layers that could not be judged are absent.
+    /// Assumes that layers that codex cannot load are absent.
     pub(crate) fn forget(&mut self) {
         fn known<T>(fact: &mut Fact<T>) {
-            if !matches!(fact, Fact::Seen(_)) {
+            if matches!(fact, Fact::Unusable(_)) {
                 *fact = Fact::Absent;
             }
         }
         known(&mut self.config);
         known(&mut self.managed);
         known(&mut self.requirements);
-        // A person cannot correct managed preferences.
     }
 
     /// Returns why it is not known what a layer says, if it is not. codex may be able to read that layer.

@@ -27,8 +27,10 @@ fn script(person: &Fixture, text: &str) -> PathBuf {
 fn is_a_loop(ended: &Ended, codex: &std::path::Path) {
     assert!(ended.code == Some(126) && ended.report.is_none(), "{ended:?}");
     // If another program stands between the two, the launcher sees no more than the depth.
-    let [seen, deep] =
-        [format!("`{}` starts this launcher", codex.display()), format!("the last of `{}`", codex.display())];
+    let [seen, deep] = [
+        format!("`{}` starts this launcher", codex.display()),
+        format!("the last of them started `{}`", codex.display()),
+    ];
     assert!(ended.stderr.contains(&seen) || ended.stderr.contains(&deep), "{}", ended.stderr);
     assert!(ended.stderr.contains("CODEX_HOME_SHIM_CODEX"), "{}", ended.stderr);
 }

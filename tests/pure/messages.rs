@@ -164,8 +164,9 @@ fn rows() -> Vec<(Failure, String, u8)> {
         ),
         (
             Failure::TooDeep { codex: "/home/me/bin/codex".into() },
-            "16 starts of this launcher are above this one, the last of `~/bin/codex`; run `unset CODEX_HOME_SHIM_GUARD` and start \
-             the gateway again; if that fails, set `CODEX_HOME_SHIM_CODEX` to the absolute path of the real codex"
+            "16 starts of this launcher are above this one; the last of them started `~/bin/codex`; set \
+             `CODEX_HOME_SHIM_CODEX` to the absolute path of the real codex; if it is that already, run \
+             `unset CODEX_HOME_SHIM_GUARD` and start the gateway again"
                 .to_owned(),
             126,
         ),

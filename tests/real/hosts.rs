@@ -116,7 +116,9 @@ impl Host {
         let said = run(&mut command);
 
         assert!(said.stdout.contains("pong"), "{said:?}\n{:?}", lab.backend.requests());
-        assert_eq!(lab.backend.bearers(), [Some((self.bearer)())]);
+        // A host asks a second time if the answer is slow.
+        let (bearers, right) = (lab.backend.bearers(), Some((self.bearer)()));
+        assert!(!bearers.is_empty() && bearers.iter().all(|bearer| *bearer == right), "{bearers:?}");
         assert_eq!(entry(&personal.join("auth.json")), before);
     }
 }

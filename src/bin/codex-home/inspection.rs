@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
 use codex_home::advice::{NAME_PERSONAL_HOME, OPENCLAW_LOGIN, login_command};
+use codex_home::codex;
 use codex_home::display::shell_word;
 use codex_home::fs::Directory;
 use codex_home::home::auth::{Login, LoginKind, Named};
@@ -45,7 +46,10 @@ impl Inspection {
     #[must_use]
     pub fn of(path: &Path, invocation: &Invocation, settings: &Settings) -> Self {
         let kind = observe::kind(path, settings);
-        let home = observe::home(path, invocation.now, invocation.uid);
+        let mut home = observe::home(path, invocation.now, invocation.uid);
+        if matches!(kind, Kind::Bridge | Kind::Other) {
+            home.judge_for(|| codex::find(invocation, settings).ok()?.version());
+        }
         let login = home.login(&Overrides::default());
         Self {
             kind,

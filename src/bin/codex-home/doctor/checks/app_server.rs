@@ -111,25 +111,26 @@ impl Checks<'_> {
         if findings.openclaw.is(Version::has_own_login) {
             text.push_str("; OpenClaw 2026.8.1 and later accept no script there");
         }
-        let is_for_release = findings.openclaw.is(Version::needs_launcher);
+        let version = findings.openclaw.version.as_ref();
         let status = match &wrapper.missing {
             Some(_) => Status::Fail,
             // It may well log codex in, and what works is left alone.
-            None if is_for_release && !wrapper.only_starts_codex() => Status::Unknown,
+            None if version.is_none_or(Version::needs_launcher) && !wrapper.only_starts_codex() => Status::Unknown,
             None => Status::Warn,
         };
-        let settings = self.settings_of(wrapper).filter(|_| findings.own_way().is_none());
+        let settings = self.settings_of(wrapper).filter(|_| version.is_some() && findings.own_way().is_none());
         let lost = if settings.is_some() { wrapper.losses() } else { wrapper.lost(&findings.settings) };
         let mut help = match self.installation() {
             None => {
                 format!("see that `{}` still does what you want: this OpenClaw logs codex in itself", self.path(path))
             }
-            Some(help) if findings.own_way().is_some() => help,
+            Some(help) if version.is_none() || findings.own_way().is_some() => help,
             Some(help) if lost.is_empty() => format!("{help}: the launcher does the same if that is right"),
             Some(help) => format!("{help}, which names what of it would be lost"),
         };
         help.extend(settings.map(|settings| format!("; before that {settings}")));
-        if status == Status::Unknown {
+        // If what OpenClaw runs is not certain, the line says how to find out already.
+        if status == Status::Unknown && findings.command.is_certain() {
             help = format!("run `codex-home verify`; if codex is not logged in, {help}");
         }
         self.known(ID, findings.command.known, status, text, Some(help));

@@ -223,10 +223,18 @@ impl Checks<'_> {
         let is_broken = matches!(inspection.login, Login::Broken(_));
         // In these the host logs in after the start, or the person does.
         let is_logged_in_later = matches!(home.purpose, Some(Purpose::Agent | Purpose::CodingAgent));
-        if !is_broken || is_logged_in_later {
+        if is_logged_in_later {
             return;
         }
         let shown = self.path(&home.path);
+        if inspection.kind == Kind::Bridge && matches!(inspection.login, Login::NotJudged(_)) {
+            let text = format!("`{shown}` is left as it is, and whether codex can log in there is not known: {why}");
+            self.add(ID, Status::Unknown, text, proof(home));
+            return;
+        }
+        if !is_broken {
+            return;
+        }
         if home.is_broken_bridge() {
             let text = format!("`{shown}` cannot log in ({}) and is left as it is: {why}", inspection.reason());
             self.add(ID, Status::Unknown, text, proof(home));
