@@ -31,7 +31,7 @@ fn on_shells_path(clinic: &Clinic) -> (PathBuf, String) {
     (directory.join("codex"), path)
 }
 
-fn settings_file(person: &Fixture) -> PathBuf {
+pub fn settings_file(person: &Fixture) -> PathBuf {
     let below = if cfg!(target_os = "macos") { "Library/Application Support" } else { ".config" };
     person.home().join(below).join("codex-home-shim/config.toml")
 }

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 
 use codex_home::display::{cause, plain_text, shell_word};
 use codex_home::invocation::Invocation;
+use codex_home::settings::{Key, Settings, Source};
 use nix::fcntl::Flock;
 use serde_json::Value;
 
+use super::carried::Carried;
 use super::receipt::{self, Receipt, Receipts};
 use super::tree;
 use crate::doctor::app_server::{AppServerCommand, Configured};
@@ -97,6 +99,13 @@ impl<'a> Context<'a> {
 
     pub fn receipt(&self) -> Option<&Receipt> {
         self.receipts.of(&self.config_file)
+    }
+
+    /// Returns the launcher's setting `codex`, if an `install` made it, for this gateway or another.
+    pub fn carried(&self) -> Option<&Carried> {
+        let (settings, _) = Settings::read(&self.start);
+        let codex = settings.codex.as_deref().filter(|_| settings.source(Key::Codex) == Source::File)?;
+        self.receipts.carried(codex)
     }
 
     /// Returns the launcher that OpenClaw runs, as it is configured, and whether the next upgrade removes that path.

@@ -84,6 +84,14 @@ impl Receipts {
         self.installs.iter().find(|receipt| spelled(&receipt.config) == config)
     }
 
+    /// Returns the setting `codex` that an `install` made, if it is this codex.
+    pub fn carried(&self, codex: &Path) -> Option<&Carried> {
+        self.installs
+            .iter()
+            .filter_map(|receipt| receipt.carried.as_ref())
+            .find(|carried| Path::new(&carried.codex) == codex)
+    }
+
     /// Returns the receipts with this one, which replaces any for the same configuration file.
     #[must_use]
     pub fn with(self, receipt: Receipt) -> Self {
