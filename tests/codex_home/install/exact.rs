@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::codex::settings_file;
+use super::codex::{pinned_apart, settings_file};
 use super::{Clinic, KEY, MOOD, wrapper};
 use crate::openclaw_stand_in::{self, BACKUPS};
 use crate::support::fixture::UNPRIVILEGED;
@@ -187,6 +187,21 @@ fn killed() -> Vec<Case> {
             clinic.succeeds(&["install"]);
             clinic.succeeds(&["uninstall"]);
             assert!(clinic.app_server() == pinned && !settings.exists() && !clinic.receipt().exists());
+        }),
+        case("a codex that a killed install set is not taken for one that OpenClaw was given since", || {
+            let (clinic, _) = with_pinned_codex();
+            clinic.lay_command("kill -9 $PPID; exit 1");
+            assert_eq!(clinic.run(&["install"]).code, None);
+            clinic.lay_command("");
+            let given = pinned_apart(&clinic, "0.140.0");
+            clinic.openclaw.configure_app_server(&json!({"command": given}));
+            let finished = clinic.run(&["install"]);
+            assert_eq!(finished.code, Some(1), "{finished:?}");
+            assert!(finished.stderr.contains("run `codex-home config unset codex`"), "{finished:?}");
+            clinic.succeeds(&["config", "unset", "codex"]);
+            clinic.succeeds(&["install"]);
+            let text = fs::read_to_string(settings_file(&clinic.person)).unwrap();
+            assert_eq!(text, format!("codex = \"{}\"\n", given.display()));
         }),
     ]
 }

@@ -108,6 +108,15 @@ impl<'a> Context<'a> {
         self.receipts.carried(codex)
     }
 
+    /// Returns the receipt of another gateway for which an `install` made or found this setting.
+    pub fn shares(&self, carried: &Carried) -> Option<Receipt> {
+        // Another `install` may have recorded it during the ten seconds that OpenClaw takes.
+        let receipts = Receipts::read(&self.receipts_file, self.invocation.uid);
+        let receipts = receipts.unwrap_or_else(|_| self.receipts.clone());
+        let has_it = |other: &&Receipt| other.carried.as_ref().is_some_and(|other| other.codex == carried.codex);
+        receipts.others(&self.config_file).find(has_it).cloned()
+    }
+
     /// Returns the launcher that OpenClaw runs, as it is configured, and whether the next upgrade removes that path.
     pub fn configured_launcher(&self) -> Option<(&Path, bool)> {
         match &self.configured.command {
