@@ -6,7 +6,7 @@ use codex_home::codex::{self, Codex};
 use codex_home::describe;
 use codex_home::display::{plain_text, shell_word};
 use codex_home::failure::Failure;
-use codex_home::fs::{canonicalize, is_program};
+use codex_home::fs::is_program;
 use codex_home::settings::{Key, Settings, Source};
 
 use super::carried::Carried;
@@ -60,18 +60,11 @@ pub fn pinned(context: &Context<'_>, settings: &Settings) -> Option<PathBuf> {
     let is_absolute = context.configured.is_by_variable || text.is_some_and(|text| text.starts_with('/'));
     match &context.configured.command {
         AppServerCommand::Program(path) => Some(path.clone()).filter(|path| is_absolute && path.is_absolute()),
-        AppServerCommand::Wrapper(path, _) if is_installers(context, path) => Some(path.clone()),
         AppServerCommand::Wrapper(_, wrapper) => {
             wrapper.codex(settings.person_home.as_deref()).filter(|path| is_program(path))
         }
         _ => None,
     }
-}
-
-/// Returns whether a script is an installer's for codex, and not a person's own: it leads to a native program elsewhere.
-pub fn is_installers(context: &Context<'_>, script: &Path) -> bool {
-    let found = at(script, &context.start, &Settings::read(&context.start).0);
-    found.is_some_and(|codex| codex.version().is_some() && Some(&codex.path) != canonicalize(script).as_ref())
 }
 
 /// Objects if the launcher's one setting `codex` would make a gateway start another codex than it starts now: this gateway if an

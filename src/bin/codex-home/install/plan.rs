@@ -4,7 +4,7 @@ use codex_home::display::{plain_text, shell_word};
 use codex_home::settings::Settings;
 
 use super::carried::Carried;
-use super::codex::{choose, is_installers, swapped};
+use super::codex::{choose, swapped};
 use super::context::Context;
 use crate::disk;
 use crate::doctor::app_server::AppServerCommand;
@@ -144,7 +144,6 @@ impl Planner<'_> {
     /// Objects if OpenClaw runs a program that does more than the launcher.
     fn replaced(&self) -> Option<Concern> {
         let (what, losses) = match &self.context.configured.command {
-            AppServerCommand::Wrapper(path, _) if is_installers(self.context, path) => return None,
             AppServerCommand::Wrapper(path, wrapper) => {
                 let losses = wrapper.lost(&Settings::read(&self.context.start).0);
                 (format!("`{}`", self.printer.path(path)), losses)
