@@ -128,5 +128,23 @@ pub fn cases() -> Vec<Case> {
         assert!(!finished.stdout.contains("homework"), "{finished:?}");
     })
     .needs(Need::Shell("bash"));
-    vec![readable, directories, completes(BASH), completes(FISH), completes(ZSH)]
+    let values = case("bash completes the value of a setting: one of its values, else a file", || {
+        let person = Fixture::new();
+        for (key, begin, offered) in [
+            ("strategy", "", "auto\nredirect\nrepair\noff\n"),
+            ("strategy", "re", "redirect\nrepair\n"),
+            ("journal", "t", "true\n"),
+            ("npm_native", "f", "false\n"),
+            // Nothing of ours, so bash takes the files.
+            ("codex", "s", "\n"),
+            ("leave", "", "\n"),
+        ] {
+            let offers = BASH.offers(&person, &["codex-home", "config", "set", key, begin]);
+            assert_eq!(offers, offered, "{key} {begin}");
+        }
+        let offers = BASH.offers(&person, &["codex-home", "config", "--json", "set", "--json", "strat"]);
+        assert_eq!(offers, "strategy\n");
+    })
+    .needs(Need::Shell("bash"));
+    vec![readable, directories, values, completes(BASH), completes(FISH), completes(ZSH)]
 }

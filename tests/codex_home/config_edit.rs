@@ -314,6 +314,22 @@ fn safe() -> Vec<Case> {
             refuses(&person, &file, &["set", "journal", "on"], 1, &["a file of another user"]);
         })
         .needs(Need::Root),
+        case("config set: the person's own files beside the settings stay, whatever ending their names have", || {
+            let person = Fixture::new();
+            let real = person.home().join("dotfiles/shim.toml");
+            fs::create_dir(real.parent().unwrap()).unwrap();
+            fs::write(&real, "journal = true\n").unwrap();
+            let endings = ["new", "tmp", "bak", "old", "codex-home-shim"];
+            let own = endings.map(|ending| real.with_extension(format!("toml.{ending}")));
+            own.iter().for_each(|own| fs::write(own, "mine").unwrap());
+            let link = person.write_settings("");
+            fs::remove_file(&link).unwrap();
+            symlink(&real, &link).unwrap();
+            changes(&person, &["set", "journal", "off"]);
+            assert_eq!(fs::read_to_string(&real).unwrap(), "journal = false\n");
+            own.iter().for_each(|own| assert_eq!(fs::read_to_string(own).unwrap(), "mine", "{}", own.display()));
+            assert_eq!(fs::read_dir(real.parent().unwrap()).unwrap().count(), 1 + own.len());
+        }),
         case("config set: two at once both count", || {
             let person = Fixture::new();
             person.write_settings("");

@@ -8,7 +8,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory as _, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use codex_home::reason::ReasonCode;
-use codex_home::settings::Key;
+use codex_home::settings::{Key, Strategy};
 
 use crate::error::CliResult;
 use crate::gateways::Pick;
@@ -278,13 +278,29 @@ pub fn completions(shell: Shell, printer: &mut Printer) -> CliResult {
     clap_complete::generate(shell, &mut Cli::command(), "codex-home", &mut script);
     if shell == Shell::Bash {
         // clap_complete 4.6 spells a hyphen in the program's name in two ways, so that nothing is found behind a subcommand.
-        script = String::from_utf8_lossy(&script).replace("codex__subcmd__home", "codex__home").into_bytes();
+        let text = String::from_utf8_lossy(&script).replace("codex__subcmd__home", "codex__home");
+        script = with_bash_values(&text).into_bytes();
     }
     if shell == Shell::Fish {
         script.extend(fish_values().into_bytes());
     }
     printer.raw(&script)?;
     Ok(0)
+}
+
+/// Returns bash's script with the values of a setting, in place of the keys that clap_complete 4.6 offers again. A path has none, so
+/// that bash offers files.
+fn with_bash_values(script: &str) -> String {
+    const SET: &str = "        codex__home__subcmd__config__subcmd__set)\n";
+    const PREVIOUS: &str = "            case \"${prev}\" in\n";
+    let strategies = Strategy::ALL.map(Strategy::name).join(" ");
+    let opts =
+        [("set|--json", "${opts}"), ("strategy", strategies.as_str()), ("npm_native|journal", "true false"), ("*", "")];
+    let opts: String =
+        opts.iter().map(|(prev, opts)| format!("                {prev}) opts=\"{opts}\" ;;\n")).collect();
+    let (before, set) = script.split_at(script.find(SET).unwrap_or(script.len()));
+    let values = format!("{PREVIOUS}{opts}            esac\n{PREVIOUS}");
+    format!("{before}{}", set.replacen(PREVIOUS, &values, 1))
 }
 
 /// Returns what clap_complete 4.6 leaves out of fish's script: the values of arguments that are no options.

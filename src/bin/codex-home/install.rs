@@ -152,6 +152,8 @@ fn new_receipt(context: &Context<'_>, change: &Change, carried: Option<&Carried>
         let carried = carried.or(earlier.carried.as_ref()).cloned();
         return Receipt { installed, carried, ..earlier.clone() };
     }
+    // What an `install` that was killed set, or one for another gateway, is no setting of the person's.
+    let carried = carried.or_else(|| context.carried());
     let is_launcher = context.is_installed();
     let link = disk::is_symlink(&context.config_file).then(|| codex_home::fs::canonicalize(&context.config_file));
     Receipt {

@@ -2,6 +2,7 @@
 //!
 //! Used by `install` for its receipts and by `config` for the settings. Never writes to a home.
 
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
@@ -52,8 +53,10 @@ pub fn lock_around<T>(file: &Path, wait: impl FnOnce() -> T) -> io::Result<Flock
 /// The system's. The file is then as it was.
 #[expect(clippy::disallowed_methods, reason = "the one place that replaces a file of ours")]
 pub fn replace(path: &Path, bytes: &[u8], mode: u32, lock: &Flock<File>) -> io::Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
+    // `CODEX_HOME_SHIM_CONFIG` may name a file among the person's own, so the name must be one that only this program uses.
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".codex-home-shim");
     let temporary = path.with_file_name(name);
     // A process that was killed may have left one; the lock says that no other has one now.
     let _ = fs::remove_file(&temporary);

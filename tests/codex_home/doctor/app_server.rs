@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use codex_home::platform::PLATFORM;
 use serde_json::json;
 
 use super::Patient;
@@ -80,6 +81,34 @@ pub fn cases() -> Vec<Case> {
             }
         })
         .needs(Need::Shell("zsh")),
+        case("doctor and install: an installer's own script is codex, and no script of the person's", || {
+            let patient = Patient::new(Release::April);
+            let pnpm = patient.person.root().join("pnpm");
+            let package = pnpm.join("global/5/node_modules/@openai/codex");
+            patient.person.write_program(&package.join("bin/codex.js"), "#!/usr/bin/env node\n");
+            fs::write(package.join("package.json"), r#"{"name": "@openai/codex", "version": "0.150.0"}"#).unwrap();
+            let native = package.join("node_modules/@openai").join(PLATFORM.npm_package);
+            patient.person.place_codex(&native.join("vendor").join(PLATFORM.triple).join("bin/codex"));
+            let starts = "\"$basedir/global/5/node_modules/@openai/codex/bin/codex.js\" \"$@\"";
+            let text = format!(
+                "#!/bin/sh\nbasedir=$(dirname \"$(echo \"$0\" | sed -e 's,\\\\,/,g')\")\n\nif [ -x \"$basedir/node\" ]; then\n  \
+                 exec \"$basedir/node\"  {starts}\nelse\n  exec node  {starts}\nfi\n"
+            );
+            let script = patient.person.write_program(&pnpm.join("codex"), &text);
+            patient.openclaw.configure_app_server(&json!({"command": script}));
+            let said = format!("OpenClaw runs `{}`, without the launcher", script.display());
+            patient.says("app-server-command", "fail", &said, "run `codex-home install`");
+            for [status, text, _] in patient.lines("home-cannot-log-in", &mut patient.doctor()) {
+                assert!(status == "fail" || !text.contains("harness-auth"), "{text}");
+            }
+            let mut install = patient.person.codex_home(&["install", "--dry-run"]);
+            let finished = ask(&patient.person, install.env("PATH", patient.path()));
+            let set = format!("codex-home config set codex {}\n", script.display());
+            assert!(finished.stdout.starts_with(&set), "{finished:?}");
+            // One that does more is the person's own.
+            patient.person.write_program(&script, &text.replace("\nbasedir", "\nexport CODEX_HOME=/srv\nbasedir"));
+            patient.says("app-server-command", "unknown", "a script for `sh`", "run `codex-home verify`");
+        }),
         // https://github.com/openclaw/openclaw/issues/70511
         case("doctor: a home is not called broken if the script that OpenClaw runs may not use it", || {
             let harness = |script: &str| {

@@ -11,10 +11,18 @@ use crate::support::openclaw::{Release, lay_package};
 use crate::support::{Case, Fixture, Need, case, run};
 
 /// A codex outside PATH whose version its place tells.
-fn pinned(clinic: &Clinic, version: &str) -> PathBuf {
+pub fn pinned(clinic: &Clinic, version: &str) -> PathBuf {
     let codex = clinic.person.root().join("tools/Cellar/codex").join(version).join("bin/codex");
     fs::create_dir_all(codex.parent().unwrap()).unwrap();
     place(&programs().join("codex"), &codex);
+    codex
+}
+
+/// As [`pinned`], with a file of its own: the other stand-ins are links to one.
+pub fn pinned_apart(clinic: &Clinic, version: &str) -> PathBuf {
+    let codex = pinned(clinic, version);
+    fs::remove_file(&codex).unwrap();
+    fs::copy(clinic.person.launcher().with_file_name("codex-home"), &codex).unwrap();
     codex
 }
 
@@ -31,7 +39,7 @@ fn on_shells_path(clinic: &Clinic) -> (PathBuf, String) {
     (directory.join("codex"), path)
 }
 
-fn settings_file(person: &Fixture) -> PathBuf {
+pub fn settings_file(person: &Fixture) -> PathBuf {
     let below = if cfg!(target_os = "macos") { "Library/Application Support" } else { ".config" };
     person.home().join(below).join("codex-home-shim/config.toml")
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::codex::{pinned_apart, settings_file};
 use super::{Clinic, KEY, MOOD, wrapper};
 use crate::openclaw_stand_in::{self, BACKUPS};
 use crate::support::fixture::UNPRIVILEGED;
@@ -133,8 +134,8 @@ fn with_pinned_codex() -> (Clinic, Value) {
     (clinic, pinned)
 }
 
-/// Kills a command at each of its calls that matter, after `before`, and has an uninstall restore everything.
-fn kill_at_each_call(verb: &str, before: impl Fn(&Clinic)) {
+/// Kills a command at each of its calls that matter, after `before`, and has an uninstall restore everything after `after`.
+fn kill_at_each_call(verb: &str, before: impl Fn(&Clinic), after: impl Fn(&Clinic)) {
     let (clinic, pinned) = with_pinned_codex();
     let settings = clinic.person.write_settings("");
     let mut kills = 0;
@@ -145,6 +146,7 @@ fn kill_at_each_call(verb: &str, before: impl Fn(&Clinic)) {
             let finished = run(&mut strace::inject(&clinic.command(&[verb]), &what, false));
             // An OpenClaw that was started makes its change all the same.
             thread::sleep(Duration::from_millis(if finished.code == Some(0) { 0 } else { 150 }));
+            after(&clinic);
             clinic.succeeds(&["uninstall"]);
             assert_eq!(clinic.app_server(), pinned, "{call} {nth}");
             assert_eq!(fs::read_to_string(&settings).unwrap(), "", "{call} {nth}");
@@ -163,13 +165,44 @@ fn kill_at_each_call(verb: &str, before: impl Fn(&Clinic)) {
 fn killed() -> Vec<Case> {
     vec![
         case("an install that is killed at any call that writes, starts or locks can be undone", || {
-            kill_at_each_call("install", |_| {});
+            kill_at_each_call("install", |_| {}, |_| {});
         })
         .needs(Need::Strace),
         case("an uninstall that is killed at any call that writes, starts or locks can be finished", || {
-            kill_at_each_call("uninstall", |clinic| drop(clinic.succeeds(&["install"])));
+            kill_at_each_call("uninstall", |clinic| drop(clinic.succeeds(&["install"])), |_| {});
         })
         .needs(Need::Strace),
+        case("an install that is killed at any such call can be made again, and then undone", || {
+            kill_at_each_call("install", |_| {}, |clinic| drop(clinic.succeeds(&["install"])));
+        })
+        .needs(Need::Deep)
+        .needs(Need::Strace),
+        case("what a killed install set is undone also if another install came after it", || {
+            let (clinic, pinned) = with_pinned_codex();
+            clinic.lay_command("kill -9 $PPID; exit 1");
+            assert_eq!(clinic.run(&["install"]).code, None);
+            let settings = settings_file(&clinic.person);
+            assert!(settings.exists() && clinic.app_server() == pinned);
+            clinic.lay_command("");
+            clinic.succeeds(&["install"]);
+            clinic.succeeds(&["uninstall"]);
+            assert!(clinic.app_server() == pinned && !settings.exists() && !clinic.receipt().exists());
+        }),
+        case("a codex that a killed install set is not taken for one that OpenClaw was given since", || {
+            let (clinic, _) = with_pinned_codex();
+            clinic.lay_command("kill -9 $PPID; exit 1");
+            assert_eq!(clinic.run(&["install"]).code, None);
+            clinic.lay_command("");
+            let given = pinned_apart(&clinic, "0.140.0");
+            clinic.openclaw.configure_app_server(&json!({"command": given}));
+            let finished = clinic.run(&["install"]);
+            assert_eq!(finished.code, Some(1), "{finished:?}");
+            assert!(finished.stderr.contains("run `codex-home config unset codex`"), "{finished:?}");
+            clinic.succeeds(&["config", "unset", "codex"]);
+            clinic.succeeds(&["install"]);
+            let text = fs::read_to_string(settings_file(&clinic.person)).unwrap();
+            assert_eq!(text, format!("codex = \"{}\"\n", given.display()));
+        }),
     ]
 }
 

@@ -2,12 +2,14 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::codex::{pinned, pinned_apart, settings_file};
 use super::{Clinic, KEY};
 use crate::support::openclaw::{Release, lay_package};
-use crate::support::{Case, case, run};
+use crate::support::{Case, Need, case, run};
 
 /// A second gateway of the profile `work`.
 fn with_work() -> (Clinic, std::path::PathBuf) {
@@ -18,12 +20,118 @@ fn with_work() -> (Clinic, std::path::PathBuf) {
     (clinic, config)
 }
 
-fn command_in(config: &std::path::Path) -> Value {
+fn command_in(config: &Path) -> Value {
     let value: Value = json5::from_str(&fs::read_to_string(config).unwrap()).unwrap();
     value["plugins"]["entries"]["codex"]["config"]["appServer"]["command"].clone()
 }
 
+const DEFAULT: [&str; 2] = ["--profile", "default"];
+const WORK: [&str; 2] = ["--profile", "work"];
+
+fn with<'a>(verb: &'a str, profile: [&'a str; 2]) -> Vec<&'a str> {
+    [&[verb], &profile[..]].concat()
+}
+
+/// What OpenClaw's configuration is if it runs this program.
+fn running(codex: &Path) -> String {
+    json!({"plugins": {"entries": {"codex": {"config": {"appServer": {"command": codex}}}}}}).to_string()
+}
+
+/// Runs `install` of the profile `work`, which changes nothing and says all of this.
+#[track_caller]
+fn work_is_refused(clinic: &Clinic, parts: &[&str]) {
+    let before = clinic.files();
+    clinic.calls();
+    let finished = clinic.run(&with("install", WORK));
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    parts.iter().for_each(|part| assert!(finished.stderr.contains(part), "`{part}` is not in {finished:?}"));
+    assert_eq!((clinic.changed(&before), clinic.calls()), (Vec::new(), Vec::new()));
+}
+
 pub fn cases() -> Vec<Case> {
+    [picked(), one_codex()].into_iter().flatten().collect()
+}
+
+/// The setting `codex` is one for every gateway.
+fn one_codex() -> Vec<Case> {
+    vec![
+        case("a codex that one gateway brought does not replace another one that a second gateway runs", || {
+            let (clinic, work) = with_work();
+            let (first, second) = (pinned(&clinic, "0.140.0"), pinned_apart(&clinic, "0.150.0"));
+            clinic.openclaw.configure(&running(&first));
+            clinic.succeeds(&with("install", DEFAULT));
+            let shown = |codex: &Path| format!("`{}`", codex.display());
+            // By its path, and as the one on the gateway's PATH.
+            work_is_refused(&clinic, &["runs `~/.local/bin/codex`", &shown(&first), "--profile work --force"]);
+            fs::write(&work, running(&second)).unwrap();
+            let variable = format!("set `CODEX_HOME_SHIM_CODEX` to {} where ", shown(&second));
+            work_is_refused(&clinic, &[&shown(&first), &variable, "--profile work --force"]);
+            // The two pieces of advice.
+            clinic.succeeds(&[with("install", WORK), vec!["--force"]].concat());
+            clinic.succeeds(&with("uninstall", DEFAULT));
+            assert!(fs::read_to_string(settings_file(&clinic.person)).unwrap().contains(first.to_str().unwrap()));
+            clinic.succeeds(&with("uninstall", WORK));
+            assert!(!settings_file(&clinic.person).exists() && command_in(&work) == json!(second));
+            clinic.succeeds(&with("install", DEFAULT));
+            let unit = clinic.person.home().join(".config/systemd/user/openclaw-gateway-work.service");
+            fs::create_dir_all(unit.parent().unwrap()).unwrap();
+            let text = format!(
+                "[Service]\nExecStart=openclaw gateway\nEnvironment=OPENCLAW_STATE_DIR={}\n\
+                 Environment=CODEX_HOME_SHIM_CODEX={}\n",
+                work.parent().unwrap().display(),
+                second.display()
+            );
+            fs::write(&unit, text).unwrap();
+            clinic.succeeds(&with("install", WORK));
+            clinic.succeeds(&with("uninstall", DEFAULT));
+            assert!(!settings_file(&clinic.person).exists());
+            assert_eq!(command_in(&work), json!(clinic.launcher()));
+        })
+        .needs(Need::Linux)
+        .needs(Need::NoSystemCodex),
+        case(
+            "a gateway whose codex would become the setting leaves a gateway alone that has the launcher already",
+            || {
+                let (clinic, work) = with_work();
+                clinic.succeeds(&with("install", DEFAULT));
+                let codex = pinned(&clinic, "0.140.0");
+                fs::write(&work, running(&codex)).unwrap();
+                let variable = format!("set `CODEX_HOME_SHIM_CODEX` to `{}` where ", codex.display());
+                work_is_refused(&clinic, &["`~/.openclaw/openclaw.json`", &variable, "--profile work --force"]);
+                clinic.succeeds(&[with("install", WORK), vec!["--force"]].concat());
+                clinic.succeeds(&with("uninstall", WORK));
+                assert!(!settings_file(&clinic.person).exists());
+                clinic.succeeds(&with("uninstall", DEFAULT));
+                clinic.succeeds(&with("install", WORK));
+            },
+        ),
+        case("uninstall leaves the setting `codex` as long as another gateway needs it", || {
+            for [first, last] in [[DEFAULT, WORK], [WORK, DEFAULT]] {
+                let (clinic, work) = with_work();
+                let codex = pinned(&clinic, "0.140.0");
+                clinic.openclaw.configure(&running(&codex));
+                fs::write(&work, running(&codex)).unwrap();
+                clinic.succeeds(&with("install", DEFAULT));
+                clinic.succeeds(&with("install", WORK));
+                let text = format!("codex = \"{}\"\n", codex.display());
+                let settings = settings_file(&clinic.person);
+                let receipts = fs::read(clinic.receipt()).unwrap();
+                let said = clinic.succeeds(&with("uninstall", first)).stdout;
+                assert!(said.contains("the launcher's setting `codex` is kept, for `~/.openclaw"), "{said}");
+                assert_eq!(fs::read_to_string(&settings).unwrap(), text);
+                // Again, as if it had been killed before it removed its receipt.
+                fs::write(clinic.receipt(), receipts).unwrap();
+                clinic.succeeds(&with("uninstall", first));
+                assert_eq!(fs::read_to_string(&settings).unwrap(), text);
+                let said = clinic.succeeds(&with("uninstall", last)).stdout;
+                assert!(said.contains("the launcher's setting `codex` is as it was before"), "{said}");
+                assert!(!settings.exists());
+            }
+        }),
+    ]
+}
+
+fn picked() -> Vec<Case> {
     vec![
         case("with several gateways and none picked, both refuse and list them", || {
             let (clinic, _) = with_work();

@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 use codex_home::display::plain_text;
 use codex_home::fs::{canonicalize, is_absent, is_program};
 use codex_home::invocation::Invocation;
+use codex_home::settings::Settings;
 
 use super::wrapper::{self, Wrapper};
-use crate::disk;
 use crate::gateways::Known;
 use crate::launcher::{Launcher, is_launcher, is_versioned};
 use crate::openclaw::OpenClaw;
 use crate::openclaw::config::{Includes, OpenClawConfig};
 use crate::openclaw::variable::Resolved;
 use crate::openclaw::version::Version;
+use crate::{codex, disk};
 
 /// The variable that names the program if `appServer.command` does not.
 pub const VARIABLE: &str = "OPENCLAW_CODEX_APP_SERVER_BIN";
@@ -44,7 +45,7 @@ pub enum AppServerCommand {
         is_versioned: bool,
     },
     Wrapper(PathBuf, Wrapper),
-    /// Any other program, presumably a codex.
+    /// Any other program, presumably a codex, or an installer's script for it.
     Program(PathBuf),
 }
 
@@ -169,15 +170,23 @@ impl Search<'_> {
             let is_versioned = is_versioned(&path);
             return AppServerCommand::Launcher { path, is_versioned };
         }
-        let is_codex = canonicalize(&path).is_some_and(|real| real.ends_with("@openai/codex/bin/codex.js"));
         let head = disk::head(&path);
-        match Wrapper::parse(&head).filter(|_| !is_codex) {
+        match Wrapper::parse(&head).filter(|_| !self.is_installers(&path)) {
             Some(wrapper) => {
                 let missing = wrapper::interpreter(&head).filter(|path| is_absent(path));
                 AppServerCommand::Wrapper(path, Wrapper { missing, ..wrapper })
             }
             None => AppServerCommand::Program(path),
         }
+    }
+
+    /// Returns whether a script is an installer's for codex, and not a person's own: npm's, or one that leads to a native program
+    /// elsewhere.
+    fn is_installers(&self, script: &Path) -> bool {
+        let real = canonicalize(script);
+        let is_npms = real.as_ref().is_some_and(|real| real.ends_with("@openai/codex/bin/codex.js"));
+        let codex = || codex::at(script, self.start, &Settings::read(self.start).0);
+        is_npms || codex().is_some_and(|codex| codex.version().is_some() && Some(&codex.path) != real.as_ref())
     }
 }
 

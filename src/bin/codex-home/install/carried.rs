@@ -1,4 +1,6 @@
 //! The launcher's setting `codex`, which `install` sets so that OpenClaw keeps its codex. `uninstall` removes it.
+//!
+//! It is one setting for every gateway of the user, so it stays as long as the receipt of another gateway has it.
 
 use std::path::Path;
 

@@ -6,7 +6,7 @@ use codex_home::codex::{self, Codex};
 use codex_home::describe;
 use codex_home::display::{plain_text, shell_word};
 use codex_home::failure::Failure;
-use codex_home::fs::{canonicalize, is_program};
+use codex_home::fs::is_program;
 use codex_home::settings::{Key, Settings, Source};
 
 use super::carried::Carried;
@@ -60,7 +60,6 @@ pub fn pinned(context: &Context<'_>, settings: &Settings) -> Option<PathBuf> {
     let is_absolute = context.configured.is_by_variable || text.is_some_and(|text| text.starts_with('/'));
     match &context.configured.command {
         AppServerCommand::Program(path) => Some(path.clone()).filter(|path| is_absolute && path.is_absolute()),
-        AppServerCommand::Wrapper(path, _) if is_installers(context, path) => Some(path.clone()),
         AppServerCommand::Wrapper(_, wrapper) => {
             wrapper.codex(settings.person_home.as_deref()).filter(|path| is_program(path))
         }
@@ -68,10 +67,41 @@ pub fn pinned(context: &Context<'_>, settings: &Settings) -> Option<PathBuf> {
     }
 }
 
-/// Returns whether a script is an installer's for codex, and not a person's own: it leads to a native program elsewhere.
-pub fn is_installers(context: &Context<'_>, script: &Path) -> bool {
-    let found = at(script, &context.start, &Settings::read(&context.start).0);
-    found.is_some_and(|codex| codex.version().is_some() && Some(&codex.path) != canonicalize(script).as_ref())
+/// Objects if the launcher's one setting `codex` would make a gateway start another codex than it starts now: this gateway if an
+/// `install` made the setting, an installed one if this `install` would make it.
+pub fn swapped(context: &Context<'_>, carried: Option<&Carried>, printer: &Printer) -> Option<Concern> {
+    let chooser = Chooser { context, settings: Settings::read(&context.start).0, printer };
+    let is_its_own = |path: &Path| {
+        let path = printer.path(path);
+        let option = context.openclaw.gateway.picked();
+        let variable = Key::Codex.variable();
+        format!(
+            "set `{variable}` to `{path}` where this gateway is started, or run `codex-home install{option} --force`"
+        )
+    };
+    if let Some(carried) = carried {
+        let other = context.receipts.others(&context.config_file).find(|other| other.is_in_place())?;
+        let (codex, file) = (Path::new(&carried.codex), printer.path(&other.config));
+        let message = format!(
+            "the setting `codex` counts for every gateway: the launcher would start `{}` for the one of `{file}`, too",
+            printer.path(codex)
+        );
+        return Some(Concern { message, help: is_its_own(codex) });
+    }
+    let carried = context.carried()?;
+    let codex = chooser.at(Path::new(&carried.codex)).filter(|codex| !chooser.is_started_now(codex))?;
+    let accepted = |codex: &Codex| !matches!(gate(codex, context.openclaw.version.as_ref()), Gate::Fails(_));
+    let now = chooser.started_now().into_iter().find(|path| chooser.at(path).is_some_and(|codex| accepted(&codex)))?;
+    let message = format!(
+        "OpenClaw runs `{}`, and the launcher would start `{}`, which an earlier `install` set as `codex` for every gateway",
+        printer.path(&now),
+        printer.path(&codex.path)
+    );
+    let help = match context.shares(carried) {
+        Some(_) => is_its_own(&now),
+        None => "run `codex-home config unset codex`, then this again".to_owned(),
+    };
+    Some(Concern { message, help })
 }
 
 struct Chooser<'a> {
@@ -137,11 +167,11 @@ impl Chooser<'_> {
         Choice { concern: Some(Concern { message, help }), ..Choice::default() }
     }
 
-    /// Returns whether OpenClaw starts this codex without the launcher.
-    fn is_started_now(&self, codex: &Codex) -> bool {
+    /// Returns the programs that OpenClaw starts as codex without the launcher, as far as they are known.
+    fn started_now(&self) -> Vec<PathBuf> {
         let on_path = || disk::on_path(&self.context.start, "codex");
         let writes_bridges = self.context.openclaw.is(Version::writes_bridges);
-        let now = match &self.context.configured.command {
+        match &self.context.configured.command {
             AppServerCommand::Program(path) => vec![path.clone()],
             AppServerCommand::Unset if writes_bridges => on_path().into_iter().collect(),
             AppServerCommand::Wrapper(script, wrapper) => {
@@ -149,12 +179,16 @@ impl Chooser<'_> {
                 pinned(self.context, &self.settings).into_iter().chain(named).chain([script.clone()]).collect()
             }
             _ => Vec::new(),
-        };
+        }
+    }
+
+    /// Returns whether OpenClaw starts this codex without the launcher.
+    fn is_started_now(&self, codex: &Codex) -> bool {
         let is_it = |path: &PathBuf| {
             disk::is_same(path, &codex.path)
                 || self.at(path).is_some_and(|other| disk::is_same(&other.path, &codex.path))
         };
-        now.iter().any(is_it)
+        self.started_now().iter().any(is_it)
     }
 
     /// Returns how to get a codex that is accepted in place of this one.

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 
 use codex_home::display::{cause, plain_text, shell_word};
 use codex_home::invocation::Invocation;
+use codex_home::settings::{Key, Settings, Source};
 use nix::fcntl::Flock;
 use serde_json::Value;
 
+use super::carried::Carried;
 use super::receipt::{self, Receipt, Receipts};
 use super::tree;
 use crate::doctor::app_server::{AppServerCommand, Configured};
@@ -97,6 +99,22 @@ impl<'a> Context<'a> {
 
     pub fn receipt(&self) -> Option<&Receipt> {
         self.receipts.of(&self.config_file)
+    }
+
+    /// Returns the launcher's setting `codex`, if an `install` made it, for this gateway or another.
+    pub fn carried(&self) -> Option<&Carried> {
+        let (settings, _) = Settings::read(&self.start);
+        let codex = settings.codex.as_deref().filter(|_| settings.source(Key::Codex) == Source::File)?;
+        self.receipts.carried(codex)
+    }
+
+    /// Returns the receipt of another gateway for which an `install` made or found this setting.
+    pub fn shares(&self, carried: &Carried) -> Option<Receipt> {
+        // Another `install` may have recorded it during the ten seconds that OpenClaw takes.
+        let receipts = Receipts::read(&self.receipts_file, self.invocation.uid);
+        let receipts = receipts.unwrap_or_else(|_| self.receipts.clone());
+        let has_it = |other: &&Receipt| other.carried.as_ref().is_some_and(|other| other.codex == carried.codex);
+        receipts.others(&self.config_file).find(has_it).cloned()
     }
 
     /// Returns the launcher that OpenClaw runs, as it is configured, and whether the next upgrade removes that path.

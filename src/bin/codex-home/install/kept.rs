@@ -8,7 +8,6 @@ use codex_home::journal;
 
 use super::Options;
 use super::context::Context;
-use super::receipt::spelled;
 use crate::disk;
 use crate::error::CliError;
 use crate::printer::Printer;
@@ -28,11 +27,10 @@ pub fn finish(context: &Context<'_>, options: Options, printer: &mut Printer) ->
         }
         return Ok(());
     }
-    let here = spelled(&context.config_file);
-    if let Some(other) = context.receipts.files().find(|file| spelled(file) != here) {
+    if let Some(other) = context.receipts.others(&context.config_file).next() {
         let message = format!(
             "the launcher is still installed for `{}`, so its settings and its journal are kept",
-            printer.path(other)
+            printer.path(&other.config)
         );
         return Err(CliError::new(
             message,

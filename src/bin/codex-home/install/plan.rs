@@ -4,7 +4,7 @@ use codex_home::display::{plain_text, shell_word};
 use codex_home::settings::Settings;
 
 use super::carried::Carried;
-use super::codex::{choose, is_installers};
+use super::codex::{choose, swapped};
 use super::context::Context;
 use crate::disk;
 use crate::doctor::app_server::AppServerCommand;
@@ -41,7 +41,10 @@ impl Plan {
         }
         let choice = choose(context, printer);
         concerns.extend(planner.replaced().filter(|_| !choice.is_the_script));
-        concerns.extend(choice.concern);
+        let swapped = swapped(context, choice.carried.as_ref(), printer);
+        // A codex that OpenClaw does not accept is named before what it would do to other gateways.
+        let both = if choice.carried.is_some() { [choice.concern, swapped] } else { [swapped, choice.concern] };
+        concerns.extend(both.into_iter().flatten());
         Self { carried: choice.carried, concerns, remark: choice.remark }
     }
 
@@ -141,7 +144,6 @@ impl Planner<'_> {
     /// Objects if OpenClaw runs a program that does more than the launcher.
     fn replaced(&self) -> Option<Concern> {
         let (what, losses) = match &self.context.configured.command {
-            AppServerCommand::Wrapper(path, _) if is_installers(self.context, path) => return None,
             AppServerCommand::Wrapper(path, wrapper) => {
                 let losses = wrapper.lost(&Settings::read(&self.context.start).0);
                 (format!("`{}`", self.printer.path(path)), losses)

@@ -10,8 +10,11 @@ use codex_home::display::cause;
 use codex_home::fs::canonicalize;
 use codex_home::invocation::Invocation;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::carried::Carried;
+use super::tree;
+use crate::openclaw::config::{KEY, at};
 use crate::{disk, write};
 
 /// The largest file that is read, in bytes.
@@ -59,6 +62,14 @@ pub fn spelled(file: &Path) -> PathBuf {
     directory.zip(file.file_name()).map_or_else(|| file.to_owned(), |(directory, name)| directory.join(name))
 }
 
+impl Receipt {
+    /// Returns whether the configuration file still has what was set.
+    pub fn is_in_place(&self) -> bool {
+        let root = tree::read(&self.config);
+        root.is_some_and(|root| at(&root, KEY).and_then(Value::as_str) == Some(&self.installed))
+    }
+}
+
 impl Receipts {
     /// Reads the receipts; there are none if there is no file.
     ///
@@ -73,15 +84,24 @@ impl Receipts {
         serde_json::from_slice(&bytes).map_err(|error| error.to_string())
     }
 
-    /// Returns the configuration files that there are receipts for.
-    pub fn files(&self) -> impl Iterator<Item = &Path> {
-        self.installs.iter().map(|receipt| receipt.config.as_path())
-    }
-
     /// Returns the receipt for a configuration file.
     pub fn of(&self, config: &Path) -> Option<&Receipt> {
         let config = spelled(config);
         self.installs.iter().find(|receipt| spelled(&receipt.config) == config)
+    }
+
+    /// Returns the receipts for other configuration files.
+    pub fn others(&self, config: &Path) -> impl Iterator<Item = &Receipt> {
+        let config = spelled(config);
+        self.installs.iter().filter(move |receipt| spelled(&receipt.config) != config)
+    }
+
+    /// Returns the setting `codex` that an `install` made, if it is this codex.
+    pub fn carried(&self, codex: &Path) -> Option<&Carried> {
+        self.installs
+            .iter()
+            .filter_map(|receipt| receipt.carried.as_ref())
+            .find(|carried| Path::new(&carried.codex) == codex)
     }
 
     /// Returns the receipts with this one, which replaces any for the same configuration file.

@@ -115,6 +115,10 @@ fn make(
 
 fn remove_carried(context: &Context<'_>, receipt: &Receipt, printer: &mut Printer) -> Result<(), CliError> {
     let Some(carried) = &receipt.carried else { return Ok(()) };
+    if let Some(other) = context.shares(carried) {
+        let file = printer.path(&other.config);
+        return printer.say(format!("the launcher's setting `codex` is kept, for `{file}`"));
+    }
     printer.say(match carried.remove(&context.start, printer)? {
         true => "the launcher's setting `codex` is as it was before",
         false => "the launcher's setting `codex` was changed since, and is left",
@@ -139,9 +143,11 @@ fn not_installed(
     };
     if receipt.previous == *current {
         printer.say("not installed: the previous value is in place")?;
-        if !options.dry_run {
-            // The receipt stays, because the OpenClaw of an interrupted `install` may still set the launcher.
+        if receipt.carried.is_some() && !options.dry_run {
             remove_carried(context, receipt, printer)?;
+            // The receipt stays, because the OpenClaw of an interrupted `install` may still set the launcher.
+            let receipt = Receipt { carried: None, ..receipt.clone() };
+            context.change_receipts(|receipts| receipts.with(receipt), printer)?;
         }
         return Ok(0);
     }
