@@ -101,8 +101,6 @@ pub fn cases() -> Vec<Case> {
                 "login -c a=1 status -c b=1",
                 "exec -c a=1 resume -c b=1 --last",
                 "-c a=1 exec review -c b=1",
-                // A word that a later codex may take for a subcommand.
-                "exec -c a=1 hi -c b=1",
             ] {
                 let Request::PassThrough(reason) = request(line) else { panic!("`{line}` is judged") };
                 assert_eq!(reason.code, ReasonCode::NotUnderstood, "{line}");
@@ -112,7 +110,7 @@ pub fn cases() -> Vec<Case> {
                 "app-server -c a=1 --listen stdio:// -c b=1",
                 "login status -c a=1 -c b=1",
                 "exec -c a=1 -c b=1 resume --last",
-                "exec -c a=1 Hello -c b=1",
+                "exec -c a=1 hello -c b=1",
                 "-c a=1 exec hi",
                 "-c a=1 login status",
             ] {

@@ -89,8 +89,18 @@ fn carried() -> Vec<Case> {
             let codex = clinic.person.codex().display().to_string();
             clinic.succeeds(&["config", "set", "codex", &codex]);
             let said = clinic.succeeds(&["uninstall"]).stdout;
-            assert!(said.contains("was changed since, and is left"), "{said}");
+            assert!(said.contains("was changed since, or cannot be read, and is left"), "{said}");
             assert!(fs::read_to_string(&settings).unwrap().contains(&codex));
+        }),
+        case("a variable that overrides the setting does not keep `uninstall` from removing it", || {
+            let clinic = Clinic::new(Release::April);
+            let codex = pinned(&clinic, "0.140.0");
+            clinic.openclaw.configure_app_server(&json!({"command": codex}));
+            clinic.succeeds(&["install"]);
+            let mut uninstall = clinic.command(&["uninstall"]);
+            let finished = run(uninstall.env("CODEX_HOME_SHIM_CODEX", clinic.person.codex()));
+            assert!(finished.stdout.contains("`codex` is as it was before"), "{finished:?}");
+            assert!(!settings_file(&clinic.person).exists());
         }),
         case("a setting that names a codex wins over a pinned one", || {
             let clinic = Clinic::new(Release::April);

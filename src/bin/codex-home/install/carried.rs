@@ -6,7 +6,7 @@ use std::path::Path;
 
 use codex_home::display::{cause, shell_word};
 use codex_home::invocation::Invocation;
-use codex_home::settings::{Key, Settings, Source};
+use codex_home::settings::{Key, Settings};
 use serde::{Deserialize, Serialize};
 
 use crate::config::edit::{Edit, apply, remove_if_blank};
@@ -42,11 +42,14 @@ impl Carried {
 
     /// Removes it, unless it was changed since; returns whether there is none.
     pub fn remove(&self, start: &Invocation, printer: &Printer) -> Result<bool, CliError> {
-        let (settings, _) = Settings::read(start);
-        let now = settings.codex.as_deref().filter(|_| settings.source(Key::Codex) == Source::File);
-        match now {
+        // A variable hides what the file says.
+        let (settings, problems) = Settings::read(&start.with_var(Key::Codex.variable(), None));
+        if !problems.is_empty() {
+            return Ok(false);
+        }
+        match settings.codex.as_deref() {
             Some(now) if now == Path::new(&self.codex) => {
-                drop(apply(start, &Edit::Unset(Key::Codex.name().to_owned()))?)
+                apply(start, &Edit::Unset(Key::Codex.name().to_owned()))?;
             }
             Some(_) => return Ok(false),
             None => {}

@@ -121,7 +121,7 @@ fn remove_carried(context: &Context<'_>, receipt: &Receipt, printer: &mut Printe
     }
     printer.say(match carried.remove(&context.start, printer)? {
         true => "the launcher's setting `codex` is as it was before",
-        false => "the launcher's setting `codex` was changed since, and is left",
+        false => "the launcher's setting `codex` was changed since, or cannot be read, and is left",
     })
 }
 
