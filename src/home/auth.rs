@@ -1,6 +1,6 @@
 //! Judges an `auth.json`: bytes → [`Auth`].
 //!
-//! A total function that follows the procedure observed on codex 0.118.0–0.169.0. The result keeps no secret, so `Debug` is safe.
+//! A total function that follows the procedure observed on codex 0.118.0–0.171.0. The result keeps no secret, so `Debug` is safe.
 //! Writes nothing and asks no clock.
 
 use std::ops::RangeInclusive;

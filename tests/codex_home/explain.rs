@@ -57,6 +57,10 @@ fn is_what_was_done(code: i32, explained: &Value, ended: &Ended) {
         // Starts that pass through leave no line, nor do starts with unknown settings.
         None => assert!(decision == "keep" || explained["reason"] == "setting-invalid", "{}", context()),
     }
+    // The line about the home does not contradict the decision.
+    if matches!(decision, "redirect" | "repair") {
+        assert_eq!(explained["injected"]["usable"], "no", "{}", context());
+    }
     match &ended.report {
         None => assert_eq!((decision, &explained["launch"]), ("refuse", &Value::Null), "{}", context()),
         Some(report) => {

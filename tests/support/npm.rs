@@ -75,7 +75,8 @@ pub fn openclaw(version: &str) -> Result<OpenClaw, String> {
 pub fn latest() -> Result<String, String> {
     static LATEST: OnceLock<Result<String, String>> = OnceLock::new();
     let ask = || {
-        let finished = super::run_within(Command::new("npm").args(["view", "@openai/codex", "version"]), PATIENCE)?;
+        let apart = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let finished = super::run_within(npm(apart.path()).args(["view", "@openai/codex", "version"]), PATIENCE)?;
         match finished.code {
             Some(0) => Ok(finished.stdout.trim().to_owned()),
             _ => Err(first_line(&finished.stderr)),

@@ -71,6 +71,17 @@ pub fn cases() -> Vec<Case> {
             let value = patient.json(&mut patient.doctor());
             assert_eq!((&value["status"], &value["gateways"][0]["homes"][0]["in_use"]), (&json!("ok"), &json!(false)), "{value:#}");
         }),
+        case("doctor: whether codex can log in with a bridge that is kept unjudged is not known", || {
+            let patient = Patient::installed(Release::April);
+            let mut login = auth::healthy_value(ACCOUNT, "bridge", BRIDGE_REFRESH);
+            login.as_object_mut().unwrap().remove("last_refresh");
+            let bridge = patient.person.write_auth(&patient.person.bridge(), &auth::bytes(&login));
+            let all = patient.lines("home-left-alone", &mut patient.doctor());
+            let line = all.iter().find(|[_, text, _]| text.contains(bridge.to_str().unwrap()));
+            let Some([status, text, help]) = line else { panic!("{all:#?}") };
+            assert!(status == "unknown" && text.contains("is not known: auth.json has no `last_refresh`"), "{all:#?}");
+            assert!(help.contains("codex-home verify"), "{help}");
+        }),
         case("doctor: a home that other users may look into is named", || {
             let patient = Patient::installed(Release::April);
             let personal = patient.person.personal();

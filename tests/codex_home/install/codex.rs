@@ -177,6 +177,12 @@ fn judged() -> Vec<Case> {
             clinic.person.link(&clinic.person.codex(), &clinic.person.home().join("bin/codex"));
             clinic.openclaw.configure_app_server(&json!({"command": "/opt/gone"}));
             refuses(&clinic, &["whose version is not known", "--version`; if it is 0.118.0 or later", "--force"]);
+            // A script may look beside the path by which it is run.
+            let link = clinic.person.home().join("bin/codex");
+            fs::remove_file(&link).unwrap();
+            let script = "#!/bin/sh\nexec \"$(dirname \"$0\")/real\" \"$@\"\n";
+            clinic.person.link(&clinic.person.write_program(&clinic.person.root().join("own/codex"), script), &link);
+            refuses(&clinic, &["run `~/bin/codex --version`"]);
         })
         .needs(Need::NoSystemCodex),
         case("a codex of unknown version that OpenClaw starts today may be started by the launcher", || {

@@ -153,7 +153,7 @@ impl Chooser<'_> {
             }
             Gate::Unknown(lowest) => {
                 let message = format!("{}, whose version is not known", needs(&lowest));
-                let word = shell_word(&codex.path, self.settings.person_home.as_deref());
+                let word = shell_word(&codex.program, self.settings.person_home.as_deref());
                 let option = self.context.openclaw.gateway.option();
                 let help = format!(
                     "run `{word} --version`; if it is {lowest} or later, run `codex-home install{option} --force`"

@@ -103,7 +103,7 @@ impl Checks<'_> {
             }
             Gate::Unknown(_) => {
                 let text = format!("{needs}, and the version of {} is not known", which.trim_end_matches(','));
-                let help = format!("run `{} --version`", self.word(&codex.path));
+                let help = format!("run `{} --version`", self.word(&codex.program));
                 self.add(ID, Status::Unknown, text, Some(help));
             }
         }
